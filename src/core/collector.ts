@@ -1,0 +1,82 @@
+import type { Flags, FlagValues } from './flag.ts';
+import type { KernelFs } from './kernel_fs.ts';
+import type { Logger } from './log.ts';
+import type { DynamicFamily, Family, OpenFamily } from './metric.ts';
+import type { Writer } from './writer.ts';
+
+export type Metric = Family | DynamicFamily | OpenFamily;
+export type Families = Readonly<Record<string, Metric>>;
+
+/** What a collector may touch: the kernel's file trees, its own flags, its logger. Nothing global. */
+export interface Host<F extends Flags = Flags> {
+  /** `--path.procfs` */
+  readonly proc: KernelFs;
+  /** `--path.sysfs` */
+  readonly sys: KernelFs;
+  /** `--path.udev.data` */
+  readonly udev: KernelFs;
+  /** `--path.rootfs`, without a trailing slash; the root itself is `/`. */
+  readonly rootfs: string;
+  readonly flags: FlagValues<F>;
+  /** Whether a flag was given, on the command line or by its environment variable. */
+  isGiven(flag: keyof F): boolean;
+  /** Whether a collector of this name runs. */
+  isEnabled(collector: string): boolean;
+  readonly log: Logger;
+  /** Milliseconds since 1970, with their fraction. */
+  now(): number;
+  /** What `acquire` opened, in this process or in the one before the seal. Missing where the collector has no `acquire`. */
+  readonly acquired?: Acquired;
+  /** Opens again with the privilege that `--privilege.mode=retained` kept; missing in every other mode. */
+  readonly reacquire?: () => Acquired;
+}
+
+/** A descriptor that only a privilege opens, and that stays readable when the privilege is gone. */
+export interface Held {
+  /** Unique within the collector. */
+  readonly key: string;
+  readonly fd: number;
+  /** What the second stage checks: an open perf event, or the file at `path`. */
+  readonly kind: 'perf' | 'file';
+  readonly path?: string;
+}
+
+export interface Acquired {
+  readonly held: readonly Held[];
+  /** What else there is to know, as plain JSON: why something could not be opened. */
+  readonly facts: unknown;
+}
+
+/** One run of a collector. */
+export interface Turn {
+  /** Aborted when the collector's time is over. */
+  readonly signal: AbortSignal;
+  /**
+   * To be awaited between devices by a collector that may have thousands: `undefined` at once, or, when the event loop has
+   * been held for some milliseconds, a promise that lets others run. Throws when the collector's time is over.
+   */
+  pause(): Promise<void> | undefined;
+}
+
+export type Collect = (out: Writer, turn: Turn) => void | Promise<void>;
+
+export interface Collector<M extends Families = Families, F extends Flags = Flags> {
+  /** As in `--collector.<name>`; the file has the same name. */
+  readonly name: string;
+  readonly help: string;
+  /** Whether it runs by default. */
+  readonly enabled: boolean;
+  /** The kernel files, for the docs: `/proc/…`, `/sys/…`; `<x>` and `*` stand for names. */
+  readonly reads: readonly string[];
+  readonly flags: F;
+  readonly metrics: M;
+  /** Opens what only a privilege opens. Runs once at start, before the process seals itself. Never throws for a refusal. */
+  acquire?(host: Host<F>): Acquired;
+  /** Runs once at start; the function it returns runs at every scrape. Throws a `UsageError` for flags that contradict. */
+  setup(host: Host<F>, metrics: M): Collect;
+}
+
+/** Declares a collector. An identity function: its work is to infer and check the types. */
+export const defineCollector = <const M extends Families, const F extends Flags>(
+  collector: Collector<M, F>,
+): Collector<M, F> => collector;

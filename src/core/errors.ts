@@ -1,0 +1,62 @@
+/** A fault that the registry or the command line can name in one line. Each class has a stable code; docs/errors.md lists them. */
+export abstract class ExporterError extends Error {
+  abstract readonly code: string;
+}
+
+/** The kernel has nothing of the kind here. Not a fault: logged at debug, but the collector did not succeed. */
+export class NoDataError extends ExporterError {
+  override readonly name = 'NoDataError';
+  readonly code = 'NO_DATA';
+}
+
+const QUOTE_MAX = 120;
+const quote = (text: string): string => JSON.stringify(text.length > QUOTE_MAX ? `${text.slice(0, QUOTE_MAX)}…` : text);
+
+/** A kernel file that does not look as its documentation says. Quotes the line. */
+export class ParseError extends ExporterError {
+  override readonly name = 'ParseError';
+  readonly code = 'PARSE';
+  constructor(file: string, line: string, options?: ErrorOptions) {
+    super(`${file}: cannot parse ${quote(line)}`, options);
+  }
+}
+
+/** More of something than Keyhole is willing to hold. */
+export class LimitError extends ExporterError {
+  override readonly name = 'LimitError';
+  readonly code = 'LIMIT';
+}
+
+/** A collector that did not end within `--collector.timeout`. */
+export class DeadlineError extends ExporterError {
+  override readonly name = 'DeadlineError';
+  readonly code = 'DEADLINE';
+}
+
+/** A command line, or a setting behind it, that cannot be used: one line on stderr, exit status 1. */
+export class UsageError extends ExporterError {
+  override readonly name = 'UsageError';
+  readonly code = 'USAGE';
+}
+
+/** What the kernel answers when a thing is not there (any more). */
+const ABSENT: readonly string[] = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR'];
+
+export const errnoOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** Whether `error` carries one of these errno names; by default those that mean absence. */
+export const hasErrno = (error: unknown, codes: readonly string[] = ABSENT): boolean =>
+  codes.includes(errnoOf(error) ?? '');
+
+/** Runs `read`, and answers `undefined` where the kernel says that the thing is absent (or one of `codes`). */
+export function optional<T>(read: () => T, codes: readonly string[] = ABSENT): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (hasErrno(error, codes)) return undefined;
+    throw error;
+  }
+}
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,82 @@
+/** As promslog writes them. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** A logger whose lines carry these fields too. */
+  with(fields: LogFields): Logger;
+}
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export const LOG_FORMATS = ['logfmt', 'json'] as const;
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: (typeof LOG_FORMATS)[number];
+  /** Takes one line, with its newline. */
+  write(line: string): void;
+  now?(): Date;
+}
+
+const two = (value: number): string => String(value).padStart(2, '0');
+
+/** RFC 3339 in local time with milliseconds. */
+export function timestamp(date: Date): string {
+  const offset = -date.getTimezoneOffset();
+  const zone =
+    offset === 0
+      ? 'Z'
+      : `${offset < 0 ? '-' : '+'}${two(Math.trunc(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+  return `${day}T${time}.${String(date.getMilliseconds()).padStart(3, '0')}${zone}`;
+}
+
+const textOf = (value: unknown): string =>
+  value instanceof Error ? value.message : typeof value === 'object' ? JSON.stringify(value) : String(value);
+
+/** Quotes as Go's slog does: where a blank, a quote, `=` or anything unprintable is in it, or where it is empty. */
+const logfmtValue = (value: unknown): string => {
+  const text = textOf(value);
+  return text === '' || /[\s"=\p{C}\ufffd]/u.test(text) ? JSON.stringify(text) : text;
+};
+
+const logfmt = (entries: readonly (readonly [string, unknown])[]): string =>
+  `${entries.map(([key, value]) => `${key}=${logfmtValue(value)}`).join(' ')}\n`;
+
+const json = (entries: readonly (readonly [string, unknown])[]): string =>
+  `${JSON.stringify(
+    Object.fromEntries(entries.map(([key, value]) => [key, typeof value === 'object' ? textOf(value) : value])),
+  )}\n`;
+
+export function createLogger(options: LogOptions, bound: LogFields = {}): Logger {
+  const { level: least, format, write, now = () => new Date() } = options;
+  const log = (level: LogLevel) => {
+    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least)) return () => {};
+    return (message: string, fields: LogFields = {}) => {
+      const head = { time: timestamp(now()), level: level.toUpperCase(), msg: message };
+      const entries = Object.entries({ ...head, ...bound, ...fields }).filter(([, value]) => value !== undefined);
+      write(format === 'json' ? json(entries) : logfmt(entries));
+    };
+  };
+  return {
+    debug: log('debug'),
+    info: log('info'),
+    warn: log('warn'),
+    error: log('error'),
+    with: (fields) => createLogger(options, { ...bound, ...fields }),
+  };
+}
+
+/** For tests and for what runs before there is a log. */
+export const silent: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  with: () => silent,
+};
