@@ -2,4 +2,6 @@
 import type { AnyCollector } from '../core/assemble.ts';
 import loadavg from './loadavg.ts';
 
-export const collectors: readonly AnyCollector[] = [loadavg];
+export const collectors: readonly AnyCollector[] = [
+  loadavg,
+];

@@ -1,0 +1,61 @@
+// Holds the import arrows of the house: which room may know which. Shared code never names a collector.
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+
+const root = new URL('../', import.meta.url).pathname;
+
+/** The rooms that a room's files may import, besides its own. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  kernel: ['core'],
+  sys: ['core'],
+  privilege: ['core', 'kernel', 'sys'],
+  server: ['core', 'kernel', 'sys'],
+  cli: ['core', 'kernel', 'sys', 'privilege'],
+  collectors: ['core', 'kernel', 'sys'],
+};
+
+/** Rooms whose files may import one another. Collectors may not: each stands alone. */
+const KNOWS_ITSELF = ['core', 'kernel', 'sys', 'privilege', 'server', 'cli'];
+
+/** `src/main.ts` and what stands beside it may import everything. */
+const roomOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] as string) : '');
+
+export interface SourceFile {
+  /** Relative to `src/`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+const importsOf = (text: string): string[] =>
+  [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']+)'/g)].map((match) => match[1] as string);
+
+function faultsOf({ path, text }: SourceFile, collectors: readonly string[]): string[] {
+  const room = roomOf(path);
+  const allowed = MAY_IMPORT[room];
+  if (room === '') return [];
+  if (allowed === undefined) return [`src/${path}: '${room}' is not a room of the house`];
+  if (path === 'collectors/index.ts') return [];
+  const faults = importsOf(text).flatMap((specifier) => {
+    const target = normalize(join(dirname(path), specifier));
+    const to = roomOf(target);
+    const fine = to === room ? KNOWS_ITSELF.includes(room) : allowed.includes(to);
+    return fine ? [] : [`src/${path}: ${room || 'main'} may not import src/${target}`];
+  });
+  if (room !== 'core') return faults;
+  const named = collectors.filter((name) => new RegExp(`['"\`/]${name}(\\.ts)?['"\`]`).test(text));
+  return [...faults, ...named.map((name) => `src/${path}: core names the collector '${name}'`)];
+}
+
+/** Every import that goes against an arrow, and every collector that `core` names, one line each. */
+export function findFaults(files: readonly SourceFile[]): string[] {
+  const collectors = files
+    .filter(({ path }) => /^collectors\/(?!index\.ts)/.test(path))
+    .map(({ path }) => path.slice('collectors/'.length, -'.ts'.length));
+  return files.flatMap((file) => faultsOf(file, collectors));
+}
+
+export const readSources = (): SourceFile[] =>
+  globSync('**/*.ts', { cwd: join(root, 'src') })
+    .sort()
+    .map((path) => ({ path, text: readFileSync(join(root, 'src', path), 'utf8') }));

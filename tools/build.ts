@@ -1,0 +1,140 @@
+// Builds the single executable: one CommonJS bundle (the ES module loader would cost 15 MB of memory) inside a stripped Node.
+// `node tools/build.ts [--arch x64|arm64]` writes dist/keyhole, or dist/<arch>/keyhole for another machine's architecture.
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+
+const root = new URL('../', import.meta.url).pathname;
+const dist = join(root, 'dist');
+
+/** Small young generation, no helper threads, code kept small: an exporter works some milliseconds a minute. */
+export const EXEC_ARGV = [
+  '--max-semi-space-size=1',
+  '--v8-pool-size=1',
+  '--single-threaded-gc',
+  '--optimize-for-size',
+  '--disable-warning=ExperimentalWarning',
+] as const;
+
+/** What `keyhole_build` and `--version` tell; the date is that of the commit, so that two builds give the same bytes. */
+function buildFacts(): Record<string, string> {
+  const git = (...args: string[]): string => {
+    try {
+      return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    } catch {
+      return '';
+    }
+  };
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  return {
+    version,
+    revision: git('rev-parse', 'HEAD') || 'unknown',
+    branch: git('rev-parse', '--abbrev-ref', 'HEAD') || 'unknown',
+    date: git('log', '-1', '--format=%cI') || 'unknown',
+  };
+}
+
+/** Bundles src/main.ts to dist/keyhole.cjs. */
+export async function bundle(): Promise<string> {
+  const outfile = join(dist, 'keyhole.cjs');
+  await build({
+    entryPoints: [join(root, 'src/main.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node26',
+    format: 'cjs',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'inline',
+    define: { KEYHOLE_BUILD: JSON.stringify(buildFacts()) },
+    // What esbuild does not know yet as Node's own.
+    external: ['node:ffi', 'node:sea'],
+    logLevel: 'warning',
+  });
+  return outfile;
+}
+
+/** The pinned Node of an architecture, from its npm package. */
+function nodeOf(arch: string): string {
+  const installed = join(root, 'node_modules', `node-linux-${arch}`, 'bin/node');
+  if (existsSync(installed)) return installed;
+  const { optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    optionalDependencies: Record<string, string>;
+  };
+  const wanted = `node-linux-${arch}@${optionalDependencies[`node-linux-${arch}`]}`;
+  const cache = join(dist, 'cache', wanted);
+  const unpacked = join(cache, 'package/bin/node');
+  if (!existsSync(unpacked)) {
+    mkdirSync(cache, { recursive: true });
+    const archive = execFileSync('npm', ['pack', '--silent', '--pack-destination', cache, wanted], {
+      encoding: 'utf8',
+    });
+    execFileSync('tar', ['-xzf', join(cache, archive.trim()), '-C', cache]);
+  }
+  return unpacked;
+}
+
+/** Takes the symbols out, before the bundle goes in: afterwards it would break it. A foreign architecture needs its own binutils. */
+function strip(file: string, arch: string): void {
+  const tools = arch === 'arm64' ? ['aarch64-linux-gnu-strip', 'llvm-strip'] : ['strip', 'llvm-strip'];
+  const native = (arch === 'x64') === (process.arch === 'x64');
+  for (const tool of native ? ['strip', 'llvm-strip'] : tools) {
+    try {
+      execFileSync(tool, [file], { stdio: ['ignore', 'ignore', 'pipe'] });
+      return;
+    } catch {
+      // The next one, if there is one.
+    }
+  }
+  process.stderr.write(`build: no tool to strip a ${arch} executable (${tools.join(', ')}): it stays larger\n`);
+}
+
+/** Puts the bundle into a Node of the architecture. */
+export function makeExecutable(main: string, arch: string, output: string): void {
+  const work = join(dist, 'cache', arch);
+  mkdirSync(work, { recursive: true });
+  const stripped = join(work, 'node');
+  copyFileSync(nodeOf(arch), stripped);
+  chmodSync(stripped, 0o755);
+  strip(stripped, arch);
+  const config = join(work, 'sea.json');
+  const made = join(work, 'keyhole');
+  writeFileSync(
+    config,
+    JSON.stringify({
+      main,
+      output: made,
+      executable: stripped,
+      disableExperimentalSEAWarning: true,
+      useCodeCache: false,
+      execArgv: EXEC_ARGV,
+      execArgvExtension: 'none',
+    }),
+  );
+  execFileSync(process.execPath, ['--build-sea', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  chmodSync(made, 0o755);
+  mkdirSync(join(output, '..'), { recursive: true });
+  rmSync(output, { force: true });
+  // A rename, so that an executable that runs is not written into.
+  renameSync(made, output);
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({ options: { arch: { type: 'string', default: process.arch } } });
+  const output = values.arch === process.arch ? join(dist, 'keyhole') : join(dist, values.arch, 'keyhole');
+  makeExecutable(await bundle(), values.arch, output);
+  process.stdout.write(`${output}\n`);
+}
