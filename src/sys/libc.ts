@@ -1,0 +1,140 @@
+import process from 'node:process';
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
+import { ExporterError, messageOf } from '../core/errors.ts';
+
+/**
+ * The one place that calls into C: the kernel's system calls, through libc's `syscall`. The foreign function interface is
+ * loaded at the first call, so that its absence ends only what needs it.
+ */
+
+/** This Node cannot call the kernel directly: no foreign function interface, or an architecture without numbers here. */
+export class NoSyscallsError extends ExporterError {
+  override readonly name = 'NoSyscallsError';
+  readonly code = 'NO_SYSCALLS';
+}
+
+/** What the kernel answered instead of doing it. `code`, `errno` and `syscall` are as in the errors of `node:fs`. */
+export class SyscallError extends Error {
+  override readonly name = 'SyscallError';
+  readonly code: string;
+  /** Negative. */
+  readonly errno: number;
+  readonly syscall: string;
+  constructor(syscall: string, errno: number) {
+    const code = getSystemErrorName(-errno);
+    super(`${code}: ${getSystemErrorMessage(-errno)}, ${syscall}`);
+    this.code = code;
+    this.errno = -errno;
+    this.syscall = syscall;
+  }
+}
+
+/** Numbers of x86_64 (arch/x86/entry/syscalls/syscall_64.tbl) and of arm64 (include/uapi/asm-generic/unistd.h). */
+const NUMBERS = {
+  adjtimex: { x64: 159, arm64: 171 },
+  capget: { x64: 125, arm64: 90 },
+  capset: { x64: 126, arm64: 91 },
+  fcntl: { x64: 72, arm64: 25 },
+  getxattr: { x64: 191, arm64: 8 },
+  ioctl: { x64: 16, arm64: 29 },
+  memfd_create: { x64: 319, arm64: 279 },
+  perf_event_open: { x64: 298, arm64: 241 },
+  prctl: { x64: 157, arm64: 167 },
+  prlimit64: { x64: 302, arm64: 261 },
+} as const;
+
+export type SyscallName = keyof typeof NUMBERS;
+/** A view is passed by its address; the kernel may write to it during the call. */
+export type Word = number | bigint | NodeJS.ArrayBufferView;
+
+type Call = (name: SyscallName, words: readonly Word[]) => number;
+let call: Call | undefined;
+
+const ARGUMENTS = 6;
+
+function load(): Call {
+  const { arch } = process;
+  if (arch !== 'x64' && arch !== 'arm64') throw new NoSyscallsError(`no system call numbers for ${arch}`);
+  try {
+    const ffi = process.getBuiltinModule('node:ffi');
+    if (ffi === undefined) throw new Error('this Node has no node:ffi');
+    const { dlopen, getInt32, getRawPointer } = ffi;
+    // `null` is the program itself, which is linked with libc, whatever the name of its file.
+    const { functions } = dlopen(null, {
+      syscall: { arguments: ['i64', 'i64', 'i64', 'i64', 'i64', 'i64', 'i64'], return: 'i64' },
+      __errno_location: { arguments: [], return: 'pointer' },
+    });
+    // The address is this thread's for good: asking for it after the call could change what is there.
+    const errnoAt = functions.__errno_location();
+    const wordOf = (word: Word): bigint => (typeof word === 'object' ? getRawPointer(word) : BigInt(word));
+    return (name, words) => {
+      const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = words.map(wordOf);
+      const result = functions.syscall(BigInt(NUMBERS[name][arch]), a, b, c, d, e, f);
+      if (result === -1n) throw new SyscallError(name, getInt32(errnoAt, 0));
+      return Number(result);
+    };
+  } catch (error) {
+    throw new NoSyscallsError(`cannot call the kernel: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Calls the kernel. Throws a `SyscallError` for what it refuses, a `NoSyscallsError` where it cannot be called at all. */
+export function syscall(name: SyscallName, ...words: readonly Word[]): number {
+  if (words.length > ARGUMENTS) throw new RangeError(`${name}: more than ${ARGUMENTS} arguments`);
+  call ??= load();
+  return call(name, words);
+}
+
+const WIDTH = { i32: 4, u32: 4, i64: 8, u64: 8 } as const;
+type Scalar = keyof typeof WIDTH;
+type Fields = Readonly<Record<string, Scalar>>;
+type Decoded<F extends Fields> = { -readonly [K in keyof F]: F[K] extends 'i64' | 'u64' ? bigint : number };
+
+/** A C structure of numbers, laid out by the rules that x86_64 and arm64 share: every member at a multiple of its width. */
+export interface Struct<F extends Fields> {
+  readonly sizeBytes: number;
+  readonly offsets: Readonly<Record<keyof F, number>>;
+  /** Members that are not given are zero. */
+  encode(values: Partial<Decoded<F>>): Uint8Array<ArrayBuffer>;
+  decode(bytes: Uint8Array): Decoded<F>;
+}
+
+/** `sizeBytes`: where the structure ends in more padding than its members need. */
+export function struct<const F extends Fields>(fields: F, sizeBytes?: number): Struct<F> {
+  const offsets: Record<string, number> = {};
+  let end = 0;
+  for (const [name, type] of Object.entries(fields)) {
+    const width = WIDTH[type];
+    offsets[name] = Math.ceil(end / width) * width;
+    end = offsets[name] + width;
+  }
+  const widest = Math.max(...Object.values(fields).map((type) => WIDTH[type]));
+  const size = sizeBytes ?? Math.ceil(end / widest) * widest;
+  const places = Object.entries(fields).map(([name, type]) => ({ name, type, offset: offsets[name] as number }));
+  return {
+    sizeBytes: size,
+    offsets: offsets as Record<keyof F, number>,
+    encode(values) {
+      const bytes = new Uint8Array(size);
+      const view = new DataView(bytes.buffer);
+      for (const { name, type, offset } of places) {
+        const value = (values as Record<string, number | bigint | undefined>)[name];
+        if (value === undefined) continue;
+        if (type === 'u64' || type === 'i64') view.setBigUint64(offset, BigInt.asUintN(64, BigInt(value)), true);
+        else view.setUint32(offset, Number(value), true);
+      }
+      return bytes;
+    },
+    decode(bytes) {
+      if (bytes.length < size) throw new RangeError(`${bytes.length} bytes for a structure of ${size}`);
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const values: Record<string, number | bigint> = {};
+      for (const { name, type, offset } of places) {
+        if (type === 'u64') values[name] = view.getBigUint64(offset, true);
+        else if (type === 'i64') values[name] = view.getBigInt64(offset, true);
+        else values[name] = type === 'u32' ? view.getUint32(offset, true) : view.getInt32(offset, true);
+      }
+      return values as Decoded<F>;
+    },
+  };
+}
