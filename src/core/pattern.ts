@@ -15,7 +15,7 @@ export function compilePattern(source: string): Pattern {
   try {
     compiled = RE2JS.compile(source);
   } catch (error) {
-    throw new UsageError(`error parsing regexp ${JSON.stringify(source)}: ${messageOf(error)}`);
+    throw new UsageError(`${messageOf(error)} in \`${source}\``, { cause: error });
   }
   const remembered = new Map<string, boolean>();
   return {

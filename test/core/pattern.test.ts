@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { UsageError } from '../../src/core/errors.ts';
+import { compilePattern, passes } from '../../src/core/pattern.ts';
+
+for (const [pattern, text, want] of [
+  ['^(z?ram|loop|fd)\\d+$', 'zram0', true],
+  ['^(z?ram|loop|fd)\\d+$', 'vda', false],
+  ['eth', 'veth0', true],
+  ['(?i)ETH', 'eth0', true],
+  ['a\\z', 'ba', true],
+  ['(?P<name>x)', 'x', true],
+  ['^\\pL+$', 'é', true],
+  ['^$', '', true],
+] as const)
+  test(`${pattern} ${want ? 'matches' : 'does not match'} ${JSON.stringify(text)}`, () => {
+    const compiled = compilePattern(pattern);
+    assert.equal(compiled.test(text), want);
+    assert.equal(compiled.test(text), want, 'the second time, from memory');
+  });
+
+for (const pattern of ['(', 'a(?=b)', '(a)\\1', '[z-a]', 'a{2,1}'])
+  test(`refuses ${pattern}`, () =>
+    assert.throws(
+      () => compilePattern(pattern),
+      (error) => error instanceof UsageError && error.message.includes(pattern),
+    ));
+
+test('a pattern that would take a backtracking engine years takes no time', () => {
+  assert.equal(compilePattern('^(a+)+$').test(`${'a'.repeat(5000)}b`), false);
+});
+
+test('passes: exclude wins, a missing side lets all through', () => {
+  const [eth, zero] = [compilePattern('^eth'), compilePattern('0$')];
+  assert.deepEqual(
+    ['eth0', 'eth1', 'lo'].map((name) => [
+      passes(name, eth, zero),
+      passes(name, undefined, zero),
+      passes(name, eth, undefined),
+      passes(name, undefined, undefined),
+    ]),
+    [
+      [false, false, true, true],
+      [true, true, true, true],
+      [false, true, false, true],
+    ],
+  );
+});

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { NoDataError } from '../../src/core/errors.ts';
+import { render } from '../../src/core/exposition.ts';
+import { createLogger, silent } from '../../src/core/log.ts';
+import { gauge } from '../../src/core/metric.ts';
+import { createRegistry, type Ready } from '../../src/core/registry.ts';
+
+const value = gauge('node_value', 'V.', 'by');
+const steady: Ready = { name: 'steady', collect: (out) => out.sample(value, 1, 'steady') };
+
+const success = (text: string): Record<string, string> =>
+  Object.fromEntries([...text.matchAll(/_success\{collector="(\w+)"\} (\d)/g)].map(([, name, flag]) => [name, flag]));
+
+test('a collector that fails keeps what it wrote and harms no other', async () => {
+  const failing: Ready = {
+    name: 'failing',
+    collect(out) {
+      out.sample(value, 2, 'failing');
+      throw new Error('no such thing');
+    },
+  };
+  const rejecting: Ready = { name: 'rejecting', collect: () => Promise.reject(new Error('later')) };
+  const registry = createRegistry([failing, steady, rejecting], { timeoutMs: 1000, log: silent });
+  const { text } = render(await registry.scrape());
+  assert.match(text, /node_value\{by="failing"\} 2\nnode_value\{by="steady"\} 1\n/);
+  assert.deepEqual(success(text), { failing: '0', steady: '1', rejecting: '0' });
+  assert.match(text, /^node_scrape_collector_duration_seconds\{collector="steady"\} \S+$/m);
+});
+
+test('who is late is reported as failed, and nobody waits for him again until he is back', async () => {
+  let release = (): void => {};
+  const hanging: Ready = {
+    name: 'hanging',
+    async collect(out, { signal }) {
+      out.sample(value, 1, 'before');
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      assert.equal(signal.aborted, true);
+      out.sample(value, 2, 'after');
+    },
+  };
+  const registry = createRegistry([hanging, steady], { timeoutMs: 20, log: silent });
+  const first = render(await registry.scrape()).text;
+  assert.match(first, /by="before"/);
+  assert.deepEqual(success(first), { hanging: '0', steady: '1' });
+  const second = render(await registry.scrape()).text;
+  assert.deepEqual(success(second), { hanging: '0', steady: '1' });
+  assert.doesNotMatch(second, /by="before"/, 'it was not started again');
+  release();
+  await new Promise(setImmediate);
+  assert.doesNotMatch(first, /by="after"/);
+  const third = registry.scrape();
+  await new Promise(setImmediate);
+  release();
+  assert.match(render(await third).text, /by="before"/, 'it is asked again');
+});
+
+test('scrapes that ask for the same while it is under way share it', async () => {
+  let runs = 0;
+  const counting: Ready = {
+    name: 'counting',
+    async collect() {
+      runs += 1;
+      await new Promise(setImmediate);
+    },
+  };
+  const registry = createRegistry([counting, steady], { timeoutMs: 1000, log: silent });
+  const [a, b, c] = await Promise.all([registry.scrape(), registry.scrape(), registry.scrape(['counting'])]);
+  assert.equal(a, b);
+  assert.notEqual(a, c);
+  assert.equal(runs, 1, 'even under another filter the collector that is under way is joined');
+  await registry.scrape();
+  assert.equal(runs, 2);
+});
+
+test('only the collectors asked for, each once; none asked for is none', async () => {
+  const registry = createRegistry([steady, { ...steady, name: 'other' }], { timeoutMs: 1000, log: silent });
+  assert.deepEqual(success(render(await registry.scrape(['steady', 'steady', 'unknown'])).text), { steady: '1' });
+  assert.equal(render(await registry.scrape([])).text, '');
+});
+
+test('a fault is logged when it comes, when it changes and when it goes, not at every scrape', async () => {
+  const lines: string[] = [];
+  const log = createLogger({ level: 'info', format: 'logfmt', write: (line) => lines.push(line) });
+  let error: Error | undefined = new Error('one');
+  const moody: Ready = {
+    name: 'moody',
+    collect() {
+      if (error !== undefined) throw error;
+    },
+  };
+  const registry = createRegistry([moody], { timeoutMs: 1000, log });
+  for (const next of [error, error, new Error('two'), undefined, undefined, new NoDataError('none')]) {
+    error = next;
+    await registry.scrape();
+  }
+  const told = lines.map((line) => /level=(\w+).*?msg="(.*?)".*?(?:err=(\S+))?\n/.exec(line)?.slice(1));
+  assert.deepEqual(told, [
+    ['ERROR', 'collector failed', 'one'],
+    ['ERROR', 'collector failed', 'two'],
+    ['INFO', 'collector works again', undefined],
+  ]);
+});
+
+test('a collector with much to do lets others run, and is stopped when its time is over', async () => {
+  let now = 0;
+  let turns = 0;
+  const busy: Ready = {
+    name: 'busy',
+    async collect(_out, { pause }) {
+      for (;;) {
+        now += 6;
+        await pause();
+        turns += 1;
+      }
+    },
+  };
+  const registry = createRegistry([busy], { timeoutMs: 120, log: silent, clock: () => now });
+  let others = 0;
+  const tick = setImmediate(function again() {
+    others += 1;
+    if (others < 5) setImmediate(again);
+  });
+  const { text } = render(await registry.scrape());
+  clearImmediate(tick);
+  assert.deepEqual(success(text), { busy: '0' });
+  assert.ok(turns >= 19 && others >= 5, `${turns} turns, ${others} of others`);
+});
