@@ -16,5 +16,11 @@ export const programFlags = {
     '5s',
   ),
   listenAddress: flag.texts('web.listen-address', 'Addresses to listen on.', [':9100']),
+  privilegeMode: flag.choice(
+    'privilege.mode',
+    'What becomes of the capabilities after the start: sealed gives them all up for good, retained keeps those that reopen counters, none leaves them as they are.',
+    ['sealed', 'retained', 'none'],
+    'sealed',
+  ),
   logLevel: flag.choice('log.level', 'Least level to log.', ['debug', 'info', 'warn', 'error'], 'info'),
 } as const;

@@ -27,9 +27,12 @@ export interface Host<F extends Flags = Flags> {
   now(): number;
   /** What `acquire` opened, in this process or in the one before the seal. Missing where the collector has no `acquire`. */
   readonly acquired?: Acquired;
-  /** Opens again with the privilege that `--privilege.mode=retained` kept; missing in every other mode. */
+  /** Does `acquire` again, with the privilege of the start. Missing once the process has sealed itself. */
   readonly reacquire?: () => Acquired;
 }
+
+/** The capabilities that a collector may ask for, named as in capabilities(7). */
+export type Privilege = 'dac_read_search' | 'perfmon' | 'sys_admin';
 
 /** A descriptor that only a privilege opens, and that stays readable when the privilege is gone. */
 export interface Held {
@@ -70,6 +73,8 @@ export interface Collector<M extends Families = Families, F extends Flags = Flag
   readonly reads: readonly string[];
   readonly flags: F;
   readonly metrics: M;
+  /** Those of these that the process may have are raised around `acquire`, and never otherwise. */
+  readonly privileges?: readonly Privilege[];
   /** Opens what only a privilege opens. Runs once at start, before the process seals itself. Never throws for a refusal. */
   acquire?(host: Host<F>): Acquired;
   /** Runs once at start; the function it returns runs at every scrape. Throws a `UsageError` for flags that contradict. */

@@ -40,7 +40,6 @@ const NUMBERS = {
   memfd_create: { x64: 319, arm64: 279 },
   perf_event_open: { x64: 298, arm64: 241 },
   prctl: { x64: 157, arm64: 167 },
-  prlimit64: { x64: 302, arm64: 261 },
 } as const;
 
 export type SyscallName = keyof typeof NUMBERS;
