@@ -54,6 +54,8 @@ export interface Acquired {
 export interface Turn {
   /** Aborted when the collector's time is over. */
   readonly signal: AbortSignal;
+  /** Milliseconds until then. */
+  leftMs(): number;
   /**
    * To be awaited between devices by a collector that may have thousands: `undefined` at once, or, when the event loop has
    * been held for some milliseconds, a promise that lets others run. Throws when the collector's time is over.

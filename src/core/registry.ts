@@ -128,6 +128,7 @@ function createRunner({ name, collect }: Ready, { timeoutMs, log, clock, pace }:
     const abort = new AbortController();
     const turn: Turn = {
       signal: abort.signal,
+      leftMs: () => timeoutMs - (clock() - startedAt),
       pause() {
         if (clock() - startedAt < timeoutMs) return pace();
         throw new DeadlineError(`not done after ${timeoutMs / 1000} s`);

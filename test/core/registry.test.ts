@@ -128,3 +128,18 @@ test('a collector with much to do lets others run, and is stopped when its time 
   assert.deepEqual(success(text), { busy: '0' });
   assert.ok(turns >= 19 && others >= 5, `${turns} turns, ${others} of others`);
 });
+
+test('a collector can ask how much time it has left', async () => {
+  let now = 0;
+  const left: number[] = [];
+  const asking: Ready = {
+    name: 'asking',
+    collect(_out, { leftMs }) {
+      left.push(leftMs());
+      now += 30;
+      left.push(leftMs());
+    },
+  };
+  await createRegistry([asking], { timeoutMs: 100, log: silent, clock: () => now }).scrape();
+  assert.deepEqual(left, [100, 70]);
+});

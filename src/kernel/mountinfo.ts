@@ -1,0 +1,73 @@
+import { ParseError } from '../core/errors.ts';
+import { lines } from '../core/text.ts';
+
+/** One line of `/proc/<pid>/mountinfo`. Texts are as the kernel wrote them: `unescapeMount` turns `\040` into a blank. */
+export interface Mount {
+  readonly major: number;
+  readonly minor: number;
+  /** The folder of the file system that is mounted. */
+  readonly root: string;
+  readonly mountPoint: string;
+  /** Of this mount: `rw,relatime`. */
+  readonly options: string;
+  readonly fsType: string;
+  /** The device, the server's path, or whatever name the mounter gave. */
+  readonly source: string;
+  /** Of the file system, wherever it is mounted: `rw,errors=remount-ro`. */
+  readonly superOptions: string;
+}
+
+const DEVICE = /^([0-9]+):([0-9]+)$/;
+const FIXED_FIELDS = 6;
+
+/**
+ * Parses `/proc/<pid>/mountinfo`, in the kernel's order. Between the sixth field and a lone `-` stand any number of optional
+ * fields. https://docs.kernel.org/filesystems/proc.html#proc-pid-mountinfo-information-about-mounts
+ */
+export const parseMountinfo = (text: string): Mount[] => lines(text).map(parseLine);
+
+function parseLine(line: string): Mount {
+  // Not `fields`: a source may be the empty text, which shows as two blanks in a row.
+  const parts = line.split(' ');
+  const separator = parts.indexOf('-', FIXED_FIELDS);
+  const [, , device = '', root, mountPoint, options] = parts;
+  const [, major, minor] = DEVICE.exec(device) ?? [];
+  const [fsType, source, ...superOptions] = separator < 0 ? [] : parts.slice(separator + 1);
+  if (
+    major === undefined ||
+    root === undefined ||
+    mountPoint === undefined ||
+    options === undefined ||
+    fsType === undefined ||
+    source === undefined ||
+    superOptions.length === 0
+  )
+    throw new ParseError('mountinfo', line);
+  return {
+    major: Number(major),
+    minor: Number(minor),
+    root,
+    mountPoint,
+    options,
+    fsType,
+    source,
+    superOptions: superOptions.join(' '),
+  };
+}
+
+/** Undoes the kernel's escapes: three octal digits after a backslash, for blanks, newlines, `\` and `#` (all ASCII). */
+export const unescapeMount = (text: string): string =>
+  text.includes('\\')
+    ? text.replace(/\\([01][0-7]{2})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+    : text;
+
+/** Options by name; one without `=` has the empty text. The last wins where a name comes twice. */
+export function parseMountOptions(options: string): Map<string, string> {
+  const parsed = new Map<string, string>();
+  for (const option of options.split(',')) {
+    const equals = option.indexOf('=');
+    if (equals < 0) parsed.set(option, '');
+    else parsed.set(option.slice(0, equals), option.slice(equals + 1));
+  }
+  return parsed;
+}
