@@ -62,18 +62,14 @@ describe('beside prometheus-node-exporter', { skip }, () => {
   test('every family that the reference gives is there, with its type, its series and values that are the same but for a moment', async () => {
     // Both are asked twice: the first scrape of each opens what later ones keep.
     await Promise.all([keyhole.scrape(), reference.scrape()]);
-    const [ours, theirs] = (await Promise.all([keyhole.scrape(), reference.scrape()])).map(parseExposition) as [
-      Scrape,
-      Scrape,
-    ];
+    const [own, other] = await Promise.all([keyhole.scrape(), reference.scrape()]);
+    const [ours, theirs] = [parseExposition(own), parseExposition(other)];
     const faults = [...theirs].flatMap(([name, family]) =>
       DIFFERENT.some(([pattern]) => pattern.test(name)) ? [] : compare(name, ours.get(name), family),
     );
     assert.deepEqual(faults, []);
   });
 });
-
-type Scrape = ReadonlyMap<string, ScrapedFamily>;
 
 function compare(name: string, ours: ScrapedFamily | undefined, theirs: ScrapedFamily): string[] {
   if (ours === undefined) return [`${name} is missing`];
