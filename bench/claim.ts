@@ -1,0 +1,13 @@
+/** Something that the docs say about speed, as a ratio of Keyhole to its peer in the same run. */
+export interface Claim {
+  readonly says: string;
+  /** The ratio up to which it is true. */
+  readonly atMost: number;
+  measure(): Promise<Measured | { readonly skipped: string }>;
+}
+
+export interface Measured {
+  readonly ratio: number;
+  /** The figures behind it. */
+  readonly detail: string;
+}
