@@ -1,38 +1,125 @@
-import { createServer } from 'node:http';
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
 import process from 'node:process';
+import {
+  askedText,
+  type CommandLine,
+  type Declared,
+  declare,
+  parseCommandLine,
+  warnAbout,
+} from './cli/command_line.ts';
 import { programFlags } from './cli/flags.ts';
+import { buildInfo } from './cli/version.ts';
 import { collectors } from './collectors/index.ts';
-import { enabledOf, hostOf, setUp, toggleOf } from './core/assemble.ts';
-import { render } from './core/exposition.ts';
-import { parseFlags } from './core/flag.ts';
+import { enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
+import { messageOf, UsageError } from './core/errors.ts';
+import type { ParsedFlags } from './core/flag.ts';
 import { openTree } from './core/kernel_fs.ts';
-import { createLogger } from './core/log.ts';
-import { createRegistry } from './core/registry.ts';
+import { createLogger, type Logger } from './core/log.ts';
+import { createRegistry, type Registry } from './core/registry.ts';
+import { parseAddress } from './server/address.ts';
+import { type RunningServer, startServer } from './server/start.ts';
+import { systemdSockets } from './server/systemd_socket.ts';
 
-const declared = collectors.flatMap((each) => [toggleOf(each), ...Object.values(each.flags)]);
-const parsed = parseFlags(process.argv.slice(2), [...Object.values(programFlags), ...declared] as never, process.env);
-const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
-const log = createLogger({
-  level: parsed.valueOf(programFlags.logLevel),
-  format: 'logfmt',
-  write: (line) => process.stderr.write(line),
-});
-const rootfs = parsed.valueOf(programFlags.rootfs);
-const machine = {
-  proc: openTree(parsed.valueOf(programFlags.procfs)),
-  sys: openTree(parsed.valueOf(programFlags.sysfs)),
-  udev: openTree(parsed.valueOf(programFlags.udevData)),
-  rootfs: rootfs === '/' ? rootfs : rootfs.replace(/\/+$/, ''),
-  log,
-  now: () => performance.timeOrigin + performance.now(),
-};
-const registry = createRegistry(
-  enabled.map((each) => setUp(each, hostOf(each, { machine, parsed, enabled }))),
-  { timeoutMs: parsed.valueOf(programFlags.collectorTimeoutMs), log },
-);
-const address = parsed.valueOf(programFlags.listenAddress)[0] as string;
-createServer(async (_request, response) => {
-  const { text } = render(await registry.scrape());
-  response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores');
-  response.end(text);
-}).listen(Number(address.slice(address.lastIndexOf(':') + 1)));
+/** What a scrape under way has after SIGTERM. */
+const DRAIN_MS = 4000;
+
+// Files that are not there are the rule in /sys, and each costs an Error: no one reads their stacks.
+Error.stackTraceLimit = 1;
+
+/** The name the program was started by: `keyhole`, `node_exporter`. */
+function programName(argv: readonly string[]): string {
+  const name = basename(argv[1] ?? '');
+  return name === '' || /^main\.[cm]?[jt]s$/.test(name) ? 'keyhole' : name;
+}
+
+function openLog(parsed: ParsedFlags): Logger {
+  process.stderr.on('error', () => {});
+  const format = parsed.valueOf(programFlags.logFormat);
+  const level = parsed.valueOf(programFlags.logLevel);
+  return createLogger({ level, format, write: (line) => process.stderr.write(line) });
+}
+
+function requireFolder(flag: string, path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new UsageError(`--${flag}: ${path} is not a directory`);
+}
+
+function openMachine(parsed: ParsedFlags, log: Logger): Machine {
+  const [procfs, sysfs] = [parsed.valueOf(programFlags.procfs), parsed.valueOf(programFlags.sysfs)];
+  requireFolder('path.procfs', procfs);
+  requireFolder('path.sysfs', sysfs);
+  const rootfs = parsed.valueOf(programFlags.rootfs);
+  return {
+    proc: openTree(procfs),
+    sys: openTree(sysfs),
+    udev: openTree(parsed.valueOf(programFlags.udevData)),
+    rootfs: rootfs.replace(/\/+$/, '') || '/',
+    log,
+    now: () => performance.timeOrigin + performance.now(),
+  };
+}
+
+function setUpAll(parsed: ParsedFlags, machine: Machine, log: Logger): Registry {
+  const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
+  const ready = enabled.map((each) => setUp(each, hostOf(each, { machine, parsed, enabled })));
+  log.info('Enabled collectors');
+  for (const { name } of ready) log.info(name);
+  return createRegistry(ready, { timeoutMs: parsed.valueOf(programFlags.collectorTimeoutMs), log });
+}
+
+function endOnSignals(server: RunningServer, log: Logger): void {
+  const end = (signal: NodeJS.Signals): void => {
+    log.info('Ending', { signal });
+    void server.close(DRAIN_MS).then(() => process.exit(0));
+  };
+  process.once('SIGTERM', end);
+  process.once('SIGINT', end);
+}
+
+async function serve(commandLine: CommandLine, declared: Declared): Promise<void> {
+  const parsed = parseCommandLine(commandLine, declared);
+  const log = openLog(parsed);
+  const listenOn = parsed.valueOf(programFlags.systemdSocket)
+    ? systemdSockets(commandLine.env, process.pid)
+    : parsed.valueOf(programFlags.listenAddress).map(parseAddress);
+  const machine = openMachine(parsed, log);
+  log.info('Starting keyhole', { version: buildInfo.version, revision: buildInfo.revision });
+  log.info('Build context', { node: buildInfo.goversion, platform: `${buildInfo.goos}/${buildInfo.goarch}` });
+  warnAbout(parsed, declared, log);
+  if (process.getuid?.() === 0) log.warn('Running as root, which Keyhole does not need');
+  const registry = setUpAll(parsed, machine, log);
+  const server = await startServer({
+    registry,
+    log,
+    build: buildInfo,
+    listenOn,
+    telemetryPath: parsed.valueOf(programFlags.telemetryPath),
+    requestsMax: parsed.valueOf(programFlags.maxRequests),
+    exporterMetrics: !parsed.valueOf(programFlags.disableExporterMetrics),
+    disabled: disabledNames(registry, declared),
+    webConfigFile: parsed.valueOf(programFlags.webConfigFile),
+  });
+  endOnSignals(server, log);
+  process.on('uncaughtException', (error) => log.error('unexpected error', { err: messageOf(error) }));
+}
+
+const disabledNames = ({ names }: Registry, { pending }: Declared): string[] =>
+  [...collectors, ...pending.values()].map(({ name }) => name).filter((name) => !names.includes(name));
+
+async function main(): Promise<void> {
+  const commandLine = { program: programName(process.argv), argv: process.argv.slice(2), env: process.env };
+  try {
+    const declared = declare(collectors);
+    const text = askedText(commandLine, declared);
+    if (text === undefined) await serve(commandLine, declared);
+    else process.stdout.write(text);
+  } catch (error) {
+    const hint = error instanceof UsageError ? ', try --help' : '';
+    process.stderr.write(`${commandLine.program}: error: ${messageOf(error)}${hint}\n`);
+    process.exitCode = 1;
+  }
+}
+
+void main();

@@ -1,11 +1,27 @@
-import { flag } from '../core/flag.ts';
+import { type Flag, flag } from '../core/flag.ts';
+import { LOG_FORMATS, LOG_LEVELS } from '../core/log.ts';
 
-/** The flags that belong to no collector. */
+const logLevel = flag.choice('log.level', 'Log messages of this level and above.', LOG_LEVELS, 'info');
+
+/** The flags that belong to no collector, in the order of `--help`. */
 export const programFlags = {
-  procfs: flag.text('path.procfs', 'procfs mountpoint.', '/proc'),
-  sysfs: flag.text('path.sysfs', 'sysfs mountpoint.', '/sys'),
-  rootfs: flag.text('path.rootfs', 'rootfs mountpoint.', '/'),
-  udevData: flag.text('path.udev.data', 'udev data path.', '/run/udev/data'),
+  help: flag.bool('help', 'Show this help and exit.', false, { short: 'h' }),
+  helpLong: flag.bool('help-long', 'Show the help with the hidden flags too and exit.', false, { hidden: true }),
+  helpMan: flag.bool('help-man', 'Write a man page and exit.', false, { hidden: true }),
+  completionBash: flag.bool('completion-bash', 'Write what could complete the given words and exit.', false, {
+    hidden: true,
+  }),
+  completionScriptBash: flag.bool('completion-script-bash', 'Write a completion script for bash and exit.', false, {
+    hidden: true,
+  }),
+  completionScriptZsh: flag.bool('completion-script-zsh', 'Write a completion script for zsh and exit.', false, {
+    hidden: true,
+  }),
+  version: flag.bool('version', 'Show the version and exit.'),
+  procfs: flag.text('path.procfs', 'Where the proc file system is mounted.', '/proc'),
+  sysfs: flag.text('path.sysfs', 'Where the sys file system is mounted.', '/sys'),
+  rootfs: flag.text('path.rootfs', "Where the host's root file system is mounted.", '/'),
+  udevData: flag.text('path.udev.data', 'Where udev keeps what it knows about devices.', '/run/udev/data'),
   disableDefaults: flag.bool(
     'collector.disable-defaults',
     'Run only the collectors that are switched on by their flags.',
@@ -15,12 +31,44 @@ export const programFlags = {
     'How long a collector may take before a scrape goes on without it.',
     '5s',
   ),
-  listenAddress: flag.texts('web.listen-address', 'Addresses to listen on.', [':9100']),
   privilegeMode: flag.choice(
     'privilege.mode',
     'What becomes of the capabilities after the start: sealed gives them all up for good, retained keeps those that reopen counters, none leaves them as they are.',
     ['sealed', 'retained', 'none'],
     'sealed',
   ),
-  logLevel: flag.choice('log.level', 'Least level to log.', ['debug', 'info', 'warn', 'error'], 'info'),
+  listenAddress: flag.texts(
+    'web.listen-address',
+    'Address to listen on, as host:port or [IPv6]:port; an empty host means every address. Repeatable.',
+    [':9100'],
+  ),
+  systemdSocket: flag.bool(
+    'web.systemd-socket',
+    'Serve on the sockets that systemd hands over, and not on --web.listen-address.',
+  ),
+  telemetryPath: flag.text('web.telemetry-path', 'The path under which the metrics are.', '/metrics'),
+  maxRequests: flag.int(
+    'web.max-requests',
+    'How many scrapes may be under way at once, filtered ones included; 0 means any number.',
+    40,
+  ),
+  disableExporterMetrics: flag.bool(
+    'web.disable-exporter-metrics',
+    'Leave out the metrics about the exporter itself (promhttp_*, process_*, nodejs_*).',
+  ),
+  webConfigFile: flag.text('web.config.file', 'A file that switches on TLS, passwords or limits (docs/http.md).'),
+  goMaxProcs: flag.int('runtime.gomaxprocs', 'Accepted for compatibility; has no effect.', 1, { env: 'GOMAXPROCS' }),
+  logLevel: { ...logLevel, parse: (texts: readonly string[]) => logLevel.parse(texts.map((t) => t.toLowerCase())) },
+  logFormat: flag.choice('log.format', 'How log messages are written.', LOG_FORMATS, 'logfmt'),
 } as const;
+
+/** Those that print something and end the program, wherever they stand. */
+export const printingFlags: readonly Flag[] = [
+  programFlags.help,
+  programFlags.helpLong,
+  programFlags.helpMan,
+  programFlags.completionBash,
+  programFlags.completionScriptBash,
+  programFlags.completionScriptZsh,
+  programFlags.version,
+];

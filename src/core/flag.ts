@@ -1,3 +1,4 @@
+import { commandLineTokens } from './command_line.ts';
 import { UsageError } from './errors.ts';
 import { compilePattern, type Pattern } from './pattern.ts';
 
@@ -9,6 +10,8 @@ export interface Flag<T = unknown> {
   readonly kind: 'bool' | 'value' | 'list';
   /** An environment variable that supplies the value where the flag is absent. */
   readonly env?: string;
+  /** One letter, for `-h`. */
+  readonly short?: string;
   readonly hidden?: boolean;
   /** The flag to use instead; giving this one logs a warning. Deprecated flags are hidden. */
   readonly deprecated?: string;
@@ -18,7 +21,7 @@ export interface Flag<T = unknown> {
   parse(texts: readonly string[]): T;
 }
 
-type Extra = Partial<Pick<Flag, 'env' | 'hidden' | 'deprecated'>>;
+type Extra = Partial<Pick<Flag, 'env' | 'short' | 'hidden' | 'deprecated'>>;
 
 const one = (texts: readonly string[]): string => texts[0] ?? '';
 
@@ -45,10 +48,12 @@ export function parseDuration(text: string): number {
   return sign === '-' ? -totalMs : totalMs;
 }
 
+/** As the reference's command line, which takes `40`, `4e1` and `40.5` for the same. */
 function parseInteger(text: string): number {
-  if (!/^[+-]?\d+$/.test(text) || !Number.isSafeInteger(Number(text)))
-    throw new UsageError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return Number(text);
+  const value = Math.trunc(Number(text));
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) || !Number.isSafeInteger(value))
+    throw new UsageError(`${JSON.stringify(text)} is not an integer`);
+  return value;
 }
 
 function parseChoice<T extends string>(text: string, choices: readonly T[]): T {
@@ -133,9 +138,19 @@ export interface ParsedFlags {
   isGiven(flag: Flag): boolean;
 }
 
-interface Token {
+interface Given {
   readonly flag: Flag;
   readonly text: string;
+}
+
+/** What of `flags` comes first on the command line, before anything that is wrong with it. */
+export function firstGiven(argv: readonly string[], flags: readonly Flag[], wanted: readonly Flag[]): Flag | undefined {
+  try {
+    for (const { flag: found } of givenFlags(argv, flags)) if (wanted.includes(found)) return found;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+  }
+  return undefined;
 }
 
 /** Parses argv with kingpin's rules: order kept, scalars not repeatable, `--no-x` for booleans only, no positionals. */
@@ -145,7 +160,7 @@ export function parseFlags(
   env: Readonly<Record<string, string | undefined>> = {},
 ): ParsedFlags {
   const given = new Map<Flag, string[]>();
-  for (const { flag: found, text } of tokens(argv, flags)) {
+  for (const { flag: found, text } of givenFlags(argv, flags)) {
     const texts = given.get(found);
     if (texts === undefined) given.set(found, [text]);
     else if (found.kind === 'list') texts.push(text);
@@ -154,7 +169,8 @@ export function parseFlags(
   const values = new Map<Flag, unknown>();
   for (const each of flags) {
     const fromEnv = each.env === undefined ? undefined : env[each.env];
-    if (!given.has(each) && fromEnv !== undefined && fromEnv !== '') given.set(each, fromEnv.split('\n'));
+    if (!given.has(each) && fromEnv !== undefined && fromEnv !== '')
+      given.set(each, each.kind === 'list' ? fromEnv.split('\n') : [fromEnv]);
     values.set(each, parseOne(each, given.get(each) ?? each.fallback));
   }
   return {
@@ -172,35 +188,26 @@ function parseOne(asked: Flag, texts: readonly string[]): unknown {
   }
 }
 
-function* tokens(argv: readonly string[], flags: readonly Flag[]): Generator<Token> {
-  const known = new Map(flags.map((each) => [each.name, each]));
-  for (let i = 0; i < argv.length; i += 1) {
-    const token = argv[i] as string;
-    if (token === '--') {
-      const next = argv[i + 1];
-      if (next === undefined) return;
-      throw new UsageError(`unexpected ${next}`);
-    }
-    if (!token.startsWith('--')) {
-      if (token.startsWith('-') && token.length > 1) throw new UsageError(`unknown short flag '${token.slice(0, 2)}'`);
-      throw new UsageError(`unexpected ${token}`);
-    }
-    const equals = token.indexOf('=');
-    const name = equals < 0 ? token.slice(2) : token.slice(2, equals);
-    const inline = equals < 0 ? undefined : token.slice(equals + 1);
-    const negated = !known.has(name) && name.startsWith('no-');
-    const found = known.get(negated ? name.slice(3) : name);
+function* givenFlags(argv: readonly string[], flags: readonly Flag[]): Generator<Given> {
+  const long = new Map(flags.map((each) => [each.name, each]));
+  const short = new Map(flags.flatMap((each) => (each.short === undefined ? [] : [[each.short, each]])));
+  const tokens = commandLineTokens(argv);
+  let token = tokens.next().value;
+  while (token !== undefined) {
+    const { kind, text } = token;
+    if (kind === 'argument') throw new UsageError(`unexpected ${text}`);
+    const negated = kind === 'long' && !long.has(text) && text.startsWith('no-');
+    const found = kind === 'short' ? short.get(text) : long.get(negated ? text.slice(3) : text);
+    const shown = kind === 'short' ? `-${text}` : `--${text}`;
     if (found === undefined || (negated && found.kind !== 'bool'))
-      throw new UsageError(`unknown long flag '--${name}'`);
+      throw new UsageError(`unknown ${kind} flag '${shown}'`);
+    token = tokens.next().value;
     if (found.kind === 'bool') {
-      if (inline !== undefined) throw new UsageError(`unexpected ${inline}`);
       yield { flag: found, text: String(!negated) };
       continue;
     }
-    const next = inline ?? argv[i + 1];
-    if (next === undefined || (inline === undefined && next.startsWith('-')))
-      throw new UsageError(`expected argument for flag '--${name}'`);
-    if (inline === undefined) i += 1;
-    yield { flag: found, text: next };
+    if (token?.kind !== 'argument') throw new UsageError(`expected argument for flag '${shown}'`);
+    yield { flag: found, text: token.text };
+    token = tokens.next().value;
   }
 }

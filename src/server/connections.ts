@@ -1,0 +1,177 @@
+import type { Socket } from 'node:net';
+
+export interface ConnectionLimits {
+  /** Connections held at once; at the limit the one that has waited longest makes room. */
+  readonly connectionsMax: number;
+  /** From the first byte of a request (or from the connection's start) to the end of its headers; also for a body that follows. */
+  readonly headersMs: number;
+  /** Between requests. */
+  readonly idleMs: number;
+  /** To take the answer off our hands. */
+  readonly answerMs: number;
+}
+
+export const CONNECTION_LIMITS: ConnectionLimits = {
+  connectionsMax: 1024,
+  headersMs: 10_000,
+  idleMs: 300_000,
+  answerMs: 60_000,
+};
+
+interface Entry {
+  readonly socket: Socket;
+  /** Requests under way. */
+  busy: number;
+  /** When it began to wait: for a request, or with an answer given for that to be taken. */
+  since: number;
+  /** `socket.bytesRead` at that time, to tell an idle client from a slow one. */
+  bytesRead: number;
+  /** When the first byte of the request was noticed; from the start for a fresh connection. */
+  partialSince: number | undefined;
+  answered: boolean;
+  readonly address: string;
+}
+
+/** Every open connection. What waits too long is closed; requests under way are never disturbed. */
+export interface Connections {
+  /** Takes a connection in; `false` when it was refused, since every place is taken by requests under way. */
+  add(socket: Socket): boolean;
+  /** A request has arrived on the connection (below TLS it is the same one by its addresses). */
+  begin(socket: Socket): void;
+  answered(socket: Socket): void;
+  end(socket: Socket): void;
+  readonly size: number;
+  /** Closes what waits at once and the others when they are answered; resolves when nothing is left or the time is over. */
+  drain(withinMs: number): Promise<void>;
+}
+
+const SWEEP_MS = 1000;
+
+const destroyAll = (entries: Iterable<Entry>): void => {
+  for (const { socket } of [...entries]) socket.destroy();
+};
+
+const addressOf = (socket: Socket): string =>
+  `${socket.localAddress} ${socket.localPort} ${socket.remoteAddress} ${socket.remotePort}`;
+
+function tooLate(entry: Entry, { headersMs, idleMs, answerMs }: ConnectionLimits, time: number): boolean {
+  if (entry.busy > 0) return entry.answered && time - entry.since > answerMs;
+  if (entry.partialSince === undefined && entry.socket.bytesRead !== entry.bytesRead) entry.partialSince = time;
+  if (entry.partialSince !== undefined) return time - entry.partialSince > headersMs;
+  return time - entry.since > idleMs;
+}
+
+/** Resolves when `arm`'s function is called, or with `late` run when the time is over. */
+const within = (ms: number, arm: (done: () => void) => void, late: () => void): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      late();
+      resolve();
+    }, ms);
+    arm(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+
+/** The entries, found by socket or by address, those that wait apart from those that are busy. */
+function createTable(onEmpty: () => void) {
+  const bySocket = new Map<Socket, Entry>();
+  // For TLS: what carries the request is another object than what was accepted, with the same addresses.
+  const byAddress = new Map<string, Entry>();
+  // In the order in which they began to wait.
+  const waiting = new Set<Entry>();
+  const busy = new Set<Entry>();
+  const remove = (entry: Entry): void => {
+    if (!bySocket.delete(entry.socket)) return;
+    if (byAddress.get(entry.address) === entry) byAddress.delete(entry.address);
+    waiting.delete(entry);
+    busy.delete(entry);
+    if (bySocket.size === 0) onEmpty();
+  };
+  return {
+    bySocket,
+    waiting,
+    busy,
+    remove,
+    find: (socket: Socket): Entry | undefined => bySocket.get(socket) ?? byAddress.get(addressOf(socket)),
+    insert(entry: Entry): void {
+      bySocket.set(entry.socket, entry);
+      if (entry.socket.remotePort !== undefined) byAddress.set(entry.address, entry);
+      waiting.add(entry);
+      entry.socket.once('close', () => remove(entry));
+    },
+    /** Makes sure that one more can be inserted within `max`, at the cost of the one that has waited longest. */
+    makeRoom(max: number): boolean {
+      if (bySocket.size < max) return true;
+      const [longest] = waiting;
+      if (longest === undefined) return false;
+      remove(longest);
+      longest.socket.destroy();
+      return true;
+    },
+  };
+}
+
+export function createConnections(limits: ConnectionLimits, now = () => performance.now()): Connections {
+  let timer: NodeJS.Timeout | undefined;
+  let draining: (() => void) | undefined;
+  const table = createTable(() => {
+    clearInterval(timer);
+    timer = undefined;
+    draining?.();
+  });
+  const { bySocket, waiting, busy } = table;
+  const sweep = (): void => {
+    const time = now();
+    destroyAll([...waiting, ...busy].filter((entry) => tooLate(entry, limits, time)));
+  };
+  return {
+    get size() {
+      return bySocket.size;
+    },
+    add(socket) {
+      if (draining !== undefined || !table.makeRoom(limits.connectionsMax)) return false;
+      const since = now();
+      const address = addressOf(socket);
+      table.insert({ socket, address, busy: 0, since, bytesRead: 0, partialSince: since, answered: false });
+      timer ??= setInterval(sweep, SWEEP_MS).unref();
+      return true;
+    },
+    begin(socket) {
+      const entry = table.find(socket);
+      if (entry === undefined) return;
+      entry.busy += 1;
+      entry.answered = false;
+      waiting.delete(entry);
+      busy.add(entry);
+    },
+    answered(socket) {
+      const entry = table.find(socket);
+      if (entry === undefined || entry.busy > 1) return;
+      entry.answered = true;
+      entry.since = now();
+    },
+    end(socket) {
+      const entry = table.find(socket);
+      if (entry === undefined) return;
+      entry.busy -= 1;
+      if (entry.busy > 0) return;
+      busy.delete(entry);
+      entry.since = now();
+      entry.bytesRead = entry.socket.bytesRead;
+      entry.partialSince = undefined;
+      waiting.add(entry);
+      if (draining !== undefined) socket.destroySoon();
+    },
+    drain(withinMs) {
+      const arm = (done: () => void): void => {
+        draining = done;
+      };
+      const drained = within(withinMs, arm, () => destroyAll(bySocket.values()));
+      if (bySocket.size === 0) draining?.();
+      destroyAll(waiting);
+      return drained;
+    },
+  };
+}

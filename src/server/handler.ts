@@ -1,0 +1,167 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { posix } from 'node:path';
+import { messageOf } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { counter, gauge } from '../core/metric.ts';
+import type { Registry } from '../core/registry.ts';
+import { Samples } from '../core/writer.ts';
+import { createExporterMetrics } from './exporter_metrics.ts';
+import { parseFilter } from './filter.ts';
+import { landingPage } from './landing.ts';
+import { escapingOf, prefersGzip } from './negotiate.ts';
+import { createPages } from './pages.ts';
+
+export interface HandlerOptions {
+  readonly registry: Registry;
+  readonly log: Logger;
+  /** The labels of `node_exporter_build_info`. */
+  readonly build: BuildLabels;
+  readonly telemetryPath: string;
+  /** 0 or less for no limit. */
+  readonly requestsMax: number;
+  readonly exporterMetrics: boolean;
+  /** Collectors that exist but do not run. */
+  readonly disabled: readonly string[];
+}
+
+export interface BuildLabels {
+  readonly branch: string;
+  readonly goarch: string;
+  readonly goos: string;
+  readonly goversion: string;
+  readonly revision: string;
+  readonly tags: string;
+  readonly version: string;
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+const metrics = {
+  build: gauge(
+    'node_exporter_build_info',
+    'Always 1; the labels tell the version, and what it runs on.',
+    'branch',
+    'goarch',
+    'goos',
+    'goversion',
+    'revision',
+    'tags',
+    'version',
+  ),
+  requests: counter('promhttp_metric_handler_requests_total', 'Scrapes answered, by HTTP status.', 'code'),
+  inFlight: gauge('promhttp_metric_handler_requests_in_flight', 'Scrapes under way.'),
+  errors: counter('promhttp_metric_handler_errors_total', 'Scrapes that something was wrong with.', 'cause'),
+  dropped: counter('keyhole_dropped_series_total', 'Series left out of answers because they were there already.'),
+} as const;
+
+const TEXT = 'text/plain; charset=utf-8';
+
+export function answer(
+  response: ServerResponse,
+  status: number,
+  body: string | Buffer,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  if (response.headersSent) return;
+  response.writeHead(status, { 'Content-Type': TEXT, 'Content-Length': Buffer.byteLength(body), ...headers });
+  response.end(body);
+}
+
+/** As Go's `http.Error`: a line of text that no browser shall take for anything else. */
+export const refuse = (
+  response: ServerResponse,
+  status: number,
+  line: string,
+  headers: Readonly<Record<string, string>> = {},
+): void => answer(response, status, `${line}\n`, { 'X-Content-Type-Options': 'nosniff', ...headers });
+
+/** Path and query of a request's target; `undefined` where it cannot be read. */
+export function parseTarget(target: string): { path: string; query: string } | undefined {
+  const [, origin = ''] = /^(https?:\/\/[^/?]*)/i.exec(target) ?? [];
+  const local = target.slice(origin.length);
+  const mark = local.indexOf('?');
+  try {
+    const path = decodeURIComponent(mark < 0 ? local : local.slice(0, mark)) || '/';
+    return path.startsWith('/') ? { path, query: mark < 0 ? '' : local.slice(mark + 1) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Answers `GET /metrics`, with its limit and its counters. */
+function createMetricsHandler(options: HandlerOptions): (query: string, ...io: Parameters<Handler>) => Promise<void> {
+  const { registry, log, build, requestsMax, exporterMetrics, disabled } = options;
+  const exporter = exporterMetrics ? createExporterMetrics() : undefined;
+  const answered = new Map([200, 500, 503].map((code) => [code, 0]));
+  let inFlight = 0;
+  let gatheringErrors = 0;
+  let droppedSeries = 0;
+
+  const own = (): Samples[] => {
+    const out = new Samples();
+    out.row(
+      metrics.build,
+      1,
+      metrics.build.labels.map((label) => build[label]),
+    );
+    if (exporter === undefined) return [out];
+    for (const [code, count] of answered) out.sample(metrics.requests, count, String(code));
+    out.sample(metrics.inFlight, inFlight);
+    out.sample(metrics.errors, 0, 'encoding');
+    out.sample(metrics.errors, gatheringErrors, 'gathering');
+    out.sample(metrics.dropped, droppedSeries);
+    return [out, exporter()];
+  };
+  const onDropped = (count: number): void => {
+    gatheringErrors += 1;
+    droppedSeries += count;
+  };
+  const pages = createPages({ registry, log, own, onDropped });
+
+  return async (query, request, response) => {
+    const filter = parseFilter(new URLSearchParams(query), { enabled: registry.names, disabled });
+    if (typeof filter === 'string') return answer(response, 400, filter);
+    inFlight += 1;
+    response.once('close', () => {
+      inFlight -= 1;
+      answered.set(response.statusCode, (answered.get(response.statusCode) ?? 0) + 1);
+    });
+    if (requestsMax > 0 && inFlight > requestsMax)
+      return refuse(response, 503, `Limit of concurrent requests reached (${requestsMax}), try again later.`);
+    const page = await pages(filter);
+    const zipped = prefersGzip(request.headers['accept-encoding']);
+    const type = `text/plain; version=0.0.4; charset=utf-8; escaping=${escapingOf(request.headers.accept)}`;
+    if (zipped) answer(response, 200, await page.gzipped(), { 'Content-Type': type, 'Content-Encoding': 'gzip' });
+    else answer(response, 200, page.plain, { 'Content-Type': type });
+  };
+}
+
+/** Answers every request; never rejects. */
+export function createHandler(options: HandlerOptions): Handler {
+  const { registry, log, build, telemetryPath } = options;
+  const serveMetrics = createMetricsHandler(options);
+  const landing = landingPage({ ...build, telemetryPath, collectors: registry.names });
+
+  const route: Handler = async (request, response) => {
+    const target = parseTarget(request.url ?? '/');
+    if (target === undefined) return refuse(response, 400, 'Bad Request');
+    const { path, query } = target;
+    const clean = posix.normalize(path);
+    if (clean !== path) {
+      const location = encodeURI(clean).replaceAll('?', '%3F') + (query === '' ? '' : `?${query}`);
+      return answer(response, 301, `Moved to ${location}\n`, { Location: location });
+    }
+    if (path === telemetryPath || telemetryPath === '/') return serveMetrics(query, request, response);
+    if (path === '/') return answer(response, 200, landing, { 'Content-Type': 'text/html; charset=UTF-8' });
+    return refuse(response, 404, '404 page not found');
+  };
+
+  return async (request, response) => {
+    try {
+      await route(request, response);
+    } catch (error) {
+      log.error('request failed', { path: request.url, err: messageOf(error) });
+      refuse(response, 500, 'Internal Server Error');
+    }
+  };
+}
