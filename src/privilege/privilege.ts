@@ -1,0 +1,156 @@
+import type { Acquired } from '../core/collector.ts';
+import { messageOf } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { gauge } from '../core/metric.ts';
+import type { Writer } from '../core/writer.ts';
+import {
+  clearAmbient,
+  getCapabilities,
+  hexOf,
+  holdsAny,
+  namesOf,
+  ownPrivileges,
+  setCapabilities,
+  threadPrivileges,
+} from '../sys/capability.ts';
+import { acquireAll, acquireOne, type Candidate, wantedBy } from './acquire.ts';
+import { type Handover, takeHandover } from './handover.ts';
+import { seal } from './seal.ts';
+
+export type PrivilegeMode = 'sealed' | 'retained' | 'none';
+
+/**
+ * How the process that serves came to be: `sealed` and `retained` have been executed again, `direct` was started without
+ * any capability, `unsealed` holds what it was started with.
+ */
+export type PrivilegeStage = 'sealed' | 'retained' | 'direct' | 'unsealed';
+
+export const privilegeMetrics = {
+  info: gauge(
+    'keyhole_privilege_info',
+    'How the process came to serve, with its permitted capabilities at the start and now (the most of any thread), in hexadecimal.',
+    'mode',
+    'stage',
+    'permitted_at_start',
+    'permitted',
+  ),
+  capableThreads: gauge(
+    'keyhole_privilege_capable_threads',
+    'Threads that held any capability in any set but the bounding one when the process began to serve.',
+  ),
+  noNewPrivs: gauge(
+    'keyhole_privilege_no_new_privs',
+    'Whether no_new_privs is set in every thread, so that nothing that is executed can gain a privilege.',
+  ),
+  descriptors: gauge(
+    'keyhole_privilege_descriptors',
+    'Descriptors that were opened at the start, with privilege where there was one, and are kept.',
+    'collector',
+  ),
+} as const;
+
+export interface Privilege {
+  readonly stage: PrivilegeStage;
+  /** What each collector acquired, by its name. */
+  readonly acquired: ReadonlyMap<string, Acquired>;
+  /** Does a collector's `acquire` again. Missing in a sealed process. */
+  readonly reacquire?: (candidate: Candidate) => Acquired;
+  write(out: Writer): void;
+}
+
+export interface PrivilegeOptions {
+  readonly mode: PrivilegeMode;
+  /** The enabled collectors that have an `acquire`. */
+  readonly candidates: readonly Candidate[];
+  readonly log: Logger;
+  /** The process's own; loses the variable of the hand-over. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+const MANY = 8;
+const inWords = (mask: bigint): string => {
+  const names = namesOf(mask);
+  return names.length > MANY ? `${names.length} capabilities` : names.join(',') || 'none';
+};
+
+const NOTHING: Acquired = { held: [], facts: undefined };
+
+interface Served {
+  readonly mode: PrivilegeMode;
+  readonly stage: PrivilegeStage;
+  readonly permittedAtStart: bigint;
+  readonly acquired: ReadonlyMap<string, Acquired>;
+  /** What `reacquire` may raise. */
+  readonly permitted: bigint;
+}
+
+/** Looks at every thread, says in one line how it stands, and answers for it from then on. */
+function serve({ mode, stage, permittedAtStart, acquired, permitted }: Served, log: Logger): Privilege {
+  const threads = threadPrivileges();
+  const capable = threads.filter(holdsAny).length;
+  const noNewPrivs = threads.every((thread) => thread.noNewPrivs === true);
+  const most = threads.reduce((mask, thread) => mask | thread.permitted, 0n);
+  const counts = [...acquired].map(([name, { held }]) => [name, held.length] as const);
+  log.info('privileges', {
+    stage,
+    mode,
+    permitted_at_start: inWords(permittedAtStart),
+    permitted: inWords(most),
+    capable_threads: capable,
+    threads: threads.length,
+    no_new_privs: noNewPrivs,
+    descriptors: counts.map(([name, count]) => `${name}:${count}`).join(',') || 'none',
+  });
+  return {
+    stage,
+    acquired,
+    ...(stage === 'sealed' ? {} : { reacquire: (candidate: Candidate) => acquireOne(candidate, permitted) ?? NOTHING }),
+    write(out) {
+      out.sample(privilegeMetrics.info, 1, mode, stage, hexOf(permittedAtStart), hexOf(most));
+      out.sample(privilegeMetrics.capableThreads, capable);
+      out.sample(privilegeMetrics.noNewPrivs, noNewPrivs ? 1 : 0);
+      for (const [name, count] of counts) out.sample(privilegeMetrics.descriptors, count, name);
+    },
+  };
+}
+
+/** The second stage: what was handed over has been verified. */
+function resume({ acquired, permittedAtStart, keep }: Handover, { mode, log }: PrivilegeOptions): Privilege {
+  if (keep === 0n) return serve({ mode, stage: 'sealed', permittedAtStart, acquired, permitted: 0n }, log);
+  const permitted = getCapabilities().permitted & keep;
+  clearAmbient();
+  setCapabilities({ effective: 0n, permitted, inheritable: 0n });
+  return serve({ mode, stage: 'retained', permittedAtStart, acquired, permitted }, log);
+}
+
+/** With what is left to this thread: a seal that failed may have dropped it all. */
+function remain(
+  acquired: ReadonlyMap<string, Acquired>,
+  permittedAtStart: bigint,
+  options: PrivilegeOptions,
+): Privilege {
+  const { permitted } = ownPrivileges();
+  return serve({ mode: options.mode, stage: 'unsealed', permittedAtStart, acquired, permitted }, options.log);
+}
+
+/**
+ * Acquires, and seals where any thread holds a capability: then it does not return, and the process it becomes returns
+ * from here with what was acquired. Throws a `HandoverError` for a hand-over that is not its own.
+ */
+export function settlePrivilege(options: PrivilegeOptions): Privilege {
+  const { mode, candidates, log, env } = options;
+  const handover = takeHandover(env);
+  if (handover !== undefined) return resume(handover, options);
+  const { permitted } = ownPrivileges();
+  const acquired = acquireAll(candidates, permitted);
+  if (!threadPrivileges().some(holdsAny))
+    return serve({ mode, stage: 'direct', permittedAtStart: permitted, acquired, permitted }, log);
+  if (mode === 'none') return remain(acquired, permitted, options);
+  try {
+    const keep = mode === 'retained' ? wantedBy(candidates) & permitted : 0n;
+    return seal({ acquired, permittedAtStart: permitted, keep, env });
+  } catch (error) {
+    log.warn('cannot seal the process', { err: messageOf(error) });
+    return remain(acquired, permitted, options);
+  }
+}
