@@ -12,12 +12,14 @@ import {
 import { programFlags } from './cli/flags.ts';
 import { buildInfo } from './cli/version.ts';
 import { collectors } from './collectors/index.ts';
-import { enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
+import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import { openTree } from './core/kernel_fs.ts';
 import { createLogger, type Logger } from './core/log.ts';
 import { createRegistry, type Registry } from './core/registry.ts';
+import type { Candidate } from './privilege/acquire.ts';
+import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
 import { parseAddress } from './server/address.ts';
 import { type RunningServer, startServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
@@ -61,9 +63,46 @@ function openMachine(parsed: ParsedFlags, log: Logger): Machine {
   };
 }
 
-function setUpAll(parsed: ParsedFlags, machine: Machine, log: Logger): Registry {
-  const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
-  const ready = enabled.map((each) => setUp(each, hostOf(each, { machine, parsed, enabled })));
+interface Parts {
+  readonly parsed: ParsedFlags;
+  readonly machine: Machine;
+  readonly enabled: readonly AnyCollector[];
+  readonly log: Logger;
+}
+
+const candidateOf = (collector: AnyCollector, { machine, parsed, enabled }: Parts): Candidate => ({
+  collector,
+  host: hostOf(collector, { machine, parsed, enabled }),
+});
+
+/** Executes the program again, and so does not return, where it was started with a capability. */
+function settle(parts: Parts): Privilege {
+  const acquiring = parts.enabled.filter(({ acquire }) => acquire !== undefined);
+  return settlePrivilege({
+    mode: parts.parsed.valueOf(programFlags.privilegeMode),
+    candidates: acquiring.map((each) => candidateOf(each, parts)),
+    log: parts.log,
+    env: process.env,
+  });
+}
+
+function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
+  const { parsed, machine, enabled, log } = parts;
+  const ready = enabled.map((each) => {
+    const own = acquired.get(each.name);
+    return setUp(
+      each,
+      hostOf(each, {
+        machine,
+        parsed,
+        enabled,
+        ...(own === undefined ? {} : { acquired: own }),
+        ...(own === undefined || reacquire === undefined
+          ? {}
+          : { reacquire: () => reacquire(candidateOf(each, parts)) }),
+      }),
+    );
+  });
   log.info('Enabled collectors');
   for (const { name } of ready) log.info(name);
   return createRegistry(ready, { timeoutMs: parsed.valueOf(programFlags.collectorTimeoutMs), log });
@@ -85,11 +124,15 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     ? systemdSockets(commandLine.env, process.pid)
     : parsed.valueOf(programFlags.listenAddress).map(parseAddress);
   const machine = openMachine(parsed, log);
+  const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
+  const parts = { parsed, machine, enabled, log };
+  const privilege = settle(parts);
   log.info('Starting keyhole', { version: buildInfo.version, revision: buildInfo.revision });
   log.info('Build context', { node: buildInfo.goversion, platform: `${buildInfo.goos}/${buildInfo.goarch}` });
   warnAbout(parsed, declared, log);
   if (process.getuid?.() === 0) log.warn('Running as root, which Keyhole does not need');
-  const registry = setUpAll(parsed, machine, log);
+  log.info('Privileges', privilege.summary);
+  const registry = setUpAll(parts, privilege);
   const server = await startServer({
     registry,
     log,
@@ -97,6 +140,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     listenOn,
     telemetryPath: parsed.valueOf(programFlags.telemetryPath),
     requestsMax: parsed.valueOf(programFlags.maxRequests),
+    tellMore: privilege.write,
     exporterMetrics: !parsed.valueOf(programFlags.disableExporterMetrics),
     disabled: disabledNames(registry, declared),
     webConfigFile: parsed.valueOf(programFlags.webConfigFile),

@@ -1,6 +1,6 @@
 import type { Acquired } from '../core/collector.ts';
 import { messageOf } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
+import type { LogFields, Logger } from '../core/log.ts';
 import { gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
 import {
@@ -55,6 +55,8 @@ export interface Privilege {
   readonly acquired: ReadonlyMap<string, Acquired>;
   /** Does a collector's `acquire` again. Missing in a sealed process. */
   readonly reacquire?: (candidate: Candidate) => Acquired;
+  /** What was done, as the fields of one line in the log. */
+  readonly summary: LogFields;
   write(out: Writer): void;
 }
 
@@ -84,26 +86,26 @@ interface Served {
   readonly permitted: bigint;
 }
 
-/** Looks at every thread, says in one line how it stands, and answers for it from then on. */
-function serve({ mode, stage, permittedAtStart, acquired, permitted }: Served, log: Logger): Privilege {
+/** Looks at every thread, and answers for how it stands from then on. */
+function serve({ mode, stage, permittedAtStart, acquired, permitted }: Served): Privilege {
   const threads = threadPrivileges();
   const capable = threads.filter(holdsAny).length;
   const noNewPrivs = threads.every((thread) => thread.noNewPrivs === true);
   const most = threads.reduce((mask, thread) => mask | thread.permitted, 0n);
   const counts = [...acquired].map(([name, { held }]) => [name, held.length] as const);
-  log.info('privileges', {
-    stage,
-    mode,
-    permitted_at_start: inWords(permittedAtStart),
-    permitted: inWords(most),
-    capable_threads: capable,
-    threads: threads.length,
-    no_new_privs: noNewPrivs,
-    descriptors: counts.map(([name, count]) => `${name}:${count}`).join(',') || 'none',
-  });
   return {
     stage,
     acquired,
+    summary: {
+      stage,
+      mode,
+      permitted_at_start: inWords(permittedAtStart),
+      permitted: inWords(most),
+      capable_threads: capable,
+      threads: threads.length,
+      no_new_privs: noNewPrivs,
+      descriptors: counts.map(([name, count]) => `${name}:${count}`).join(',') || 'none',
+    },
     ...(stage === 'sealed' ? {} : { reacquire: (candidate: Candidate) => acquireOne(candidate, permitted) ?? NOTHING }),
     write(out) {
       out.sample(privilegeMetrics.info, 1, mode, stage, hexOf(permittedAtStart), hexOf(most));
@@ -115,12 +117,12 @@ function serve({ mode, stage, permittedAtStart, acquired, permitted }: Served, l
 }
 
 /** The second stage: what was handed over has been verified. */
-function resume({ acquired, permittedAtStart, keep }: Handover, { mode, log }: PrivilegeOptions): Privilege {
-  if (keep === 0n) return serve({ mode, stage: 'sealed', permittedAtStart, acquired, permitted: 0n }, log);
+function resume({ acquired, permittedAtStart, keep }: Handover, { mode }: PrivilegeOptions): Privilege {
+  if (keep === 0n) return serve({ mode, stage: 'sealed', permittedAtStart, acquired, permitted: 0n });
   const permitted = getCapabilities().permitted & keep;
   clearAmbient();
   setCapabilities({ effective: 0n, permitted, inheritable: 0n });
-  return serve({ mode, stage: 'retained', permittedAtStart, acquired, permitted }, log);
+  return serve({ mode, stage: 'retained', permittedAtStart, acquired, permitted });
 }
 
 /** With what is left to this thread: a seal that failed may have dropped it all. */
@@ -130,7 +132,7 @@ function remain(
   options: PrivilegeOptions,
 ): Privilege {
   const { permitted } = ownPrivileges();
-  return serve({ mode: options.mode, stage: 'unsealed', permittedAtStart, acquired, permitted }, options.log);
+  return serve({ mode: options.mode, stage: 'unsealed', permittedAtStart, acquired, permitted });
 }
 
 /**
@@ -144,7 +146,7 @@ export function settlePrivilege(options: PrivilegeOptions): Privilege {
   const { permitted } = ownPrivileges();
   const acquired = acquireAll(candidates, permitted);
   if (!threadPrivileges().some(holdsAny))
-    return serve({ mode, stage: 'direct', permittedAtStart: permitted, acquired, permitted }, log);
+    return serve({ mode, stage: 'direct', permittedAtStart: permitted, acquired, permitted });
   if (mode === 'none') return remain(acquired, permitted, options);
   try {
     const keep = mode === 'retained' ? wantedBy(candidates) & permitted : 0n;

@@ -4,7 +4,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Registry } from '../core/registry.ts';
-import { Samples } from '../core/writer.ts';
+import { Samples, type Writer } from '../core/writer.ts';
 import { createExporterMetrics } from './exporter_metrics.ts';
 import { parseFilter } from './filter.ts';
 import { landingPage } from './landing.ts';
@@ -20,6 +20,8 @@ export interface HandlerOptions {
   /** 0 or less for no limit. */
   readonly requestsMax: number;
   readonly exporterMetrics: boolean;
+  /** Writes what else the exporter tells of itself. */
+  readonly tellMore?: (out: Writer) => void;
   /** Collectors that exist but do not run. */
   readonly disabled: readonly string[];
 }
@@ -90,7 +92,7 @@ export function parseTarget(target: string): { path: string; query: string } | u
 
 /** Answers `GET /metrics`, with its limit and its counters. */
 function createMetricsHandler(options: HandlerOptions): (query: string, ...io: Parameters<Handler>) => Promise<void> {
-  const { registry, log, build, requestsMax, exporterMetrics, disabled } = options;
+  const { registry, log, build, requestsMax, exporterMetrics, tellMore, disabled } = options;
   const exporter = exporterMetrics ? createExporterMetrics() : undefined;
   const answered = new Map([200, 500, 503].map((code) => [code, 0]));
   let inFlight = 0;
@@ -110,6 +112,7 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ...io: P
     out.sample(metrics.errors, 0, 'encoding');
     out.sample(metrics.errors, gatheringErrors, 'gathering');
     out.sample(metrics.dropped, droppedSeries);
+    tellMore?.(out);
     return [out, exporter()];
   };
   const onDropped = (count: number): void => {
