@@ -23,6 +23,10 @@ import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
 import { parseAddress } from './server/address.ts';
 import { type RunningServer, startServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
+import { sizeThreadPool } from './sys/thread_pool.ts';
+
+// Before anything uses the pool, so that file systems that hang leave threads for the rest.
+sizeThreadPool(process.env);
 
 /** What a scrape under way has after SIGTERM. */
 const DRAIN_MS = 4000;

@@ -1,8 +1,11 @@
 import { ParseError } from '../core/errors.ts';
-import { lines } from '../core/text.ts';
+import { lines, uint } from '../core/text.ts';
 
 /** One line of `/proc/<pid>/mountinfo`. Texts are as the kernel wrote them: `unescapeMount` turns `\040` into a blank. */
 export interface Mount {
+  readonly id: number;
+  /** The mount that this one stands on; itself at the top of the tree. */
+  readonly parentId: number;
   readonly major: number;
   readonly minor: number;
   /** The folder of the file system that is mounted. */
@@ -30,11 +33,12 @@ function parseLine(line: string): Mount {
   // Not `fields`: a source may be the empty text, which shows as two blanks in a row.
   const parts = line.split(' ');
   const separator = parts.indexOf('-', FIXED_FIELDS);
-  const [, , device = '', root, mountPoint, options] = parts;
+  const [id, parentId, device = '', root, mountPoint, options] = parts;
   const [, major, minor] = DEVICE.exec(device) ?? [];
   const [fsType, source, ...superOptions] = separator < 0 ? [] : parts.slice(separator + 1);
+  const numbers = { id: uint(id), parentId: uint(parentId), major: uint(major), minor: uint(minor) };
   if (
-    major === undefined ||
+    !known(numbers) ||
     root === undefined ||
     mountPoint === undefined ||
     options === undefined ||
@@ -44,8 +48,7 @@ function parseLine(line: string): Mount {
   )
     throw new ParseError('mountinfo', line);
   return {
-    major: Number(major),
-    minor: Number(minor),
+    ...numbers,
     root,
     mountPoint,
     options,
@@ -54,6 +57,10 @@ function parseLine(line: string): Mount {
     superOptions: superOptions.join(' '),
   };
 }
+
+type Numbers = Pick<Mount, 'id' | 'parentId' | 'major' | 'minor'>;
+const known = (numbers: Partial<Record<keyof Numbers, number | undefined>>): numbers is Numbers =>
+  Object.values(numbers).every((value) => value !== undefined);
 
 /** Undoes the kernel's escapes: three octal digits after a backslash, for blanks, newlines, `\` and `#` (all ASCII). */
 export const unescapeMount = (text: string): string =>

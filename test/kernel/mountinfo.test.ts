@@ -5,6 +5,8 @@ import { ParseError } from '../../src/core/errors.ts';
 import { parseMountinfo, parseMountOptions, unescapeMount } from '../../src/kernel/mountinfo.ts';
 
 const ROOT = {
+  id: 22,
+  parentId: 1,
   major: 259,
   minor: 2,
   root: '/',
@@ -41,6 +43,7 @@ for (const [why, text] of [
   ['a truncated line', '22 1 259:2 / / rw,relatime shared:1'],
   ['a line without options of the file system', '22 1 259:2 / / rw,relatime - ext4 /dev/nvme0n1p2'],
   ['a device that is not two numbers', '22 1 259 / / rw,relatime - ext4 /dev/nvme0n1p2 rw'],
+  ['an id that is no number', 'x 1 259:2 / / rw - ext4 a rw'],
   ['an empty line', '22 1 259:2 / / rw - ext4 a rw\n\n23 1 259:2 / / rw - ext4 a rw'],
 ] as const)
   test(`parseMountinfo refuses ${why}`, () => assert.throws(() => parseMountinfo(text), ParseError));

@@ -1,0 +1,55 @@
+import { statfs } from 'node:fs/promises';
+import { getSystemErrorMessage } from 'node:util';
+
+/** What `statfs(2)` tells of a file system; 64 bit numbers as the nearest doubles. https://man7.org/linux/man-pages/man2/statfs.2.html */
+export interface FileSystemSize {
+  /** `f_bsize`: the bytes of a block, which is what the blocks below are counted in. */
+  readonly blockBytes: number;
+  readonly blocks: number;
+  readonly blocksFree: number;
+  /** Free for processes without privileges. */
+  readonly blocksAvailable: number;
+  readonly files: number;
+  readonly filesFree: number;
+}
+
+/** A file system's size, or what the system call (or the one who would have made it) says instead. */
+export type StatfsAnswer = FileSystemSize | { readonly refusal: string };
+
+/** Texts where libuv has none, or another than Go's syscall package, whose texts dashboards and alerts know. */
+const TEXTS: Readonly<Record<number, string>> = {
+  5: 'input/output error',
+  12: 'cannot allocate memory',
+  14: 'bad address',
+  36: 'file name too long',
+  40: 'too many levels of symbolic links',
+  67: 'link has been severed',
+  70: 'communication error on send',
+  95: 'operation not supported',
+  107: 'transport endpoint is not connected',
+  113: 'no route to host',
+  116: 'stale NFS file handle',
+  117: 'structure needs cleaning',
+  126: 'required key not available',
+  127: 'key has expired',
+};
+
+const EINVAL = 22;
+
+/** The text of an errno (positive), as Go's syscall package has it: in lower case, without the errno's name. */
+export const errnoText = (errno: number): string => TEXTS[errno] ?? getSystemErrorMessage(-errno);
+
+/**
+ * Asks off the event loop. `path` holds one character per byte (latin1), so that it can be what is not UTF-8.
+ * May take for ever, and a thread of libuv's pool as long: `createStatfsAsker` is for that.
+ */
+export async function askFileSystem(path: string): Promise<StatfsAnswer> {
+  try {
+    const { bsize, blocks, bfree, bavail, files, ffree } = await statfs(Buffer.from(path, 'latin1'));
+    return { blockBytes: bsize, blocks, blocksFree: bfree, blocksAvailable: bavail, files, filesFree: ffree };
+  } catch (error) {
+    // Node refuses a path with a zero byte itself, without an errno.
+    const { errno } = error as { errno?: unknown };
+    return { refusal: errnoText(typeof errno === 'number' ? -errno : EINVAL) };
+  }
+}

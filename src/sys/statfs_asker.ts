@@ -1,0 +1,95 @@
+import { askFileSystem, type StatfsAnswer } from './statfs.ts';
+import { hangingMax } from './thread_pool.ts';
+
+export interface StatfsAsker {
+  /**
+   * Asks these paths, the same path once, and answers within `leftMs`. What does not answer in time is remembered:
+   * until its call returns it is refused at once. Not to be called again before it has answered.
+   */
+  ask(paths: readonly string[], leftMs: number): Promise<ReadonlyMap<string, StatfsAnswer>>;
+}
+
+export interface StatfsAskerOptions {
+  /** How many calls are made at a time; slow ones are not counted, so that they hold nobody up. */
+  readonly workers: number;
+  /** How long one call may take. */
+  readonly timeoutMs: number;
+  /** What makes the call. */
+  readonly call?: (path: string) => Promise<StatfsAnswer>;
+  /** How many calls may be under way, hanging ones included. */
+  readonly underWayMax?: () => number;
+}
+
+export const TIMED_OUT: StatfsAnswer = { refusal: 'mountpoint timeout' };
+/** Hanging calls occupy every thread that they may have. */
+export const NOT_ASKED: StatfsAnswer = { refusal: 'not asked: too many mountpoints hang' };
+
+/** A call that takes longer no longer counts as one of the workers. A healthy one takes microseconds. */
+const SLOW_MS = 100;
+
+export function createStatfsAsker({
+  workers,
+  timeoutMs,
+  call = askFileSystem,
+  underWayMax = hangingMax,
+}: StatfsAskerOptions): StatfsAsker {
+  /** The paths whose calls have not returned, from this `ask` or from one before. */
+  const underWay = new Set<string>();
+  return {
+    ask: (paths, leftMs) =>
+      new Promise((resolve) => {
+        const answers = new Map<string, StatfsAnswer>();
+        const waiting = new Set<string>();
+        /** What was asked in this round and may still answer in time, with the moment of asking. */
+        const asked = new Map<string, number>();
+        const quick = new Set<string>();
+
+        const settle = (path: string, answer: StatfsAnswer): void => {
+          quick.delete(path);
+          if (asked.delete(path)) answers.set(path, answer);
+        };
+        const start = async (path: string): Promise<void> => {
+          waiting.delete(path);
+          asked.set(path, performance.now());
+          quick.add(path);
+          underWay.add(path);
+          const answer = await call(path);
+          underWay.delete(path);
+          settle(path, answer);
+          proceed();
+        };
+        const end = (): void => {
+          clearInterval(ticking);
+          clearTimeout(deadline);
+          for (const path of asked.keys()) settle(path, TIMED_OUT);
+          for (const path of waiting) answers.set(path, NOT_ASKED);
+          waiting.clear();
+          resolve(answers);
+        };
+        const proceed = (): void => {
+          for (const path of waiting) {
+            if (quick.size >= workers || underWay.size >= underWayMax()) break;
+            void start(path);
+          }
+          // What is under way but no longer waited for will hardly make room.
+          if (asked.size === 0) end();
+        };
+        const tick = (): void => {
+          const now = performance.now();
+          for (const [path, since] of asked) {
+            if (now - since >= SLOW_MS) quick.delete(path);
+            if (now - since >= timeoutMs) settle(path, TIMED_OUT);
+          }
+          proceed();
+        };
+
+        for (const path of paths) {
+          if (underWay.has(path)) answers.set(path, TIMED_OUT);
+          else waiting.add(path);
+        }
+        const ticking = setInterval(tick, Math.max(1, Math.min(SLOW_MS, timeoutMs)));
+        const deadline = setTimeout(end, Math.max(0, leftMs));
+        proceed();
+      }),
+  };
+}

@@ -1,0 +1,25 @@
+/**
+ * The threads that libuv runs blocking calls on. A call that hangs (statfs on a dead server) takes one away for as long as
+ * it hangs, so there must be enough of them, and no one may take them all.
+ */
+
+const THREADS = 16;
+const LIBUV_DEFAULT = 4;
+const LIBUV_MAX = 1024;
+/** For the rest of the process: name resolution, files, compression. */
+const KEPT_FREE = 4;
+
+let size = LIBUV_DEFAULT;
+
+/**
+ * Makes the pool large enough, unless the environment says how large. Works only before the pool's first use: call it
+ * before anything else. https://docs.libuv.org/en/v1.x/threadpool.html
+ */
+export function sizeThreadPool(env: { UV_THREADPOOL_SIZE?: string | undefined }): void {
+  const asked = Number.parseInt(env.UV_THREADPOOL_SIZE ?? '', 10);
+  size = Number.isNaN(asked) ? THREADS : Math.min(Math.max(asked, 1), LIBUV_MAX);
+  env.UV_THREADPOOL_SIZE = String(size);
+}
+
+/** How many calls that may hang can be under way at once. At least one, however small the pool. */
+export const hangingMax = (): number => Math.max(1, size - KEPT_FREE);

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import filesystem, { stripRootfs } from '../../src/collectors/filesystem.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
+
+/** Only mounts that no machine has, so that the answers are the same on all. */
+const ELSEWHERE = '--collector.filesystem.mount-points-include=^/keyhole/';
+
+test('filesystem: the fixtures scrape to the golden text', (t) => golden(t, filesystem, { argv: [ELSEWHERE] }));
+
+const mountinfo = (...mounts: readonly string[]): Record<string, string> => ({
+  'proc/1/mountinfo': mounts.map((mount, i) => `${i + 2} 1 8:${i} / ${mount}\n`).join(''),
+});
+const series = (text: string, name: string): string[] =>
+  text.split('\n').filter((line) => line.startsWith(`node_filesystem_${name}{`));
+
+test('filesystem tells what statfs tells', async (t) => {
+  const at = tmpdir();
+  const before = statfsSync(at);
+  const { text, success } = await scrape(filesystem, { root: tree(t, mountinfo(`${at} rw - ext4 /dev/sda1 rw`)) });
+  assert.ok(success);
+  const labels = `{device="/dev/sda1",device_error="",fstype="ext4",mountpoint="${at}"}`;
+  const value = (name: string): number => Number(series(text, name)[0]?.split('} ')[1]);
+  assert.ok(text.includes(`node_filesystem_device_error${labels} 0\n`));
+  assert.ok(text.includes(`node_filesystem_readonly${labels} 0\n`));
+  assert.ok(text.includes(`node_filesystem_purgeable_bytes${labels} 0\n`));
+  assert.ok(text.includes(`node_filesystem_mount_info{device="/dev/sda1",major="8",minor="0",mountpoint="${at}"} 1\n`));
+  assert.equal(value('size_bytes'), before.blocks * before.bsize);
+  assert.equal(value('files'), before.files);
+  assert.ok(value('avail_bytes') <= value('free_bytes') && value('free_bytes') <= value('size_bytes'));
+  assert.ok(value('files_free') <= value('files'));
+});
+
+test('filesystem asks a mount whose name is not UTF-8 by its bytes', async (t) => {
+  const root = tree(t, mountinfo());
+  const at = Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff, 0xfe]), Buffer.from('é')]);
+  mkdirSync(at);
+  const line = Buffer.concat([Buffer.from('2 1 8:0 / '), at, Buffer.from(' rw - ext4 a rw\n')]);
+  writeFileSync(join(root, 'proc/1/mountinfo'), line);
+  const { text } = await scrape(filesystem, { root });
+  assert.match(
+    text,
+    /node_filesystem_size_bytes\{device="a",device_error="",fstype="ext4",mountpoint="<root>\/\ufffdé"\} /,
+  );
+});
+
+for (const [why, argv, expected] of [
+  ['by default', [], ['/a', '/b', '/run']],
+  ['with mount points left out', ['--collector.filesystem.mount-points-exclude=^/a$'], ['/b', '/dev/shm', '/run']],
+  ['with none left out', ['--collector.filesystem.mount-points-exclude='], ['/a', '/b', '/dev/shm', '/run']],
+  ['with mount points to take', ['--collector.filesystem.mount-points-include=^/(dev|a)'], ['/a', '/dev/shm']],
+  ['with the old flag', ['--collector.filesystem.ignored-mount-points=^/(a|b)$'], ['/dev/shm', '/run']],
+  ['with types left out', ['--collector.filesystem.fs-types-exclude=^tmpfs$'], ['/a', '/b', '/o']],
+  ['with types to take', ['--collector.filesystem.fs-types-include=^(tmpfs|overlay)$'], ['/o', '/run']],
+  ['with the old flag of types', ['--collector.filesystem.ignored-fs-types=^ext4$'], ['/o', '/run']],
+] as const)
+  test(`filesystem takes mounts ${why}`, async (t) => {
+    const root = tree(
+      t,
+      mountinfo(
+        '/a rw - ext4 a rw',
+        '/b rw - ext4 b rw',
+        '/dev/shm rw - tmpfs c rw',
+        '/run rw - tmpfs d rw',
+        '/o rw - overlay e rw',
+      ),
+    );
+    const { text } = await scrape(filesystem, { root, argv });
+    const points = series(text, 'readonly').map((line) => /mountpoint="([^"]*)"/.exec(line)?.[1]);
+    assert.deepEqual(points.sort(), expected);
+  });
+
+for (const argv of [
+  ['--collector.filesystem.mount-points-exclude=a', '--collector.filesystem.mount-points-include=b'],
+  ['--collector.filesystem.mount-points-exclude=a', '--collector.filesystem.ignored-mount-points=b'],
+  ['--collector.filesystem.fs-types-exclude=a', '--collector.filesystem.fs-types-include=b'],
+  ['--collector.filesystem.fs-types-exclude=a', '--collector.filesystem.ignored-fs-types=b'],
+])
+  test(`filesystem refuses ${argv.join(' ')}`, () => assert.throws(() => prepared(filesystem, { argv }), UsageError));
+
+test('filesystem reads its own mounts where process 1 is hidden', async (t) => {
+  const root = tree(t, { 'proc/self/mountinfo': '2 1 8:0 / /keyhole/self rw - ext4 a rw\n' });
+  const { text } = await scrape(filesystem, { root });
+  assert.equal(series(text, 'device_error').length, 1);
+});
+
+test('filesystem fails where process 1 has mounts that may not be read', async (t) => {
+  const root = tree(t, { 'proc/self/mountinfo': '2 1 8:0 / /keyhole/self rw - ext4 a rw\n' });
+  const refuse = (path: string): never => {
+    throw Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: 'EACCES' });
+  };
+  const { success } = await scrape(filesystem, {
+    root,
+    wrap: (each) => ({ ...each, readOnce: (path) => (path === '1/mountinfo' ? refuse(path) : each.readOnce(path)) }),
+  });
+  assert.equal(success, false);
+});
+
+test('filesystem shows the upper of two mounts at one place', async (t) => {
+  const text =
+    '2 1 8:1 / /keyhole/a rw - ext4 lower rw\n3 2 8:2 / /keyhole/a rw - ext4 upper ro\n1 1 0:1 / /keyhole/r rw - ext4 r rw\n';
+  const scraped = await scrape(filesystem, { root: tree(t, { 'proc/1/mountinfo': text }) });
+  const devices = series(scraped.text, 'readonly').map((line) => /device="([^"]*)"/.exec(line)?.[1]);
+  assert.deepEqual(devices, ['r', 'upper']);
+});
+
+test('a mount point is shown as seen under the root', () => {
+  for (const [mountPoint, rootfs, expected] of [
+    ['/host', '/host', '/'],
+    ['/host/home', '/host', '/home'],
+    ['/hostdata', '/host', '/hostdata'],
+    ['/etc/hosts', '/host', '/etc/hosts'],
+    ['/home', '/', '/home'],
+    ['/', '/', '/'],
+  ] as const)
+    assert.equal(stripRootfs(mountPoint, rootfs), expected);
+});
+
+test('a tree without mountinfo is a fault, not absence', async (t) => {
+  const { error } = await scrape(filesystem, { root: tree(t, { 'proc/stat': '' }) });
+  assert.match(String(error), /ENOENT.*self\/mountinfo/);
+});
