@@ -21,7 +21,7 @@ import { createRegistry, type Registry } from './core/registry.ts';
 import type { Candidate } from './privilege/acquire.ts';
 import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
 import { parseAddress } from './server/address.ts';
-import { type RunningServer, startServer } from './server/start.ts';
+import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
 import { sizeThreadPool } from './sys/thread_pool.ts';
 
@@ -137,6 +137,8 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   if (process.getuid?.() === 0) log.warn('Running as root, which Keyhole does not need');
   log.info('Privileges', privilege.summary);
   const registry = setUpAll(parts, privilege);
+  // Not loaded by the stage before the seal, which is gone after some milliseconds.
+  const { startServer } = await import('./server/start.ts');
   const server = await startServer({
     registry,
     log,

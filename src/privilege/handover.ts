@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs';
 import process from 'node:process';
 import type { Acquired, Held } from '../core/collector.ts';
@@ -83,7 +82,10 @@ export function writeHandover({ acquired, permittedAtStart, keep }: Handover): {
   const items: Item[] = [];
   for (const [collector, { held }] of acquired)
     for (const each of held) items.push({ collector, ...each, ...describe(each) });
-  const nonce = randomBytes(16).toString('hex');
+  const random = Buffer.alloc(16);
+  // node:crypto would take longer to load than all the rest of this.
+  syscall('getrandom', random, random.length, 0);
+  const nonce = random.toString('hex');
   const message: Message = {
     pid: process.pid,
     startTime: ownStartTime(),

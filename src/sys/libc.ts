@@ -35,6 +35,7 @@ const NUMBERS = {
   capget: { x64: 125, arm64: 90 },
   capset: { x64: 126, arm64: 91 },
   fcntl: { x64: 72, arm64: 25 },
+  getrandom: { x64: 318, arm64: 278 },
   getxattr: { x64: 191, arm64: 8 },
   ioctl: { x64: 16, arm64: 29 },
   memfd_create: { x64: 319, arm64: 279 },
