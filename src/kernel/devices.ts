@@ -1,0 +1,44 @@
+import type { Turn } from '../core/collector.ts';
+import { DeadlineError, optional } from '../core/errors.ts';
+
+/** What drivers answer for a device that is gone, asleep or broken, or that has no such property after all. */
+const NO_VALUE: readonly string[] = [
+  'ENOENT',
+  'ENODEV',
+  'ENXIO',
+  'ENOTDIR',
+  'EAGAIN',
+  'EBUSY',
+  'EINVAL',
+  'EIO',
+  'ENODATA',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'EREMOTEIO',
+  'ETIMEDOUT',
+];
+
+/** Runs `read`, and answers `undefined` where the driver has no value to give at this moment. */
+export const reading = <T>(read: () => T): T | undefined => optional(read, NO_VALUE);
+
+/**
+ * Tells of one device after the other, so that one that fails does not silence the others, and lets other collectors run in
+ * between. Throws the first fault when all have been told.
+ */
+export async function eachDevice<T>(
+  devices: Iterable<T>,
+  turn: Turn,
+  tell: (device: T) => void | Promise<void>,
+): Promise<void> {
+  const faults: unknown[] = [];
+  for (const device of devices) {
+    await turn.pause();
+    try {
+      await tell(device);
+    } catch (error) {
+      if (error instanceof DeadlineError) throw error;
+      faults.push(error);
+    }
+  }
+  if (faults.length > 0) throw faults[0];
+}
