@@ -1,0 +1,39 @@
+import { defineCollector } from '../core/collector.ts';
+import { ParseError } from '../core/errors.ts';
+import { counter, gauge } from '../core/metric.ts';
+import { int } from '../core/text.ts';
+
+export default defineCollector({
+  name: 'ksmd',
+  help: 'Exposes the state of kernel same-page merging.',
+  enabled: false,
+  reads: ['/sys/kernel/mm/ksm/*'],
+  flags: {},
+  /** By file. https://docs.kernel.org/admin-guide/mm/ksm.html */
+  metrics: {
+    full_scans: counter('node_ksmd_full_scans_total', 'Times that all mergeable areas were scanned.'),
+    general_profit: gauge(
+      'node_ksmd_general_profit_bytes',
+      'Memory saved by merging, less what its bookkeeping takes.',
+    ),
+    merge_across_nodes: gauge('node_ksmd_merge_across_nodes', 'Whether pages of different NUMA nodes merge (1).'),
+    pages_shared: gauge('node_ksmd_pages_shared', 'Merged pages in use.'),
+    pages_sharing: gauge('node_ksmd_pages_sharing', 'Places that use a merged page: the pages saved.'),
+    pages_to_scan: gauge('node_ksmd_pages_to_scan', 'Pages to scan before the daemon sleeps.'),
+    pages_unshared: gauge('node_ksmd_pages_unshared', 'Pages that no other is the same as, checked again and again.'),
+    pages_volatile: gauge('node_ksmd_pages_volatile', 'Pages that change too fast to be merged.'),
+    run: gauge('node_ksmd_run', 'What the daemon does: 0 stopped, 1 runs, 2 stopped and all pages unmerged.'),
+    sleep_millisecs: gauge('node_ksmd_sleep_seconds', 'How long the daemon sleeps between scans.'),
+  },
+  setup({ sys }, metrics) {
+    return (out) => {
+      for (const [file, family] of Object.entries(metrics)) {
+        const text = sys.attribute(`kernel/mm/ksm/${file}`);
+        if (text === undefined) continue;
+        const value = int(text);
+        if (value === undefined) throw new ParseError(file, text);
+        out.sample(family, family === metrics.sleep_millisecs ? value / 1000 : value);
+      }
+    };
+  },
+});

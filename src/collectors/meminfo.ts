@@ -1,0 +1,108 @@
+import { defineCollector } from '../core/collector.ts';
+import { ParseError } from '../core/errors.ts';
+import { gauge } from '../core/metric.ts';
+import { autoBigint, fields, lines } from '../core/text.ts';
+
+export interface MemoryField {
+  /** As the file has it, without the unit applied. */
+  readonly value: number;
+  /** The same in bytes where the file gives kB, else `value`. */
+  readonly bytes: number;
+}
+
+const U64_MAX = 2n ** 64n - 1n;
+
+function parseField(number: string | undefined, unit: string | undefined): MemoryField | undefined {
+  const value = number?.startsWith('+') ? undefined : autoBigint(number);
+  if (value === undefined || value < 0n || value > U64_MAX) return undefined;
+  if (unit === undefined) return { value: Number(value), bytes: Number(value) };
+  return unit === 'kB' ? { value: Number(value), bytes: Number(BigInt.asUintN(64, value * 1024n)) } : undefined;
+}
+
+/** Parses `/proc/meminfo`, by its keys without the colon. https://docs.kernel.org/filesystems/proc.html#meminfo */
+export function parseMeminfo(text: string): Map<string, MemoryField> {
+  const all = new Map<string, MemoryField>();
+  for (const line of lines(text)) {
+    const columns = fields(line);
+    const [key, number, unit] = columns;
+    const field = parseField(number, unit);
+    if (key === undefined || field === undefined || columns.length > 3) throw new ParseError('meminfo', line);
+    if (key.endsWith(':')) all.set(key.slice(0, -1), field);
+  }
+  return all;
+}
+
+const bytes = (name: string, help: string) => gauge(`node_memory_${name}_bytes`, help);
+const huge = (name: string, help: string) => gauge(`node_memory_${name}`, help);
+
+export default defineCollector({
+  name: 'meminfo',
+  help: 'Exposes how memory is used.',
+  enabled: true,
+  reads: ['/proc/meminfo'],
+  flags: {},
+  /** By the kernel's key. */
+  metrics: {
+    Active: bytes('Active', 'Memory used lately, which is reclaimed last.'),
+    'Active(anon)': bytes('Active_anon', 'Anonymous memory used lately.'),
+    'Active(file)': bytes('Active_file', 'Page cache used lately.'),
+    AnonHugePages: bytes('AnonHugePages', 'Anonymous memory in transparent huge pages.'),
+    AnonPages: bytes('AnonPages', 'Anonymous memory mapped by processes.'),
+    Bounce: bytes('Bounce', 'Bounce buffers of block devices.'),
+    Buffers: bytes('Buffers', 'Cache of raw blocks of disks.'),
+    Cached: bytes('Cached', 'Page cache and shared memory, without the swap cache.'),
+    CmaFree: bytes('CmaFree', 'What is free of the contiguous memory allocator.'),
+    CmaTotal: bytes('CmaTotal', 'What the contiguous memory allocator has reserved.'),
+    CommitLimit: bytes('CommitLimit', 'What may be committed when overcommit is strict.'),
+    Committed_AS: bytes('Committed_AS', 'Memory that processes have asked for, touched or not.'),
+    DirectMap1G: bytes('DirectMap1G', 'Memory that the kernel maps with pages of 1 GiB.'),
+    DirectMap2M: bytes('DirectMap2M', 'Memory that the kernel maps with pages of 2 MiB.'),
+    DirectMap4k: bytes('DirectMap4k', 'Memory that the kernel maps with pages of 4 KiB.'),
+    Dirty: bytes('Dirty', 'Memory that waits to be written to disk.'),
+    HardwareCorrupted: bytes('HardwareCorrupted', 'Memory given up because the hardware reported errors in it.'),
+    Hugepagesize: bytes('Hugepagesize', 'Size of a huge page by default.'),
+    Inactive: bytes('Inactive', 'Memory not used lately, which is reclaimed first.'),
+    'Inactive(anon)': bytes('Inactive_anon', 'Anonymous memory not used lately.'),
+    'Inactive(file)': bytes('Inactive_file', 'Page cache not used lately.'),
+    KernelStack: bytes('KernelStack', 'Kernel stacks of all tasks.'),
+    Mapped: bytes('Mapped', 'Page cache mapped by processes.'),
+    MemAvailable: bytes('MemAvailable', 'What a new program could have without swapping, as estimated by the kernel.'),
+    MemFree: bytes('MemFree', 'Memory that nothing uses.'),
+    MemTotal: bytes('MemTotal', 'Memory that the kernel can use.'),
+    Mlocked: bytes('Mlocked', 'Memory locked by processes.'),
+    NFS_Unstable: bytes('NFS_Unstable', 'NFS pages sent and not yet on stable storage; always 0 in newer kernels.'),
+    PageTables: bytes('PageTables', 'Page tables of processes.'),
+    Percpu: bytes('Percpu', 'Per-CPU allocations.'),
+    SReclaimable: bytes('SReclaimable', 'Slab memory that can be reclaimed.'),
+    SUnreclaim: bytes('SUnreclaim', 'Slab memory that cannot be reclaimed.'),
+    Shmem: bytes('Shmem', 'Shared memory and tmpfs.'),
+    ShmemHugePages: bytes('ShmemHugePages', 'Shared memory and tmpfs in huge pages.'),
+    ShmemPmdMapped: bytes('ShmemPmdMapped', 'Shared memory that processes map with huge pages.'),
+    Slab: bytes('Slab', "The kernel's slab caches."),
+    SwapCached: bytes('SwapCached', 'Memory that is in swap and in memory at once.'),
+    SwapFree: bytes('SwapFree', 'Swap that nothing uses.'),
+    SwapTotal: bytes('SwapTotal', 'Swap that there is.'),
+    Unevictable: bytes('Unevictable', 'Memory that cannot be evicted.'),
+    VmallocChunk: bytes('VmallocChunk', 'Largest free block for vmalloc; always 0 in newer kernels.'),
+    VmallocTotal: bytes('VmallocTotal', 'Addresses for vmalloc.'),
+    VmallocUsed: bytes('VmallocUsed', 'What vmalloc has allocated.'),
+    Writeback: bytes('Writeback', 'Memory being written to disk.'),
+    WritebackTmp: bytes('WritebackTmp', 'Buffers of FUSE for writing back.'),
+    Zswap: bytes('Zswap', 'Memory that compressed swap takes.'),
+    Zswapped: bytes('Zswapped', 'Memory that has been compressed into zswap, as it was before.'),
+    HugePages_Free: huge('HugePages_Free', 'Huge pages that are free.'),
+    HugePages_Rsvd: huge('HugePages_Rsvd', 'Huge pages promised and not yet allocated.'),
+    HugePages_Surp: huge('HugePages_Surp', 'Huge pages beyond the number configured.'),
+    HugePages_Total: huge('HugePages_Total', 'Huge pages that there are.'),
+  },
+  setup({ proc }, metrics) {
+    const families = Object.entries(metrics);
+    return (out) => {
+      const all = parseMeminfo(proc.read('meminfo'));
+      for (const [key, family] of families) {
+        const field = all.get(key);
+        if (field !== undefined) out.sample(family, key.startsWith('HugePages_') ? field.value : field.bytes);
+      }
+    };
+  },
+});

@@ -1,0 +1,55 @@
+import { defineCollector } from '../core/collector.ts';
+import { ParseError } from '../core/errors.ts';
+import { gauge } from '../core/metric.ts';
+import { fields, int, lines } from '../core/text.ts';
+import { joinReplacements } from '../kernel/utf8.ts';
+
+export interface SwapArea {
+  /** As the kernel writes it: a blank is `\040`. */
+  readonly device: string;
+  /** `partition` or `file` */
+  readonly type: string;
+  readonly sizeKib: number;
+  readonly usedKib: number;
+  readonly priority: number;
+}
+
+/** Parses `/proc/swaps`. https://docs.kernel.org/filesystems/proc.html */
+export function parseSwaps(text: string): SwapArea[] {
+  return lines(text)
+    .slice(1)
+    .map((line) => {
+      const [device, type, ...columns] = fields(line);
+      const [sizeKib, usedKib, priority] = columns.slice(0, 3).map(int);
+      if (device === undefined || type === undefined) throw new ParseError('swaps', line);
+      if (sizeKib === undefined || usedKib === undefined || priority === undefined) throw new ParseError('swaps', line);
+      return { device: joinReplacements(device), type, sizeKib, usedKib, priority };
+    });
+}
+
+export default defineCollector({
+  name: 'swap',
+  help: 'Exposes the size and use of each swap area.',
+  enabled: false,
+  reads: ['/proc/swaps'],
+  flags: {},
+  metrics: {
+    size: gauge('node_swap_size_bytes', 'Size of the swap area.', 'device', 'swap_type'),
+    used: gauge('node_swap_used_bytes', 'What of the swap area is in use.', 'device', 'swap_type'),
+    priority: gauge(
+      'node_swap_priority',
+      'Priority of the swap area; the highest is filled first.',
+      'device',
+      'swap_type',
+    ),
+  },
+  setup({ proc }, metrics) {
+    return (out) => {
+      for (const { device, type, sizeKib, usedKib, priority } of parseSwaps(proc.read('swaps'))) {
+        out.sample(metrics.size, sizeKib * 1024, device, type);
+        out.sample(metrics.used, usedKib * 1024, device, type);
+        out.sample(metrics.priority, priority, device, type);
+      }
+    };
+  },
+});
