@@ -27,8 +27,9 @@ export interface SourceFile {
   readonly text: string;
 }
 
+/** Modules; data such as package.json may be read by anyone. */
 const importsOf = (text: string): string[] =>
-  [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']+)'/g)].map((match) => match[1] as string);
+  [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']+\.ts)'/g)].map((match) => match[1] as string);
 
 function faultsOf({ path, text }: SourceFile, collectors: readonly string[]): string[] {
   const room = roomOf(path);

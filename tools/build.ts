@@ -1,6 +1,6 @@
 // Builds the single executable: one CommonJS bundle (the ES module loader would cost 15 MB of memory) inside a stripped Node.
 // `node tools/build.ts [--arch x64|arm64]` writes dist/keyhole, or dist/<arch>/keyhole for another machine's architecture.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -15,6 +15,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { debianTree } from './debian.ts';
+
+export type Architecture = 'x64' | 'arm64';
 
 const root = new URL('../', import.meta.url).pathname;
 const dist = join(root, 'dist');
@@ -28,8 +31,8 @@ export const EXEC_ARGV = [
   '--disable-warning=ExperimentalWarning',
 ] as const;
 
-/** What `keyhole_build` and `--version` tell; the date is that of the commit, so that two builds give the same bytes. */
-function buildFacts(): Record<string, string> {
+/** What `--version` tells of the commit that is built. */
+function commitFacts(): Record<string, string> {
   const git = (...args: string[]): string => {
     try {
       return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
@@ -37,12 +40,9 @@ function buildFacts(): Record<string, string> {
       return '';
     }
   };
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   return {
-    version,
-    revision: git('rev-parse', 'HEAD') || 'unknown',
-    branch: git('rev-parse', '--abbrev-ref', 'HEAD') || 'unknown',
-    date: git('log', '-1', '--format=%cI') || 'unknown',
+    KEYHOLE_REVISION: JSON.stringify(git('rev-parse', 'HEAD') || 'unknown'),
+    KEYHOLE_BRANCH: JSON.stringify(git('rev-parse', '--abbrev-ref', 'HEAD')),
   };
 }
 
@@ -59,7 +59,7 @@ export async function bundle(): Promise<string> {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'inline',
-    define: { KEYHOLE_BUILD: JSON.stringify(buildFacts()) },
+    define: commitFacts(),
     // What esbuild does not know yet as Node's own.
     external: ['node:ffi', 'node:sea'],
     logLevel: 'warning',
@@ -87,23 +87,37 @@ function nodeOf(arch: string): string {
   return unpacked;
 }
 
-/** Takes the symbols out, before the bundle goes in: afterwards it would break it. A foreign architecture needs its own binutils. */
-function strip(file: string, arch: string): void {
-  const tools = arch === 'arm64' ? ['aarch64-linux-gnu-strip', 'llvm-strip'] : ['strip', 'llvm-strip'];
-  const native = (arch === 'x64') === (process.arch === 'x64');
-  for (const tool of native ? ['strip', 'llvm-strip'] : tools) {
-    try {
-      execFileSync(tool, [file], { stdio: ['ignore', 'ignore', 'pipe'] });
-      return;
-    } catch {
-      // The next one, if there is one.
-    }
+const BINUTILS: Readonly<Record<Architecture, string>> = { x64: 'x86-64-linux-gnu', arm64: 'aarch64-linux-gnu' };
+
+/** Takes the symbols out, before the bundle goes in: afterwards it would break it. Takes Debian's binutils where none are installed. */
+function strip(file: string, arch: Architecture): void {
+  const triplet = BINUTILS[arch].replace('x86-64', 'x86_64');
+  for (const tool of [`${triplet}-strip`, ...(arch === process.arch ? ['strip'] : [])]) {
+    const { error, status } = spawnSync(tool, [file], { stdio: ['ignore', 'ignore', 'inherit'] });
+    if (error === undefined && status === 0) return;
   }
-  process.stderr.write(`build: no tool to strip a ${arch} executable (${tools.join(', ')}): it stays larger\n`);
+  const host = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const packages = [
+    `binutils-${BINUTILS[arch]}`,
+    'binutils-common',
+    'libbinutils',
+    'libctf0',
+    'libctf-nobfd0',
+    'libjansson4',
+    'libzstd1',
+    'zlib1g',
+  ];
+  const tree = debianTree(host, packages, join(dist, 'cache/binutils', arch));
+  const libraries = ['usr/lib', 'lib'].map((folder) =>
+    join(tree.root, folder, process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu'),
+  );
+  execFileSync(join(tree.root, 'usr/bin', `${triplet}-strip`), [file], {
+    env: { LD_LIBRARY_PATH: libraries.join(':') },
+  });
 }
 
 /** Puts the bundle into a Node of the architecture. */
-export function makeExecutable(main: string, arch: string, output: string): void {
+export function makeExecutable(main: string, arch: Architecture, output: string): void {
   const work = join(dist, 'cache', arch);
   mkdirSync(work, { recursive: true });
   const stripped = join(work, 'node');
@@ -134,7 +148,9 @@ export function makeExecutable(main: string, arch: string, output: string): void
 
 if (import.meta.main) {
   const { values } = parseArgs({ options: { arch: { type: 'string', default: process.arch } } });
-  const output = values.arch === process.arch ? join(dist, 'keyhole') : join(dist, values.arch, 'keyhole');
-  makeExecutable(await bundle(), values.arch, output);
+  const { arch } = values;
+  if (arch !== 'x64' && arch !== 'arm64') throw new Error(`no Keyhole for ${arch}: x64 and arm64 are there`);
+  const output = arch === process.arch ? join(dist, 'keyhole') : join(dist, arch, 'keyhole');
+  makeExecutable(await bundle(), arch, output);
   process.stdout.write(`${output}\n`);
 }

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { bundle, makeExecutable } from './build.ts';
+import { type Architecture, bundle, makeExecutable } from './build.ts';
 import { type DebianTree, debianTree } from './debian.ts';
 import { addLayer, createLayout, type Descriptor, type Layout, readEntry, type TarEntry, tar } from './oci.ts';
 import { bill } from './sbom.ts';
@@ -13,7 +13,7 @@ const dist = join(root, 'dist');
 
 interface Platform {
   /** Node's name, Debian's and OCI's name, and the folder of its libraries. */
-  readonly arch: string;
+  readonly arch: Architecture;
   readonly debian: string;
   readonly triplet: string;
   readonly loader: string;
