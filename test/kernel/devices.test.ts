@@ -4,7 +4,7 @@ import type { Turn } from '../../src/core/collector.ts';
 import { DeadlineError } from '../../src/core/errors.ts';
 import { eachDevice, reading } from '../../src/kernel/devices.ts';
 
-const turn: Turn = { signal: new AbortController().signal, pause: () => undefined };
+const turn: Turn = { signal: new AbortController().signal, pause: () => undefined, leftMs: () => 5000 };
 const refusal = (code: string): Error => Object.assign(new Error(code), { code });
 
 test('reading answers undefined where the driver has no value, and passes on what else goes wrong', () => {
