@@ -1,0 +1,87 @@
+import { defineCollector } from '../core/collector.ts';
+import { NoDataError, optional } from '../core/errors.ts';
+import { counter } from '../core/metric.ts';
+import { type Layout, NFS_METHODS, parseRpcStats } from '../kernel/rpc_stats.ts';
+
+/** The operations that the NFSv4 client counts, in the order of the kernel's `<linux/nfs4.h>`. */
+const CLIENT_V4 = `
+  Null Read Write Commit Open OpenConfirm OpenNoattr OpenDowngrade Close Setattr FsInfo Renew SetClientID
+  SetClientIDConfirm Lock Lockt Locku Access Getattr Lookup LookupRoot Remove Rename Link Symlink Create Pathconf
+  StatFs ReadLink ReadDir ServerCaps DelegReturn GetACL SetACL FsLocations ReleaseLockowner Secinfo FsidPresent
+  ExchangeID CreateSession DestroySession Sequence GetLeaseTime ReclaimComplete LayoutGet GetDeviceInfo
+  LayoutCommit LayoutReturn SecinfoNoName TestStateID FreeStateID GetDeviceList BindConnToSession DestroyClientID
+  Seek Allocate DeAllocate LayoutStats Clone`
+  .trim()
+  .split(/\s+/);
+
+const LAYOUTS: Readonly<Record<string, Layout>> = {
+  net: { kind: 'fixed', count: 4 },
+  rpc: { kind: 'fixed', count: 3 },
+  proc2: { kind: 'counted', least: NFS_METHODS[2].length },
+  proc3: { kind: 'counted', least: NFS_METHODS[3].length },
+  // Older kernels know fewer operations, newer ones more.
+  proc4: { kind: 'counted', least: 0 },
+};
+
+export interface NfsClient {
+  readonly net?: readonly number[];
+  readonly rpc?: readonly number[];
+  /** By version of the protocol, then by method. A version or an operation that this kernel has not is 0: never requested. */
+  readonly requests: readonly (readonly [
+    proto: string,
+    methods: readonly (readonly [method: string, count: number])[],
+  ])[];
+}
+
+/** Parses `/proc/net/rpc/nfs`, written by net/sunrpc/stats.c. https://docs.kernel.org/filesystems/nfs/index.html */
+export function parseNfs(text: string): NfsClient {
+  const found = parseRpcStats('net/rpc/nfs', text, LAYOUTS);
+  const methods = { 2: NFS_METHODS[2], 3: NFS_METHODS[3], 4: CLIENT_V4 };
+  const requests = Object.entries(methods).map(([proto, names]) => {
+    const counts = found.get(`proc${proto}`) ?? [];
+    return [proto, names.map((name, i) => [name, counts[i] ?? 0] as const)] as const;
+  });
+  const [net, rpc] = [found.get('net'), found.get('rpc')];
+  return { ...(net && { net }), ...(rpc && { rpc }), requests };
+}
+
+export default defineCollector({
+  name: 'nfs',
+  help: 'Exposes what the NFS client of this machine has sent.',
+  enabled: true,
+  reads: ['/proc/net/rpc/nfs'],
+  flags: {},
+  metrics: {
+    packets: counter('node_nfs_packets_total', 'Packets that the NFS client sent and received.', 'protocol'),
+    connections: counter('node_nfs_connections_total', 'TCP connections that the NFS client made.'),
+    rpcs: counter('node_nfs_rpcs_total', 'Remote procedure calls of the NFS client.'),
+    retransmissions: counter('node_nfs_rpc_retransmissions_total', 'Remote procedure calls that were sent again.'),
+    refreshes: counter(
+      'node_nfs_rpc_authentication_refreshes_total',
+      'Times that credentials for remote procedure calls were refreshed.',
+    ),
+    requests: counter('node_nfs_requests_total', 'NFS procedures called.', 'method', 'proto'),
+  },
+  setup({ proc }, metrics) {
+    return (out) => {
+      // The module may be unloaded, so nothing is kept open.
+      const text = optional(() => proc.readOnce('net/rpc/nfs'));
+      if (text === undefined) throw new NoDataError('there is no NFS client on this machine');
+      const { net, rpc, requests } = parseNfs(text);
+      if (net !== undefined) {
+        const [, udp, tcp, connections] = net as readonly [number, number, number, number];
+        out.sample(metrics.packets, tcp, 'tcp');
+        out.sample(metrics.packets, udp, 'udp');
+        out.sample(metrics.connections, connections);
+      }
+      if (rpc !== undefined) {
+        const [calls, retransmissions, refreshes] = rpc as readonly [number, number, number];
+        out.sample(metrics.rpcs, calls);
+        out.sample(metrics.retransmissions, retransmissions);
+        out.sample(metrics.refreshes, refreshes);
+      }
+      for (const [proto, methods] of requests)
+        for (const [method, count] of methods) out.sample(metrics.requests, count, method, proto);
+    };
+  },
+});

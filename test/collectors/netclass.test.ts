@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import netclass from '../../src/collectors/netclass.ts';
+import { NoDataError } from '../../src/core/errors.ts';
+import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import { type Logger, silent } from '../../src/core/log.ts';
+import { golden, scrape, tree } from '../helpers/scrape.ts';
+
+const NET = 'sys/class/net';
+
+test('netclass: the fixtures scrape to the golden text', (t) => golden(t, netclass));
+
+test('netclass: devices and speeds can be left out', async () => {
+  const argv = ['--collector.netclass.ignored-devices=^(lo|e.*1|br-.*)$', '--collector.netclass.ignore-invalid-speed'];
+  const { text } = await scrape(netclass, { argv });
+  assert.deepEqual(text.match(/^node_network_up.*$/gm), [
+    'node_network_up{device="bond0"} 1',
+    'node_network_up{device="eno2"} 0',
+  ]);
+  assert.deepEqual(text.match(/^node_network_speed.*$/gm), ['node_network_speed_bytes{device="bond0"} 1.25e+09']);
+});
+
+test('netclass: a bare device has what is known of it, numbers in any base', async (t) => {
+  const root = tree(t, {
+    [`${NET}/a/operstate`]: 'up\n',
+    [`${NET}/a/ifalias`]: `${'x'.repeat(200)}\n`,
+    [`${NET}/a/mtu`]: '0x5dc\n',
+    [`${NET}/a/type`]: 'none\n',
+    [`${NET}/b/flags`]: '0x1002\n',
+  });
+  const { text, success } = await scrape(netclass, { root });
+  assert.ok(success);
+  assert.deepEqual(text.match(/^node.*$/gm), [
+    'node_network_flags{device="b"} 4098',
+    'node_network_info{address="",adminstate="down",broadcast="",device="b",duplex="",ifalias="",operstate=""} 1',
+    `node_network_info{address="",adminstate="unknown",broadcast="",device="a",duplex="",ifalias="${'x'.repeat(200)}",operstate="up"} 1`,
+    'node_network_mtu_bytes{device="a"} 1500',
+    'node_network_up{device="a"} 1',
+    'node_network_up{device="b"} 0',
+  ]);
+});
+
+/** A tree in which reading a file that ends so fails with this error. */
+const failing =
+  (end: string, code: string) =>
+  (fs: KernelFs): KernelFs => ({
+    ...fs,
+    readOnce(path) {
+      if (path.endsWith(end)) throw Object.assign(new Error(code), { code });
+      return fs.readOnce(path);
+    },
+  });
+
+for (const code of ['EINVAL', 'EACCES', 'ENOTSUP', 'ENODEV'])
+  test(`netclass: an attribute that answers ${code} is absent`, async () => {
+    const { text, success } = await scrape(netclass, { wrap: failing('/carrier', code) });
+    assert.ok(success);
+    assert.doesNotMatch(text, /node_network_carrier\{/);
+    assert.match(text, /node_network_carrier_changes_total\{/);
+  });
+
+test('netclass: another fault of one device leaves the others', async () => {
+  const { text, success } = await scrape(netclass, { wrap: failing('eno1/carrier', 'EIO') });
+  assert.equal(success, false);
+  assert.match(text, /^node_network_carrier\{device="eno2"\} 0$/m);
+  assert.doesNotMatch(text, /^node_network_carrier\{device="eno1"\}/m);
+});
+
+test('netclass: a folder that is missing or closed is no data', async (t) => {
+  assert.ok((await scrape(netclass, { root: tree(t, {}) })).error instanceof NoDataError);
+  const closed = (fs: KernelFs): KernelFs => ({
+    ...fs,
+    list() {
+      throw Object.assign(new Error('closed'), { code: 'EACCES' });
+    },
+  });
+  assert.ok((await scrape(netclass, { wrap: closed })).error instanceof NoDataError);
+});
+
+test('netclass: says that there is no netlink where it is asked for', async () => {
+  const warnings: string[] = [];
+  const log: Logger = { ...silent, warn: (message) => warnings.push(message), with: () => log };
+  const argv = ['--collector.netclass.netlink', '--collector.netclass_rtnl.with-stats'];
+  const asked = await scrape(netclass, { log, argv });
+  assert.equal(warnings.length, 1);
+  assert.equal(asked.text, (await scrape(netclass, { log })).text);
+  assert.equal(warnings.length, 1);
+});
