@@ -54,7 +54,8 @@ function confine({ held, facts }: Acquired, host: Host): Acquired {
 export function acquireOne({ collector, host }: Candidate, permitted: bigint): Acquired | undefined {
   try {
     const acquired = withEffective(maskOf(collector.privileges ?? []), permitted, () => collector.acquire?.(host));
-    return acquired === undefined || permitted === 0n ? acquired : confine(acquired, host);
+    if (acquired === undefined || permitted === 0n) return acquired;
+    return withEffective(0n, permitted, () => confine(acquired, host));
   } catch (error) {
     if (error instanceof UsageError) throw error;
     host.log.error('acquired nothing', { err: messageOf(error) });
