@@ -23,7 +23,7 @@ import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
 import { parseAddress } from './server/address.ts';
 import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
-import { sizeThreadPool } from './sys/thread_pool.ts';
+import { exit, sizeThreadPool } from './sys/thread_pool.ts';
 
 // Before anything uses the pool, so that file systems that hang leave threads for the rest.
 sizeThreadPool(process.env);
@@ -115,7 +115,7 @@ function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
 function endOnSignals(server: RunningServer, log: Logger): void {
   const end = (signal: NodeJS.Signals): void => {
     log.info('Ending', { signal });
-    void server.close(DRAIN_MS).then(() => process.exit(0));
+    void server.close(DRAIN_MS).then(() => exit(0));
   };
   process.once('SIGTERM', end);
   process.once('SIGINT', end);

@@ -34,6 +34,7 @@ const NUMBERS = {
   adjtimex: { x64: 159, arm64: 171 },
   capget: { x64: 125, arm64: 90 },
   capset: { x64: 126, arm64: 91 },
+  exit_group: { x64: 231, arm64: 94 },
   fcntl: { x64: 72, arm64: 25 },
   getrandom: { x64: 318, arm64: 278 },
   getxattr: { x64: 191, arm64: 8 },

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { getSystemErrorMessage } from 'node:util';
+import { callOnPool } from './thread_pool.ts';
 
 /** What `statfs(2)` tells of a file system; 64 bit numbers as the nearest doubles. https://man7.org/linux/man-pages/man2/statfs.2.html */
 export interface FileSystemSize {
@@ -45,7 +46,7 @@ export const errnoText = (errno: number): string => TEXTS[errno] ?? getSystemErr
  */
 export async function askFileSystem(path: string): Promise<StatfsAnswer> {
   try {
-    const { bsize, blocks, bfree, bavail, files, ffree } = await statfs(Buffer.from(path, 'latin1'));
+    const { bsize, blocks, bfree, bavail, files, ffree } = await callOnPool(() => statfs(Buffer.from(path, 'latin1')));
     return { blockBytes: bsize, blocks, blocksFree: bfree, blocksAvailable: bavail, files, filesFree: ffree };
   } catch (error) {
     // Node refuses a path with a zero byte itself, without an errno.

@@ -35,6 +35,12 @@ export function createStatfsAsker({
 }: StatfsAskerOptions): StatfsAsker {
   /** The paths whose calls have not returned, from this `ask` or from one before. */
   const underWay = new Set<string>();
+  /** Those that answered when they were asked last. The last thread that calls may have is kept for them. */
+  let healthy = new Set<string>();
+  const roomFor = (path: string): boolean => {
+    const max = underWayMax();
+    return underWay.size < (max === 1 || healthy.has(path) ? max : max - 1);
+  };
   return {
     ask: (paths, leftMs) =>
       new Promise((resolve) => {
@@ -43,6 +49,8 @@ export function createStatfsAsker({
         /** What was asked in this round and may still answer in time, with the moment of asking. */
         const asked = new Map<string, number>();
         const quick = new Set<string>();
+        const stillHealthy = new Set<string>();
+        let over = false;
 
         const settle = (path: string, answer: StatfsAnswer): void => {
           quick.delete(path);
@@ -55,21 +63,28 @@ export function createStatfsAsker({
           underWay.add(path);
           const answer = await call(path);
           underWay.delete(path);
+          if (over) return;
+          if (asked.has(path)) stillHealthy.add(path);
           settle(path, answer);
           proceed();
         };
         const end = (): void => {
+          over = true;
           clearInterval(ticking);
           clearTimeout(deadline);
           for (const path of asked.keys()) settle(path, TIMED_OUT);
-          for (const path of waiting) answers.set(path, NOT_ASKED);
+          for (const path of waiting) {
+            answers.set(path, NOT_ASKED);
+            if (healthy.has(path)) stillHealthy.add(path);
+          }
           waiting.clear();
+          healthy = stillHealthy;
           resolve(answers);
         };
         const proceed = (): void => {
           for (const path of waiting) {
-            if (quick.size >= workers || underWay.size >= underWayMax()) break;
-            void start(path);
+            if (quick.size >= workers) break;
+            if (roomFor(path)) void start(path);
           }
           // What is under way but no longer waited for will hardly make room.
           if (asked.size === 0) end();

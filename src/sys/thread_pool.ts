@@ -1,3 +1,6 @@
+import process from 'node:process';
+import { syscall } from './libc.ts';
+
 /**
  * The threads that libuv runs blocking calls on. A call that hangs (statfs on a dead server) takes one away for as long as
  * it hangs, so there must be enough of them, and no one may take them all.
@@ -23,3 +26,27 @@ export function sizeThreadPool(env: { UV_THREADPOOL_SIZE?: string | undefined })
 
 /** How many calls that may hang can be under way at once. At least one, however small the pool. */
 export const hangingMax = (): number => Math.max(1, size - KEPT_FREE);
+
+let underWay = 0;
+
+/** Makes a call that may hang on the pool, and counts it while it is under way. */
+export async function callOnPool<T>(call: () => Promise<T>): Promise<T> {
+  underWay += 1;
+  try {
+    return await call();
+  } finally {
+    underWay -= 1;
+  }
+}
+
+/** Ends the process, even where a call hangs: `process.exit` waits for the pool's threads, and so for ever. */
+export function exit(status: number): void {
+  if (underWay > 0) {
+    try {
+      syscall('exit_group', status);
+    } catch {
+      process.kill(process.pid, 'SIGKILL');
+    }
+  }
+  process.exit(status);
+}

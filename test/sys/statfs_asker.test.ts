@@ -76,15 +76,26 @@ test('slow ones hold nobody up', async () => {
 });
 
 test('those that hang cannot take every thread; what cannot be asked is told so', async () => {
-  const { asked, releases, call } = kernel('/1', '/2');
-  const asker = createStatfsAsker({ workers: 4, timeoutMs: 10, call, underWayMax: () => 2 });
-  const paths = ['/1', '/2', '/3'];
-  const before = await asker.ask(paths, LONG_MS);
-  assert.deepEqual([before.get('/1'), before.get('/2'), before.get('/3')], [TIMED_OUT, TIMED_OUT, NOT_ASKED]);
-  assert.deepEqual((await asker.ask(paths, LONG_MS)).get('/3'), NOT_ASKED);
-  assert.deepEqual(asked, ['/1', '/2']);
+  const { asked, releases, call } = kernel('/1', '/2', '/3');
+  const asker = createStatfsAsker({ workers: 4, timeoutMs: 10, call, underWayMax: () => 3 });
+  const answersOf = async (...paths: readonly string[]) => [...(await asker.ask(paths, LONG_MS)).values()];
+  assert.deepEqual(await answersOf('/a', '/1', '/2'), [SIZE, TIMED_OUT, TIMED_OUT]);
+  // One thread is left, and kept for what answered before.
+  assert.deepEqual(await answersOf('/1', '/2', '/3', '/a', '/b'), [TIMED_OUT, TIMED_OUT, SIZE, NOT_ASKED, NOT_ASKED]);
+  assert.deepEqual(asked, ['/a', '/1', '/2', '/a']);
   releases.get('/1')?.();
   await Promise.resolve();
-  assert.deepEqual((await asker.ask(['/2', '/3'], LONG_MS)).get('/3'), SIZE);
+  assert.deepEqual(await answersOf('/2', '/b'), [TIMED_OUT, SIZE]);
   for (const release of releases.values()) release();
+});
+
+test('a late answer of an earlier round does not end a later one', async () => {
+  const { releases, call } = kernel('/1', '/2');
+  const asker = createStatfsAsker({ workers: 4, timeoutMs: 200, call, underWayMax: () => 4 });
+  await asker.ask(['/1'], 10);
+  const later = asker.ask(['/2'], LONG_MS);
+  releases.get('/1')?.();
+  await Promise.resolve();
+  releases.get('/2')?.();
+  assert.deepEqual((await later).get('/2'), SIZE);
 });
