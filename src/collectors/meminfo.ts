@@ -12,11 +12,15 @@ export interface MemoryField {
 
 const U64_MAX = 2n ** 64n - 1n;
 
-function parseField(number: string | undefined, unit: string | undefined): MemoryField | undefined {
-  const value = number?.startsWith('+') ? undefined : autoBigint(number);
+/** What cannot be octal, and cannot leave 53 bits when multiplied by 1024: in practice every number there is. */
+const PLAIN = /^(?:0|[1-9][0-9]{0,11})$/;
+
+function parseField(number = '', unit: string | undefined): MemoryField | undefined {
+  if (unit !== undefined && unit !== 'kB') return undefined;
+  if (PLAIN.test(number)) return { value: Number(number), bytes: Number(number) * (unit === undefined ? 1 : 1024) };
+  const value = number.startsWith('+') ? undefined : autoBigint(number);
   if (value === undefined || value < 0n || value > U64_MAX) return undefined;
-  if (unit === undefined) return { value: Number(value), bytes: Number(value) };
-  return unit === 'kB' ? { value: Number(value), bytes: Number(BigInt.asUintN(64, value * 1024n)) } : undefined;
+  return { value: Number(value), bytes: Number(BigInt.asUintN(64, value * (unit === undefined ? 1n : 1024n))) };
 }
 
 /** Parses `/proc/meminfo`, by its keys without the colon. https://docs.kernel.org/filesystems/proc.html#meminfo */

@@ -112,7 +112,7 @@ export function openTree(root: string): KernelFs {
     attribute: (relative) => optional(() => readClosing(path(relative)).trim()),
     list: (relative) => readdirSync(path(relative)).sort(),
     link: (relative) => readlinkSync(path(relative)),
-    real: (relative) => realpathSync(path(relative)),
+    real: (relative) => realpathSync.native(path(relative)),
     exists: (relative) => statSync(path(relative), { throwIfNoEntry: false }) !== undefined,
     close: () => kept.close(),
   };
