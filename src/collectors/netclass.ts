@@ -5,6 +5,7 @@ import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
+import { eachDevice } from '../kernel/devices.ts';
 
 const metrics = {
   up: gauge('node_network_up', 'Whether the device can pass packets: its operational state is up.', 'device'),
@@ -69,8 +70,8 @@ const NUMBERS = [
   ['type', metrics.protocolType],
 ] as const;
 
-/** Absent, refused, or asked of a device that is down (EINVAL); Node has the name ENOTSUP for EOPNOTSUPP. */
-const UNREADABLE = ['ENOENT', 'ENODEV', 'ENOTDIR', 'EINVAL', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP'] as const;
+/** Refused, or asked of a device that is down (EINVAL). Node's name for EOPNOTSUPP is ENOTSUP. */
+const UNREADABLE = ['EINVAL', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP'] as const;
 const IFF_UP = 1;
 /** Megabits in bytes: 1000 * 1000 / 8. */
 const MEGABIT_BYTES = 125_000;
@@ -81,7 +82,7 @@ const MEGABIT_BYTES = 125_000;
  */
 function tell(sys: KernelFs, device: string, withInvalidSpeed: boolean, out: Writer): void {
   const text = (file: string): string | undefined =>
-    optional(() => sys.readOnce(`class/net/${device}/${file}`).trim(), UNREADABLE);
+    optional(() => sys.attribute(`class/net/${device}/${file}`), UNREADABLE);
   const operstate = text('operstate');
   // `bonding_masters` is a file, and devices may go while they are read.
   if (operstate === undefined && !sys.exists(`class/net/${device}/.`)) return;
@@ -134,17 +135,8 @@ export default defineCollector({
     return async (out, turn) => {
       const devices = optional(() => sys.list('class/net'), ['ENOENT', 'EACCES']);
       if (devices === undefined) throw new NoDataError('there is no list of network devices');
-      let failed: { readonly error: unknown } | undefined;
-      for (const device of devices) {
-        if (ignored?.test(device) ?? false) continue;
-        await turn.pause();
-        try {
-          tell(sys, device, !ignoreInvalidSpeed, out);
-        } catch (error) {
-          failed ??= { error };
-        }
-      }
-      if (failed !== undefined) throw failed.error;
+      const told = devices.filter((device) => !(ignored?.test(device) ?? false));
+      await eachDevice(told, turn, (device) => tell(sys, device, !ignoreInvalidSpeed, out));
     };
   },
 });

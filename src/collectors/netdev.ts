@@ -7,6 +7,7 @@ import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
 import { fields, lines, uint } from '../core/text.ts';
+import { eachDevice } from '../kernel/devices.ts';
 
 const metrics = {
   receiveBytes: counter('node_network_receive_bytes_total', 'Bytes received.', 'device'),
@@ -254,16 +255,15 @@ export default defineCollector({
     const fromSys = !netlink ? [] : detailed ? STATISTICS : NOHANDLER;
 
     return async (out, turn) => {
-      for (const { device, values: counts } of parseNetDev(proc.read('net/dev'))) {
-        if (!passes(device, include, exclude)) continue;
-        await turn.pause();
+      const devices = parseNetDev(proc.read('net/dev')).filter(({ device }) => passes(device, include, exclude));
+      await eachDevice(devices, turn, ({ device, values: counts }) => {
         const labels = ifalias ? [device, readAttribute(sys, `class/net/${device}/ifalias`) ?? ''] : [device];
         for (const [column, family] of fromProc.entries()) out.row(told(family), counts[column] as number, labels);
         for (const [file, family] of fromSys) {
           const value = readStatistic(sys, device, file);
           if (value !== undefined) out.row(told(family), value, labels);
         }
-      }
+      });
       if (addressInfo) for (const row of addressRows(networkInterfaces())) out.sample(metrics.addressInfo, 1, ...row);
     };
   },

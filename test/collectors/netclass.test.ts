@@ -45,13 +45,13 @@ const failing =
   (end: string, code: string) =>
   (fs: KernelFs): KernelFs => ({
     ...fs,
-    readOnce(path) {
+    attribute(path) {
       if (path.endsWith(end)) throw Object.assign(new Error(code), { code });
-      return fs.readOnce(path);
+      return fs.attribute(path);
     },
   });
 
-for (const code of ['EINVAL', 'EACCES', 'ENOTSUP', 'ENODEV'])
+for (const code of ['EINVAL', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP'])
   test(`netclass: an attribute that answers ${code} is absent`, async () => {
     const { text, success } = await scrape(netclass, { wrap: failing('/carrier', code) });
     assert.ok(success);
