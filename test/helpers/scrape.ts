@@ -19,6 +19,8 @@ export interface ScrapeOptions {
   readonly argv?: readonly string[];
   /** A folder with `proc`, `sys` and so on in it; the project's fixtures by default. */
   readonly root?: string;
+  /** `--path.rootfs` */
+  readonly rootfs?: string;
   /** Other collectors that count as enabled. */
   readonly beside?: readonly AnyCollector[];
   /** Milliseconds since 1970. */
@@ -39,12 +41,13 @@ export interface Scraped {
 
 /** A collector that is set up over a tree; the function scrapes it, again and again if need be. */
 export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): () => Promise<Scraped> {
-  const { argv = [], root = FIXTURES, beside = [], now = 0, log = silent, acquired, wrap = (tree) => tree } = options;
+  const { argv = [], root = FIXTURES, rootfs = '/', beside = [], now = 0, log = silent } = options;
+  const { acquired, wrap = (tree) => tree } = options;
   const machine: Machine = {
     proc: wrap(openTree(join(root, 'proc'))),
     sys: wrap(openTree(join(root, 'sys'))),
     udev: wrap(openTree(join(root, 'run/udev/data'))),
-    rootfs: '/',
+    rootfs,
     log,
     now: () => now,
   };
