@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import cpu, { advance, parseCpuTimes } from '../../src/collectors/cpu.ts';
+import cpufreq from '../../src/collectors/cpufreq.ts';
+import { ParseError } from '../../src/core/errors.ts';
+import { silent } from '../../src/core/log.ts';
+import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
+
+const SYS = 'sys/devices/system/cpu';
+const INFO = [
+  '--collector.cpu.info.flags-include=^(aes|avx.?)$',
+  '--collector.cpu.info.bugs-include=^spectre_',
+  '--collector.cpu.info',
+];
+
+const seriesOf = (text: string, name: string): string[] =>
+  [...text.matchAll(new RegExp(`^${name}(.*)$`, 'gm'))].map(([, rest]) => rest as string);
+
+test('parseCpuTimes reads the lines of CPUs, not that of all together', () => {
+  assert.deepEqual(parseCpuTimes('cpu  9 9 9 9\ncpu0 1 2 3 4 5 6 7 8 9 10 11\ncpu12 1 2 3 4\nintr 5 1\n'), [
+    { cpu: '0', ticks: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
+    { cpu: '12', ticks: [1, 2, 3, 4] },
+  ]);
+});
+
+for (const text of ['cpu0\n', 'cpu0 1 x 3\n', 'cpu0 -1 2\n', 'cpu0x 1 2\n'])
+  test(`parseCpuTimes refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseCpuTimes(text), ParseError));
+
+const of = (...ticks: number[]) => [{ cpu: '0', ticks }];
+
+test('advance keeps a time that falls a little, and follows the others', () => {
+  const first = advance(new Map(), of(10, 10, 10, 1000, 50));
+  assert.deepEqual(advance(first, of(11, 9, 12, 701, 49)).get('0'), [11, 10, 12, 1000, 50]);
+});
+
+test('advance begins anew for a CPU whose idle time falls by three seconds', () => {
+  const first = advance(new Map(), of(10, 10, 10, 1000, 50));
+  assert.deepEqual(advance(first, of(1, 1, 1, 700, 5)).get('0'), [1, 1, 1, 700, 5]);
+});
+
+test('advance forgets a CPU that went offline', () => {
+  const first = advance(new Map(), [...of(10, 0, 0, 10), { cpu: '1', ticks: [90, 0, 0, 90] }]);
+  const second = advance(first, of(11, 0, 0, 11));
+  assert.deepEqual([...second.keys()], ['0']);
+  assert.deepEqual(advance(second, [{ cpu: '1', ticks: [1, 0, 0, 1] }]).get('1'), [1, 0, 0, 1]);
+});
+
+test('advance never lets a time fall, but when it begins anew', () => {
+  const ticks = fc.array(fc.nat(2000), { minLength: 10, maxLength: 10 });
+  fc.assert(
+    fc.property(fc.array(ticks, { minLength: 2, maxLength: 8 }), (readings) => {
+      let before: readonly number[] | undefined;
+      let cache: ReadonlyMap<string, readonly number[]> = new Map();
+      for (const reading of readings) {
+        cache = advance(cache, of(...reading));
+        const after = cache.get('0') as readonly number[];
+        const anew = before !== undefined && (before[3] as number) - (reading[3] as number) >= 300;
+        for (const [i, value] of after.entries())
+          assert.equal(
+            value,
+            before === undefined || anew ? reading[i] : Math.max(reading[i] as number, before[i] as number),
+          );
+        before = after;
+      }
+    }),
+  );
+});
+
+test('cpu: the fixtures scrape to the golden text', (t) => golden(t, cpu, { argv: INFO, beside: [cpufreq] }));
+
+test('cpu tells the frequency only beside cpufreq, and of flags and bugs only those asked for', async () => {
+  const { text } = await scrape(cpu, { argv: ['--collector.cpu.info'] });
+  assert.equal(seriesOf(text, 'node_cpu_info').length, 3);
+  assert.doesNotMatch(text, /frequency_hertz|flag_info|bug_info/);
+});
+
+test('cpu says that a pattern of flags turns its information on', async () => {
+  const told: string[] = [];
+  const log = { ...silent, with: () => log, info: (message: string) => told.push(message) };
+  const { text } = await scrape(cpu, { argv: ['--collector.cpu.info.flags-include=^aes$'], log });
+  assert.deepEqual(seriesOf(text, 'node_cpu_flag_info'), ['{flag="aes"} 1']);
+  assert.equal(seriesOf(text, 'node_cpu_info').length, 3);
+  assert.equal(told.length, 1);
+});
+
+test('cpu tells no information and no guests unless asked', async () => {
+  const { text } = await scrape(cpu, { argv: ['--no-collector.cpu.guest'] });
+  assert.doesNotMatch(text, /node_cpu_info|guest/);
+});
+
+const STAT = 'cpu  1 0 0 1\ncpu0 1 0 0 1\n';
+
+test('cpu takes throttles from the first CPU of a core that tells them, whoever it is', async (t) => {
+  const place = (cpu: number, packageId: number, core: number) => ({
+    [`${SYS}/cpu${cpu}/topology/physical_package_id`]: `${packageId}\n`,
+    [`${SYS}/cpu${cpu}/topology/core_id`]: `${core}\n`,
+  });
+  const root = tree(t, {
+    'proc/stat': STAT,
+    ...place(0, 0, 0),
+    ...place(1, 0, 0),
+    [`${SYS}/cpu1/thermal_throttle/core_throttle_count`]: '5\n',
+    [`${SYS}/cpu1/thermal_throttle/package_throttle_count`]: '6\n',
+    ...place(2, 0, 0),
+    [`${SYS}/cpu2/thermal_throttle/core_throttle_count`]: '7\n',
+    ...place(3, -1, 0),
+    [`${SYS}/cpu3/thermal_throttle/core_throttle_count`]: '8\n',
+    ...place(4, 1, 0),
+    [`${SYS}/cpu4/thermal_throttle/core_throttle_count`]: '9\n',
+  });
+  const { text } = await scrape(cpu, { root });
+  assert.deepEqual(seriesOf(text, 'node_cpu_core_throttles_total'), [
+    '{core="0",package="0"} 5',
+    '{core="0",package="1"} 9',
+  ]);
+  assert.deepEqual(seriesOf(text, 'node_cpu_package_throttles_total'), ['{package="0"} 6']);
+});
+
+test('cpu tells who is online only where the first CPU has the file', async (t) => {
+  const files = { 'proc/stat': STAT, [`${SYS}/cpu0/uevent`]: '', [`${SYS}/cpu1/online`]: '1\n' };
+  assert.doesNotMatch((await scrape(cpu, { root: tree(t, files) })).text, /node_cpu_online/);
+});
+
+test('cpu asks the list of all CPUs about one without the file, or says nothing', async (t) => {
+  const files = { 'proc/stat': STAT, [`${SYS}/cpu0/online`]: '1\n', [`${SYS}/cpu1/uevent`]: '' };
+  const silentRoot = tree(t, files);
+  const listRoot = tree(t, { ...files, [`${SYS}/online`]: '0-1\n' });
+  assert.deepEqual(seriesOf((await scrape(cpu, { root: silentRoot })).text, 'node_cpu_online'), ['{cpu="0"} 1']);
+  assert.deepEqual(seriesOf((await scrape(cpu, { root: listRoot })).text, 'node_cpu_online'), [
+    '{cpu="0"} 1',
+    '{cpu="1"} 1',
+  ]);
+});
+
+test('cpu remembers between scrapes, and sees what changes', async (t) => {
+  const root = tree(t, { 'proc/stat': 'cpu0 5 0 0 1000\n', [`${SYS}/cpu0/uevent`]: '', [`${SYS}/isolated`]: '\n' });
+  const again = prepared(cpu, { root });
+  await again();
+  writeFileSync(join(root, 'proc/stat'), 'cpu0 6 0 0 999\n');
+  writeFileSync(join(root, `${SYS}/isolated`), '0\n');
+  const { text } = await again();
+  assert.match(text, /mode="idle"} 10$/m);
+  assert.match(text, /mode="user"} 0.06$/m);
+  assert.deepEqual(seriesOf(text, 'node_cpu_isolated'), ['{cpu="0"} 1']);
+});
+
+test('cpu keeps what it had told before a fault', async (t) => {
+  const noCpus = await scrape(cpu, { root: tree(t, { 'proc/stat': STAT, [`${SYS}/online`]: '0\n' }) });
+  assert.equal(noCpus.success, false);
+  assert.match(noCpus.text, /node_cpu_seconds_total/);
+  const badList = await scrape(cpu, { root: tree(t, { 'proc/stat': STAT, [`${SYS}/isolated`]: 'x\n' }) });
+  assert.ok(badList.error instanceof ParseError);
+  assert.match(badList.text, /node_cpu_seconds_total/);
+});
+
+test('cpu passes over a throttle counter that it may not read', { skip: process.getuid?.() === 0 }, async (t) => {
+  const counter = `${SYS}/cpu0/thermal_throttle/core_throttle_count`;
+  const root = tree(t, {
+    'proc/stat': STAT,
+    [`${SYS}/cpu0/topology/physical_package_id`]: '0\n',
+    [`${SYS}/cpu0/topology/core_id`]: '0\n',
+    [counter]: '1\n',
+  });
+  chmodSync(join(root, counter), 0);
+  const { text, success } = await scrape(cpu, { root });
+  assert.equal(success, true);
+  assert.doesNotMatch(text, /throttles/);
+});
