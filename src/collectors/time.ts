@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { defineCollector } from '../core/collector.ts';
+import { optional } from '../core/errors.ts';
+import type { KernelFs } from '../core/kernel_fs.ts';
+import { gauge } from '../core/metric.ts';
+import { fields } from '../core/text.ts';
+
+const DIR = 'devices/system/clocksource';
+
+/** An abbreviation (`CET`, `<+0330>`) and an offset west of Greenwich (`-1`, `5:30`, may be missing), as POSIX writes them. */
+const ZONE = '([A-Za-z]{3,}|<[^>]+>)([+-]?[0-9]{1,3}(?::[0-9]{2}){0,2})?';
+const RULE = new RegExp(`^${ZONE}(?:${ZONE}(?:,.*)?)?$`);
+
+function secondsEast(west: string): number {
+  const [hours = 0, minutes = 0, seconds = 0] = west.replace(/^[+-]/, '').split(':').map(Number);
+  const magnitude = hours * 3600 + minutes * 60 + seconds;
+  return west.startsWith('-') ? magnitude : -magnitude;
+}
+
+/** As the time zone database itself calls zones that have no name: `+0545`. */
+function numericName(offsetSeconds: number): string {
+  const minutes = Math.trunc(Math.abs(offsetSeconds) / 60);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const rest = minutes % 60;
+  return `${offsetSeconds < 0 ? '-' : '+'}${two(Math.trunc(minutes / 60))}${rest === 0 ? '' : two(rest)}`;
+}
+
+/**
+ * The abbreviation of a zone while it is at this offset, by the rule that ends its file in the time zone database
+ * (`CET-1CEST,M3.5.0,M10.5.0/3`, RFC 9636); `undefined` where the zone is never at that offset.
+ */
+export function zoneName(rule: string, offsetSeconds: number): string | undefined {
+  const [, standard, west, summer, summerWest] = RULE.exec(rule) ?? [];
+  if (standard === undefined || west === undefined) return undefined;
+  const standardSeconds = secondsEast(west);
+  const summerSeconds = summerWest === undefined ? standardSeconds + 3600 : secondsEast(summerWest);
+  const bare = (name: string): string => name.replace(/^<|>$/g, '');
+  if (offsetSeconds === standardSeconds) return bare(standard);
+  return summer !== undefined && offsetSeconds === summerSeconds ? bare(summer) : undefined;
+}
+
+/** The rule at the end of a compiled time zone file, version 2 or later; empty where it has none. */
+export function ruleOf(file: Buffer): string {
+  if (file.toString('latin1', 0, 4) !== 'TZif' || file.at(-1) !== 0x0a) return '';
+  const before = file.lastIndexOf(0x0a, -2);
+  return before < 0 ? '' : file.toString('latin1', before + 1, file.length - 1);
+}
+
+/** The rules that may be this process's: its zone's in the database (which a container may lack), then the machine's own. */
+function readRules(): string[] {
+  const zone: string | undefined = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const files = zone === undefined ? [] : [`/usr/share/zoneinfo/${zone}`];
+  return [...files, '/etc/localtime'].map((path) => {
+    const file = optional(() => readFileSync(path), ['ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR']);
+    return file === undefined ? '' : ruleOf(file);
+  });
+}
+
+function nameOf(rules: readonly string[], offsetSeconds: number): string {
+  for (const rule of rules) {
+    const name = zoneName(rule, offsetSeconds);
+    if (name !== undefined) return name;
+  }
+  return offsetSeconds === 0 && rules.every((rule) => rule === '') ? 'UTC' : numericName(offsetSeconds);
+}
+
+interface Clocksource {
+  readonly available: readonly string[];
+  readonly current: string;
+}
+
+/** https://docs.kernel.org/timers/timekeeping.html */
+function readClocksources(sys: KernelFs): Clocksource[] {
+  return (optional(() => sys.list(DIR)) ?? [])
+    .filter((name) => /^clocksource[0-9]/.test(name))
+    .map((name) => ({
+      available: fields(sys.read(`${DIR}/${name}/available_clocksource`)),
+      current: sys.read(`${DIR}/${name}/current_clocksource`).trim(),
+    }));
+}
+
+export default defineCollector({
+  name: 'time',
+  help: 'Exposes the time, the time zone and the clock sources.',
+  enabled: true,
+  reads: ['/sys/devices/system/clocksource/<clocksource>/{available_clocksource,current_clocksource}'],
+  flags: {},
+  metrics: {
+    seconds: gauge('node_time_seconds', 'The time, in seconds since 1970.'),
+    zone: gauge('node_time_zone_offset_seconds', 'How far the time zone is ahead of UTC.', 'time_zone'),
+    available: gauge(
+      'node_time_clocksource_available_info',
+      'A clock source that the kernel could use; always 1.',
+      'device',
+      'clocksource',
+    ),
+    current: gauge(
+      'node_time_clocksource_current_info',
+      'The clock source that the kernel uses; always 1.',
+      'device',
+      'clocksource',
+    ),
+  },
+  setup({ sys, now }, metrics) {
+    const rules = readRules();
+    return (out) => {
+      const nowMs = now();
+      const offsetSeconds = -new Date(nowMs).getTimezoneOffset() * 60;
+      out.sample(metrics.seconds, nowMs / 1000);
+      out.sample(metrics.zone, offsetSeconds, nameOf(rules, offsetSeconds));
+      for (const [i, { available, current }] of readClocksources(sys).entries()) {
+        for (const name of available) out.sample(metrics.available, 1, String(i), name);
+        out.sample(metrics.current, 1, String(i), current);
+      }
+    };
+  },
+});

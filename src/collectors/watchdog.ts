@@ -1,0 +1,92 @@
+import { defineCollector } from '../core/collector.ts';
+import { hasErrno, NoDataError, ParseError } from '../core/errors.ts';
+import type { KernelFs } from '../core/kernel_fs.ts';
+import { gauge } from '../core/metric.ts';
+import { autoInt } from '../core/text.ts';
+
+const DIR = 'class/watchdog';
+
+/** Files with a number, by the metric's key. */
+const NUMBERS = [
+  ['bootStatus', 'bootstatus'],
+  ['firmware', 'fw_version'],
+  ['noWayOut', 'nowayout'],
+  ['timeLeft', 'timeleft'],
+  ['timeout', 'timeout'],
+  ['preTimeout', 'pretimeout'],
+  ['access', 'access_cs0'],
+] as const;
+
+const TEXTS = ['options', 'identity', 'state', 'status', 'pretimeout_governor'] as const;
+
+interface Watchdog {
+  readonly name: string;
+  readonly numbers: readonly (readonly [key: (typeof NUMBERS)[number][0], value: number])[];
+  /** In the order of `TEXTS`. */
+  readonly texts: readonly string[];
+}
+
+function readWatchdog(sys: KernelFs, name: string): Watchdog {
+  const numbers: [(typeof NUMBERS)[number][0], number][] = [];
+  for (const [key, file] of NUMBERS) {
+    const text = sys.attribute(`${DIR}/${name}/${file}`);
+    if (text === undefined) continue;
+    const value = autoInt(text);
+    if (value === undefined) throw new ParseError(`${name}/${file}`, text);
+    numbers.push([key, value]);
+  }
+  return { name, numbers, texts: TEXTS.map((file) => sys.attribute(`${DIR}/${name}/${file}`) ?? '') };
+}
+
+function readWatchdogs(sys: KernelFs): Watchdog[] {
+  try {
+    return sys.list(DIR).map((name) => readWatchdog(sys, name));
+  } catch (error) {
+    if (!hasErrno(error, ['ENOENT', 'EACCES', 'EINVAL'])) throw error;
+    throw new NoDataError('there is no watchdog that can be read', { cause: error });
+  }
+}
+
+/** https://www.kernel.org/doc/Documentation/ABI/testing/sysfs-class-watchdog */
+export default defineCollector({
+  name: 'watchdog',
+  help: 'Exposes the state of watchdogs.',
+  enabled: true,
+  reads: ['/sys/class/watchdog/<watchdog>/*'],
+  flags: {},
+  metrics: {
+    bootStatus: gauge('node_watchdog_bootstatus', 'Flags that the watchdog had when the machine booted.', 'name'),
+    firmware: gauge('node_watchdog_fw_version', "Version of the watchdog's firmware.", 'name'),
+    noWayOut: gauge('node_watchdog_nowayout', 'Whether the watchdog, once started, cannot be stopped.', 'name'),
+    timeLeft: gauge('node_watchdog_timeleft_seconds', 'Time left before the watchdog resets the machine.', 'name'),
+    timeout: gauge('node_watchdog_timeout_seconds', 'How often the watchdog must hear from the machine.', 'name'),
+    preTimeout: gauge(
+      'node_watchdog_pretimeout_seconds',
+      'How long before the timeout the watchdog warns; 0 where it does not.',
+      'name',
+    ),
+    access: gauge(
+      'node_watchdog_access_cs0',
+      'Whether the watchdog that fired gives access to the first chip.',
+      'name',
+    ),
+    info: gauge(
+      'node_watchdog_info',
+      'What the watchdog is and does, as labels; always 1.',
+      'name',
+      'options',
+      'identity',
+      'state',
+      'status',
+      'pretimeout_governor',
+    ),
+  },
+  setup({ sys }, metrics) {
+    return (out) => {
+      for (const { name, numbers, texts } of readWatchdogs(sys)) {
+        for (const [key, value] of numbers) out.sample(metrics[key], value, name);
+        out.row(metrics.info, 1, [name, ...texts]);
+      }
+    };
+  },
+});
