@@ -83,7 +83,11 @@ export default defineCollector({
   name: 'time',
   help: 'Exposes the time, the time zone and the clock sources.',
   enabled: true,
-  reads: ['/sys/devices/system/clocksource/<clocksource>/{available_clocksource,current_clocksource}'],
+  reads: [
+    '/sys/devices/system/clocksource/<clocksource>/{available_clocksource,current_clocksource}',
+    '/usr/share/zoneinfo/<zone>',
+    '/etc/localtime',
+  ],
   flags: {},
   metrics: {
     seconds: gauge('node_time_seconds', 'The time, in seconds since 1970.'),
