@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { posix } from 'node:path';
-import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Registry } from '../core/registry.ts';
@@ -139,13 +138,13 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ...io: P
   };
 }
 
-/** Answers every request; never rejects. */
+/** Answers every request. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { registry, log, build, telemetryPath } = options;
+  const { registry, build, telemetryPath } = options;
   const serveMetrics = createMetricsHandler(options);
   const landing = landingPage({ ...build, telemetryPath, collectors: registry.names });
 
-  const route: Handler = async (request, response) => {
+  return async (request, response) => {
     const target = parseTarget(request.url ?? '/');
     if (target === undefined) return refuse(response, 400, 'Bad Request');
     const { path, query } = target;
@@ -157,14 +156,5 @@ export function createHandler(options: HandlerOptions): Handler {
     if (path === telemetryPath || telemetryPath === '/') return serveMetrics(query, request, response);
     if (path === '/') return answer(response, 200, landing, { 'Content-Type': 'text/html; charset=UTF-8' });
     return refuse(response, 404, '404 page not found');
-  };
-
-  return async (request, response) => {
-    try {
-      await route(request, response);
-    } catch (error) {
-      log.error('request failed', { path: request.url, err: messageOf(error) });
-      refuse(response, 500, 'Internal Server Error');
-    }
   };
 }

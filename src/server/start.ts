@@ -1,10 +1,13 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { UsageError } from '../core/errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 import type { ListenAddress } from './address.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
-import { createHandler, type HandlerOptions } from './handler.ts';
+import { createGuard } from './guard.ts';
+import { createHandler, type HandlerOptions, refuse } from './handler.ts';
 import { type Inherited, type Listener, listen } from './listen.ts';
+import { createTlsCarrier } from './tls.ts';
+import { openWebConfig } from './web_config.ts';
 
 export interface ServerOptions extends HandlerOptions {
   readonly listenOn: readonly (ListenAddress | Inherited)[];
@@ -20,25 +23,39 @@ export interface RunningServer {
   close(withinMs: number): Promise<void>;
 }
 
+// Its timeouts are off: the table of connections has ours.
+const HTTP = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 } as const;
+
+/** A server that never listens: connections are handed to it, so that one table holds those of every listener. */
+function createPlainCarrier(onRequest: RequestListener): (socket: Socket) => void {
+  const http = createServer(HTTP, onRequest);
+  return (socket) => void http.emit('connection', socket);
+}
+
 /** Listens and serves. Throws a `UsageError` for what the operator must change. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { log, telemetryPath, listenOn } = options;
+  const { log, telemetryPath, listenOn, webConfigFile } = options;
   if (!telemetryPath.startsWith('/'))
     throw new UsageError(`--web.telemetry-path: ${JSON.stringify(telemetryPath)} does not begin with a slash`);
   const connections = createConnections({ ...CONNECTION_LIMITS, ...options.limits });
-  const handle = createHandler(options);
+  const webConfig = webConfigFile === '' ? undefined : await openWebConfig(webConfigFile);
+  const handler = createHandler(options);
+  const handle = webConfig === undefined ? handler : await createGuard(handler, webConfig, log);
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     connections.begin(socket);
     response.once('finish', () => connections.answered(socket));
     response.once('close', () => connections.end(socket));
-    void handle(request, response);
+    handle(request, response).catch((error: unknown) => {
+      log.error('request failed', { path: request.url, err: messageOf(error) });
+      refuse(response, 500, 'Internal Server Error');
+    });
   };
-  // It never listens itself: connections are handed to it, so that one table holds them all and its timeouts are ours.
-  const http = createServer({ headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 }, onRequest);
+  const tls = webConfig !== undefined && webConfig().tls !== undefined;
+  const carry = tls ? createTlsCarrier(webConfig, HTTP, onRequest, log) : createPlainCarrier(onRequest);
   const accept = (socket: Socket): void => {
     socket.on('error', () => socket.destroy());
-    if (connections.add(socket)) http.emit('connection', socket);
+    if (connections.add(socket)) carry(socket);
     else socket.destroy();
   };
   const listeners: Listener[] = [];
@@ -50,7 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
   for (const { address } of listeners) {
     log.info('Listening on', { address });
-    log.info('TLS is disabled.', { http2: false, address });
+    log.info(tls ? 'TLS is enabled.' : 'TLS is disabled.', { http2: false, address });
   }
   return {
     addresses: listeners.map(({ address }) => address),

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+
+/** Whether a password belongs to a user; remembers what it has found out. */
+export type CheckPassword = (users: ReadonlyMap<string, string>, user: string, password: string) => Promise<boolean>;
+
+const REMEMBERED_MAX = 100;
+const WAITING_MAX = 64;
+
+/** Hash of a password that nobody has: an unknown user must take as long as a known one. */
+const NOBODY = '$2b$10$9hbyEgSE1zQjtrtpP5ge1us0JpGCgDipo9IQnHEpWPtbv0MwBa/0C';
+
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** Reads `Authorization: Basic …`. RFC 7617. */
+export function parseBasic(header: string | undefined): Credentials | undefined {
+  const [, encoded] = /^basic +([A-Za-z0-9+/]+=*)$/i.exec(header ?? '') ?? [];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon < 0 ? undefined : { user: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+/**
+ * Checks passwords with bcrypt, one at a time: each takes tens of milliseconds of CPU. With too many of them waiting the
+ * answer is no.
+ */
+export async function createPasswordCheck(): Promise<CheckPassword> {
+  const { compare } = await import('bcryptjs');
+  const remembered = new Map<string, boolean>();
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+
+  const remember = (key: string, answer: boolean): boolean => {
+    remembered.delete(key);
+    const [oldest] = remembered.keys();
+    if (remembered.size >= REMEMBERED_MAX && oldest !== undefined) remembered.delete(oldest);
+    remembered.set(key, answer);
+    return answer;
+  };
+  const work = async (key: string, hash: string | undefined, password: string): Promise<boolean> => {
+    const known = remembered.get(key);
+    if (known !== undefined) return remember(key, known);
+    const matches = await compare(password, hash ?? NOBODY);
+    return remember(key, matches && hash !== undefined);
+  };
+
+  return async (users, user, password) => {
+    const hash = users.get(user);
+    const key = createHash('sha256')
+      .update(JSON.stringify([user, hash ?? '', password]))
+      .digest('base64');
+    const known = remembered.get(key);
+    if (known !== undefined) return remember(key, known);
+    if (waiting >= WAITING_MAX) return false;
+    waiting += 1;
+    const checked = last.then(() => work(key, hash, password));
+    last = checked.catch(() => undefined);
+    try {
+      return await checked;
+    } finally {
+      waiting -= 1;
+    }
+  };
+}

@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import type { RequestListener, ServerOptions } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
+import type { SecureVersion, TLSSocket } from 'node:tls';
+import { messageOf, UsageError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { CIPHERS, fingerprint, type PemSource, type TlsConfig, type WebConfig } from './web_config.ts';
+
+const HANDSHAKE_MS = 10_000;
+
+const TLS13_CIPHERS = Object.values(CIPHERS).filter((name) => name.startsWith('TLS_'));
+
+const pem = (source: PemSource): string => ('text' in source ? source.text : readFileSync(source.file, 'utf8'));
+
+const filesOf = ({ cert, key, clientCa }: TlsConfig): string[] =>
+  [cert, key, clientCa].flatMap((source) => (source !== undefined && 'file' in source ? [source.file] : []));
+
+/** As Node's TLS takes it. */
+function secureOptions(config: TlsConfig) {
+  const { cert, key, clientCa, clientAuth, minVersion, maxVersion, cipherSuites, preferServerCiphers, curves } = config;
+  // Without a suite of TLS 1.3 in the list Node switches TLS 1.3 off; Go has them on whatever the list says.
+  const ciphers = [...new Set([...TLS13_CIPHERS, ...cipherSuites])].join(':');
+  return {
+    cert: pem(cert),
+    key: pem(key),
+    ...(clientCa === undefined ? {} : { ca: pem(clientCa) }),
+    requestCert: clientAuth !== 'NoClientCert',
+    rejectUnauthorized: clientAuth === 'RequireAndVerifyClientCert',
+    minVersion: minVersion as SecureVersion,
+    maxVersion: maxVersion as SecureVersion,
+    honorCipherOrder: preferServerCiphers,
+    ...(cipherSuites.length === 0 ? {} : { ciphers }),
+    ...(curves === '' ? {} : { ecdhCurve: curves }),
+    handshakeTimeout: HANDSHAKE_MS,
+  };
+}
+
+/** The names in a certificate, without their kinds: `DNS:a.example, IP Address:10.0.0.1` as Node writes them. */
+export function parseAltNames(text: string | undefined): string[] {
+  const names = text?.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g) ?? [];
+  return names.map((name) => {
+    const value = name.slice(name.indexOf(':') + 1).trim();
+    return value.startsWith('"') ? (JSON.parse(value) as string) : value;
+  });
+}
+
+/** Why a client is not let in, where the handshake itself has not decided that. */
+export function refusal(socket: TLSSocket, { clientAuth, clientAllowedSans }: TlsConfig): string | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return clientAuth.startsWith('Require') ? 'the client gave no certificate' : undefined;
+  if (clientAuth === 'VerifyClientCertIfGiven' && !socket.authorized)
+    return `the client's certificate: ${String(socket.authorizationError)}`;
+  if (clientAllowedSans.length === 0) return undefined;
+  const names = parseAltNames(certificate.subjectAltName);
+  if (names.some((name) => clientAllowedSans.includes(name))) return undefined;
+  return "none of the names in the client's certificate is allowed";
+}
+
+/**
+ * A function that takes accepted connections, does their handshakes, and hands their requests to `onRequest`. Configuration
+ * and certificates are looked at for every connection; where they cannot be used, the connection is closed.
+ */
+export function createTlsCarrier(
+  read: () => WebConfig,
+  http: ServerOptions,
+  onRequest: RequestListener,
+  log: Logger,
+): (socket: Socket) => void {
+  let server: Server | undefined;
+  let seen = '';
+  const build = (config: TlsConfig): Server =>
+    createServer({ ...http, ...secureOptions(config) }, onRequest)
+      .prependListener('secureConnection', (socket: TLSSocket) => {
+        const why = refusal(socket, config);
+        if (why === undefined) return;
+        log.debug('TLS connection refused', { remote: socket.remoteAddress, err: why });
+        socket.destroy();
+      })
+      .on('tlsClientError', (error, socket) => {
+        log.debug('TLS handshake failed', { remote: socket.remoteAddress, err: messageOf(error) });
+        socket.destroy();
+      });
+  const current = (): Server => {
+    const { tls } = read();
+    if (tls === undefined) throw new UsageError('TLS cannot be switched off while running');
+    const now = JSON.stringify([tls, filesOf(tls).map(fingerprint)]);
+    if (server === undefined || now !== seen) {
+      server = build(tls);
+      seen = now;
+    }
+    return server;
+  };
+  // What is wrong at start ends the program.
+  current();
+  return (socket) => {
+    try {
+      current().emit('connection', socket);
+    } catch (error) {
+      log.error('TLS configuration cannot be used', { err: messageOf(error) });
+      socket.destroy();
+    }
+  };
+}
