@@ -84,12 +84,14 @@ export function createTlsCarrier(
   const current = (): Server => {
     const { tls } = read();
     if (tls === undefined) throw new UsageError('TLS cannot be switched off while running');
-    const now = JSON.stringify([tls, filesOf(tls).map(fingerprint)]);
-    if (server === undefined || now !== seen) {
-      server = build(tls);
+    try {
+      const now = JSON.stringify([tls, filesOf(tls).map(fingerprint)]);
+      if (server === undefined || now !== seen) server = build(tls);
       seen = now;
+      return server;
+    } catch (error) {
+      throw new UsageError(`tls_server_config: ${messageOf(error)}`, { cause: error });
     }
-    return server;
   };
   // What is wrong at start ends the program.
   current();

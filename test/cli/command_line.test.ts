@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { askedText, declare, parseCommandLine, warnAbout } from '../../src/cli/command_line.ts';
+import { programFlags } from '../../src/cli/flags.ts';
+import { pendingCollectors } from '../../src/cli/pending.ts';
+import { collectors } from '../../src/collectors/index.ts';
+import { defineCollector } from '../../src/core/collector.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { flag } from '../../src/core/flag.ts';
+import { keepingLog, type Told } from '../helpers/server.ts';
+
+const collector = defineCollector({
+  name: 'sample',
+  help: 'A sample.',
+  enabled: true,
+  reads: [],
+  flags: {
+    include: flag.regexp('collector.sample.include', 'Things to report (RE2).', '^a.+$'),
+    old: flag.regexp('collector.sample.whitelist', 'Things.', '', {
+      hidden: true,
+      deprecated: 'collector.sample.include',
+    }),
+  },
+  metrics: {},
+  setup: () => () => {},
+});
+const declared = declare([collector]);
+const line = (...argv: string[]) => ({ program: 'node_exporter', argv, env: {} });
+const text = (...argv: string[]): string => askedText(line(...argv), declared) ?? '';
+
+test('help tells every flag that is not hidden, and its value', () => {
+  const help = text('--help');
+  assert.match(help, /^usage: node_exporter \[flags\]/);
+  assert.match(help, /^ {2}-h, --help {2,}Show this help/m);
+  assert.match(help, /^ {6}--\[no-\]collector\.sample /m);
+  assert.match(help, /^ {6}--collector\.sample\.include="\^a\.\+\$"/m);
+  assert.match(help, /^ {6}--log\.format=logfmt\|json/m);
+  assert.match(help, /^ {6}--web\.listen-address=":9100" \.\.\./m);
+  assert.match(help, /\$GOMAXPROCS/);
+  assert.doesNotMatch(help, /whitelist|help-man/);
+  assert.ok(help.split('\n').every((each) => each.length <= 200 && !each.endsWith(' ')));
+  assert.equal(text('-h'), help);
+});
+
+test('the long help tells the hidden flags too', () => {
+  const help = text('--help-long');
+  assert.match(help, /--collector\.sample\.whitelist=VALUE/);
+  assert.match(help, /Deprecated: use --collector\.sample\.include\./);
+});
+
+test('the man page escapes what roff would take for its own', () => {
+  const page = text('--help-man');
+  assert.match(page, /^\.TH node_exporter 1 /);
+  assert.match(page, /^\\fB\\-\\-\[no\\-\]collector\.sample\\fR$/m);
+  assert.match(page, /\.automount|\\e\.\(automount/);
+});
+
+test('the version tells build and platform', () => {
+  assert.match(text('--version'), /^keyhole, version \d+\.\d+\.\d+ \(branch: .*, revision: .*\)\n/);
+  assert.match(text('--version'), /^ {2}platform: +linux\/(amd64|arm64)$/m);
+});
+
+test('completions are flags that begin like the word, and the choices of the flag before', () => {
+  assert.equal(text('--completion-bash', '--web.max'), '--web.max-requests\n');
+  assert.equal(text('--completion-bash', '--collector.sam'), '--collector.sample\n--collector.sample.include\n');
+  assert.equal(text('--completion-bash', '--no-collector.sam'), '--no-collector.sample\n');
+  assert.equal(text('--completion-bash', '--log.format', ''), 'logfmt\njson\n');
+});
+
+test('the scripts bind the completions to the name the program was started by', () => {
+  assert.match(text('--completion-script-bash'), /^complete -F _node_exporter_complete node_exporter$/m);
+  assert.match(text('--completion-script-zsh'), /^#compdef node_exporter\n/);
+});
+
+test('without one of these flags nothing is printed', () => {
+  assert.equal(askedText(line('--collector.sample'), declared), undefined);
+});
+
+test('a collector that is still to come has its flags, and switching it on is told', () => {
+  const parsed = parseCommandLine(line('--collector.ntp', '--collector.ntp.server=::1', '--collector.wifi'), declared);
+  const told: Told[] = [];
+  warnAbout(parsed, declared, keepingLog(told));
+  const [first] = told;
+  assert.equal(told.length, 1);
+  assert.equal(first?.level, 'warn');
+  assert.equal(first?.fields['collectors'], 'ntp,wifi');
+});
+
+test('a collector that is there is not announced as one to come', () => {
+  const ntp = defineCollector({ ...collector, name: 'ntp', flags: {}, setup: () => () => {} });
+  const { flags, pending } = declare([ntp]);
+  assert.ok(![...pending.values()].some(({ name }) => name === 'ntp'));
+  assert.equal(flags.filter(({ name }) => name === 'collector.ntp').length, 1);
+});
+
+test('a deprecated flag works, and is told', () => {
+  const parsed = parseCommandLine(line('--collector.sample.whitelist=x'), declared);
+  const told: Told[] = [];
+  warnAbout(parsed, declared, keepingLog(told));
+  assert.deepEqual(
+    told.map(({ fields }) => fields),
+    [{ flag: '--collector.sample.whitelist', use: '--collector.sample.include' }],
+  );
+});
+
+test('the log level is taken in any case, the format is not', () => {
+  assert.equal(parseCommandLine(line('--log.level=WARN'), declared).valueOf(programFlags.logLevel), 'warn');
+  assert.throws(() => parseCommandLine(line('--log.level=loud'), declared), UsageError);
+  assert.throws(() => parseCommandLine(line('--log.format=JSON'), declared), UsageError);
+});
+
+test('GOMAXPROCS is read from the environment, and must be a number', () => {
+  const parsed = parseCommandLine({ ...line(), env: { GOMAXPROCS: '4' } }, declared);
+  assert.equal(parsed.valueOf(programFlags.goMaxProcs), 4);
+});
+
+test('no flag is declared twice', () => {
+  const names = declare(collectors).flags.map(({ name }) => name);
+  assert.deepEqual(
+    names.filter((name, i) => names.indexOf(name) !== i),
+    [],
+  );
+});
+
+test('what community charts pass is taken', () => {
+  const argv = [
+    '--path.procfs=/host/proc',
+    '--path.sysfs=/host/sys',
+    '--path.rootfs=/host/root',
+    '--path.udev.data=/host/root/run/udev/data',
+    '--web.listen-address=[0.0.0.0]:9100',
+    '--no-collector.wifi',
+  ];
+  assert.deepEqual(parseCommandLine(line(...argv), declared).valueOf(programFlags.listenAddress), ['[0.0.0.0]:9100']);
+});
+
+const SPEC = new URL('../../../shared/spec/flags.json', import.meta.url);
+interface Spec {
+  readonly flags: readonly { name: string; collector: string | null; default: unknown; hidden: boolean }[];
+}
+
+test("the program's own flags are those of the reference", { skip: !existsSync(SPEC) }, () => {
+  const spec = JSON.parse(readFileSync(SPEC, 'utf8')) as Spec;
+  const pending = pendingCollectors.map(({ name }) => name);
+  const known = new Map(declared.flags.map((each) => [`--${each.name}`, each]));
+  const own = spec.flags.filter(({ collector: of }) => of === null || pending.includes(of));
+  for (const { name, default: fallback, hidden } of own) {
+    const found = known.get(name);
+    assert.ok(found, name);
+    assert.equal(found.fallback.join(), Array.isArray(fallback) ? fallback.join() : fallback, name);
+    assert.equal(found.hidden ?? false, hidden, name);
+  }
+});
