@@ -88,7 +88,8 @@ test('a collector that is still to come has its flags, and switching it on is to
 });
 
 test('a collector that is there is not announced as one to come', () => {
-  const ntp = defineCollector({ ...collector, name: 'ntp', flags: {}, setup: () => () => {} });
+  const setup = () => () => {};
+  const ntp = defineCollector({ name: 'ntp', help: 'NTP.', enabled: false, reads: [], flags: {}, metrics: {}, setup });
   const { flags, pending } = declare([ntp]);
   assert.ok(![...pending.values()].some(({ name }) => name === 'ntp'));
   assert.equal(flags.filter(({ name }) => name === 'collector.ntp').length, 1);
