@@ -1,6 +1,6 @@
 import { commandLineTokens } from './command_line.ts';
 import { UsageError } from './errors.ts';
-import { compilePattern, type Pattern } from './pattern.ts';
+import { compilePattern, latePattern, type Pattern } from './pattern.ts';
 
 /** A command-line flag. `T` is what the program receives; the text of `fallback` is what `--help` prints. */
 export interface Flag<T = unknown> {
@@ -125,7 +125,11 @@ export const flag = {
     help,
     kind: 'value',
     fallback: [fallback],
-    parse: (texts) => (one(texts) === '' ? undefined : compilePattern(one(texts))),
+    parse: (texts) => {
+      const source = one(texts);
+      if (source === '') return undefined;
+      return source === fallback ? latePattern(source) : compilePattern(source);
+    },
   }),
 } as const;
 

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { collectors } from '../../src/collectors/index.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { compilePattern, passes } from '../../src/core/pattern.ts';
+import type { Flag } from '../../src/core/flag.ts';
+import { compilePattern, latePattern, type Pattern, passes } from '../../src/core/pattern.ts';
 
 for (const [pattern, text, want] of [
   ['^(z?ram|loop|fd)\\d+$', 'zram0', true],
@@ -45,4 +47,15 @@ test('passes: exclude wins, a missing side lets all through', () => {
       [false, true, false, true],
     ],
   );
+});
+
+const isPattern = (value: unknown): value is Pattern => typeof value === 'object' && value !== null && 'test' in value;
+
+test('every default pattern compiles, though that is left for later', () => {
+  for (const { flags } of collectors)
+    for (const flag of Object.values(flags as Readonly<Record<string, Flag>>)) {
+      const value = flag.parse(flag.fallback);
+      if (isPattern(value)) assert.equal(typeof value.test('eth0'), 'boolean', flag.name);
+    }
+  assert.throws(() => latePattern('a(').test('a'), /missing closing \)/);
 });
