@@ -30,6 +30,8 @@ sizeThreadPool(process.env);
 
 /** What a scrape under way has after SIGTERM. */
 const DRAIN_MS = 4000;
+/** EX_TEMPFAIL of sysexits.h: nothing is wrong that a new start would not mend. */
+const STATUS_AGAIN = 75;
 
 // Files that are not there are the rule in /sys, and each costs an Error: no one reads their stacks.
 Error.stackTraceLimit = 1;
@@ -64,6 +66,11 @@ function openMachine(parsed: ParsedFlags, log: Logger): Machine {
     rootfs: rootfs.replace(/\/+$/, '') || '/',
     log,
     now: () => performance.timeOrigin + performance.now(),
+    end(why) {
+      log.error('Ending, to be started again', { reason: why, status: STATUS_AGAIN });
+      process.exitCode = STATUS_AGAIN;
+      process.kill(process.pid, 'SIGTERM');
+    },
   };
 }
 
@@ -115,7 +122,7 @@ function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
 function endOnSignals(server: RunningServer, log: Logger): void {
   const end = (signal: NodeJS.Signals): void => {
     log.info('Ending', { signal });
-    void server.close(DRAIN_MS).then(() => exit(0));
+    void server.close(DRAIN_MS).then(() => exit(Number(process.exitCode ?? 0)));
   };
   process.once('SIGTERM', end);
   process.once('SIGINT', end);

@@ -12,6 +12,8 @@ export interface Machine {
   readonly rootfs: string;
   readonly log: Logger;
   now(): number;
+  /** Ends the process after what is under way, with status 75 (EX_TEMPFAIL of sysexits.h), and says why in the log. */
+  readonly end?: (why: string) => void;
 }
 
 /** A collector, as one of many: what is typed inside its declaration is not known outside. */

@@ -29,6 +29,8 @@ export interface Host<F extends Flags = Flags> {
   readonly acquired?: Acquired;
   /** Does `acquire` again, with the privilege of the start. Missing once the process has sealed itself. */
   readonly reacquire?: () => Acquired;
+  /** Ends the process in good order with the status that `Machine.end` documents, for its supervisor to start it again. */
+  readonly end?: (why: string) => void;
 }
 
 /** The capabilities that a collector may ask for, named as in capabilities(7). */

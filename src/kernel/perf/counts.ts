@@ -1,0 +1,71 @@
+/** One read of a group: what the kernel answers for its leader (PERF_FORMAT_GROUP), the leader's counter first. */
+export interface Reading {
+  readonly enabledNs: bigint;
+  readonly runningNs: bigint;
+  readonly members: readonly { readonly value: bigint; readonly id: bigint }[];
+}
+
+/** What is known of a group between scrapes. */
+export interface Tally {
+  /** The last reading that was counted. */
+  enabledNs: bigint;
+  runningNs: bigint;
+  values: bigint[];
+  /** The time enabled that no run has accounted for yet. */
+  waitingNs: bigint;
+  /** What has been counted since the start, estimated where the group had to take turns. It never decreases. */
+  totals: bigint[];
+  enabledTotalNs: bigint;
+  runningTotalNs: bigint;
+}
+
+export const newTally = (members: number): Tally => ({
+  enabledNs: 0n,
+  runningNs: 0n,
+  values: Array.from({ length: members }, () => 0n),
+  waitingNs: 0n,
+  totals: Array.from({ length: members }, () => 0n),
+  enabledTotalNs: 0n,
+  runningTotalNs: 0n,
+});
+
+/**
+ * Adds what happened since the last reading. Where the group ran for a part of the time only, the kernel having had more
+ * groups than counters, the part stands for the whole: the estimate is made for each interval on its own, so that a
+ * rate over it is that interval's, and so that the sum cannot run backwards.
+ */
+export function advance(tally: Tally, { enabledNs, runningNs, members }: Reading): void {
+  tally.enabledTotalNs += enabledNs - tally.enabledNs - tally.waitingNs;
+  const enabled = enabledNs - tally.enabledNs;
+  const running = runningNs - tally.runningNs;
+  if (running <= 0n) {
+    tally.waitingNs = enabled;
+    return;
+  }
+  for (const [i, { value }] of members.entries()) {
+    const counted = value - (tally.values[i] ?? 0n);
+    const estimate = running >= enabled ? counted : (counted * enabled) / running;
+    tally.totals[i] = (tally.totals[i] ?? 0n) + estimate;
+    tally.values[i] = value;
+  }
+  tally.runningTotalNs += running;
+  tally.enabledNs = enabledNs;
+  tally.runningNs = runningNs;
+  tally.waitingNs = 0n;
+}
+
+/** Whether this reading can be of a living group: all of its members, in order, and time that goes on. */
+export function isAlive(tally: Tally, reading: Reading, ids: readonly number[]): boolean {
+  return (
+    reading.enabledNs > tally.enabledNs + tally.waitingNs &&
+    reading.runningNs >= tally.runningNs &&
+    reading.members.length === ids.length &&
+    reading.members.every(({ id, value }, i) => Number(id) === ids[i] && value >= (tally.values[i] ?? 0n))
+  );
+}
+
+/** A group whose turn has not come for this long has no rate that could be told. */
+const WAITING_MAX_NS = 1_000_000_000n;
+
+/** Whether the totals say something: the group has run, and not too long ago. */
+export const isCurrent = (tally: Tally): boolean => tally.runningNs > 0n && tally.waitingNs < WAITING_MAX_NS;

@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { appendFileSync, closeSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import perf from '../../src/collectors/perf.ts';
+import { hostOf } from '../../src/core/assemble.ts';
+import type { Acquired } from '../../src/core/collector.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { parseFlags } from '../../src/core/flag.ts';
+import { openTree } from '../../src/core/kernel_fs.ts';
+import { silent } from '../../src/core/log.ts';
+import type { GroupFacts, PerfFacts } from '../../src/kernel/perf/facts.ts';
+import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
+
+const ONLINE = 'sys/devices/system/cpu/online';
+
+/** What a read of a group answers, as `perf_event_open(2)` lays it out. */
+function record(enabledNs: number, runningNs: number, members: readonly (readonly [value: number, id: number])[]) {
+  const words = [members.length, enabledNs, runningNs, ...members.flat()].map(BigInt);
+  return new Uint8Array(BigUint64Array.from(words).buffer);
+}
+
+interface GroupOf extends Pick<GroupFacts, 'kind' | 'cpu'>, Partial<Pick<GroupFacts, 'pmu' | 'moves' | 'index'>> {
+  readonly names: readonly string[];
+  readonly scale?: number;
+  readonly unit?: string;
+}
+
+/** Groups whose descriptors are files: each read takes the next record, as a counter's does. */
+function acquiring(t: TestContext, root: string, groups: readonly GroupOf[], more: Partial<PerfFacts> = {}) {
+  let id = 100;
+  const held: { key: string; fd: number; kind: 'perf' }[] = [];
+  const files: string[] = [];
+  const facts = groups.map(({ kind, cpu, pmu = kind, moves = false, index = 0, names, ...rest }): GroupFacts => {
+    const members = names.map((name, place) => {
+      const key = `${kind}/${pmu}/${cpu}/${index}/${place}`;
+      const file = join(root, randomUUID());
+      writeFileSync(file, '');
+      const fd = openSync(file, 'r');
+      held.push({ key, fd, kind: 'perf' });
+      if (place === 0) files.push(file);
+      id += 1;
+      return { key, name, id, ...rest };
+    });
+    return { kind, pmu, cpu, index, moves, members };
+  });
+  t.after(() => {
+    for (const { fd } of held)
+      try {
+        closeSync(fd);
+      } catch {
+        // The collector closes what is dead.
+      }
+  });
+  /** Gives a group its next record; the values count up from `first`. */
+  const next = (group: number, enabledNs: number, runningNs: number, first: number): void => {
+    const { members } = facts[group] as GroupFacts;
+    const values = members.map(({ id: own }, i) => [first + i, own] as const);
+    appendFileSync(files[group] as string, record(enabledNs, runningNs, values));
+  };
+  const cpus = [...new Set(groups.map(({ cpu }) => cpu))];
+  const all: PerfFacts = { cpus, groups: facts, unopened: [], missing: [], verdicts: {}, ...more };
+  const acquired: Acquired = { held, facts: all };
+  return { acquired, next };
+}
+
+const NO_PMU = { reason: 'no_event', why: "this machine's PMU has no such event", remedy: '' } as const;
+
+test('perf: every kind of counter, scaled, with what is missing and why', async (t) => {
+  const root = tree(t, { [ONLINE]: '0-2\n' });
+  const { acquired, next } = acquiring(
+    t,
+    root,
+    [
+      { kind: 'hardware', pmu: 'cpu', cpu: 0, names: ['CpuCycles', 'CpuInstr'] },
+      { kind: 'hardware', pmu: 'cpu', cpu: 0, index: 1, names: ['CacheRef'] },
+      { kind: 'software', cpu: 0, names: ['PageFault', 'ContextSwitch'] },
+      { kind: 'tracepoint', cpu: 0, names: ['sched:sched_switch'] },
+      { kind: 'event', pmu: 'power', cpu: 0, moves: true, names: ['energy-pkg'], scale: 2 ** -32, unit: 'joules' },
+      { kind: 'hardware', pmu: 'cpu', cpu: 1, names: ['CpuCycles', 'CpuInstr'] },
+    ],
+    {
+      cpus: [0, 1, 2],
+      unopened: [
+        { kind: 'cache', pmu: 'cpu', event: 'LLReadHit', errno: 'ENOENT', lacks: true, cpus: [0, 1] },
+        { kind: 'hardware', pmu: 'cpu', event: 'CpuCycles', errno: 'EMFILE', lacks: false, cpus: [2] },
+      ],
+      missing: [{ kind: 'event', pmu: 'gpu', event: 'busy', why: 'this machine has no event source gpu' }],
+      verdicts: { ENOENT: NO_PMU, EMFILE: { reason: 'files_limit', why: 'few', remedy: 'more' } },
+    },
+  );
+  next(0, 4e9, 4e9, 1_000_000);
+  next(1, 4e9, 1e9, 1000);
+  next(2, 4e9, 4e9, 70);
+  next(3, 4e9, 4e9, 12);
+  next(4, 4e9, 4e9, 3 * 2 ** 32);
+  next(5, 4e9, 0, 0);
+  await golden(t, perf, {
+    root,
+    acquired,
+    argv: ['--collector.perf.tracepoint=sched:sched_switch', '--collector.perf.events=power/energy-pkg/,gpu/busy/'],
+  });
+});
+
+const softwareOnly = ['--collector.perf.disable-hardware-profilers', '--collector.perf.disable-cache-profilers'];
+const PAIR = [
+  { kind: 'software', cpu: 0, names: ['ContextSwitch', 'PageFault'] },
+  { kind: 'software', cpu: 1, names: ['ContextSwitch', 'PageFault'] },
+] as const;
+const switches = (text: string): string[] => text.match(/^node_perf_context_switches_total.*$/gm) ?? [];
+
+test('a CPU that goes offline stops being told, and so it stays when it is back: nothing can reopen it', async (t) => {
+  const root = tree(t, { [ONLINE]: '0-1\n' });
+  const { acquired, next } = acquiring(t, root, PAIR);
+  const warnings: string[] = [];
+  const log = { ...silent, warn: (message: string) => void warnings.push(message), with: () => log };
+  const again = prepared(perf, { root, acquired, argv: softwareOnly, log });
+  const step = async (online: string, now: number) => {
+    writeFileSync(join(root, ONLINE), online);
+    next(0, now, now, now);
+    next(1, now, now, now);
+    const { text, error } = await again();
+    assert.equal(error, undefined);
+    return text;
+  };
+  assert.equal(switches(await step('0-1', 10)).length, 2);
+  const alone = await step('0', 20);
+  assert.deepEqual(switches(alone), ['node_perf_context_switches_total{cpu="0"} 20']);
+  assert.doesNotMatch(alone, /cpu="1"/);
+  const back = await step('0-1', 30);
+  assert.deepEqual(switches(back), ['node_perf_context_switches_total{cpu="0"} 30']);
+  assert.match(back, /^node_perf_cpu_covered\{cpu="1"\} 0$/m);
+  await step('0-1', 40);
+  assert.deepEqual(warnings, [
+    'CPUs went offline, their counters end',
+    'CPUs came online whose counters a sealed process cannot open: 1',
+  ]);
+});
+
+for (const [why, record1] of [
+  ['time that stands still', [10, 10, 10]],
+  ['a group without its members', undefined],
+] as const)
+  test(`a CPU that went and came between two scrapes is told by ${why}`, async (t) => {
+    const root = tree(t, { [ONLINE]: '0-1\n' });
+    const { acquired, next } = acquiring(t, root, PAIR);
+    const again = prepared(perf, { root, acquired, argv: softwareOnly });
+    next(0, 10, 10, 10);
+    next(1, 10, 10, 10);
+    assert.equal(switches((await again()).text).length, 2);
+    next(0, 20, 20, 20);
+    if (record1 !== undefined) next(1, ...record1);
+    const { text, success } = await again();
+    assert.ok(success);
+    assert.deepEqual(switches(text), ['node_perf_context_switches_total{cpu="0"} 20']);
+    assert.match(text, /^node_perf_cpu_covered\{cpu="1"\} 0$/m);
+  });
+
+/** The collector without a registry, with what only the program gives it. */
+function running(root: string, argv: readonly string[], parts: { acquired: Acquired; reacquire?: () => Acquired }) {
+  const ended: string[] = [];
+  const machine = {
+    proc: openTree(join(root, 'proc')),
+    sys: openTree(join(root, 'sys')),
+    udev: openTree(root),
+    rootfs: '/',
+    log: silent,
+    now: () => 0,
+    end: (why: string) => void ended.push(why),
+  };
+  const parsed = parseFlags(argv, Object.values(perf.flags));
+  const host = hostOf(perf, { machine, parsed, enabled: [perf], ...parts });
+  const collector = { ...perf, setup: (own: typeof host) => perf.setup({ ...own, ...host } as never, perf.metrics) };
+  return { again: prepared(collector, { root, argv }), ended };
+}
+
+test('on-hotplug=exit ends the process when a CPU comes, and not when one goes', async (t) => {
+  const root = tree(t, { [ONLINE]: '0\n' });
+  const { acquired, next } = acquiring(t, root, PAIR.slice(0, 1));
+  const { again, ended } = running(root, [...softwareOnly, '--collector.perf.on-hotplug=exit'], { acquired });
+  next(0, 10, 10, 10);
+  await again();
+  assert.deepEqual(ended, []);
+  writeFileSync(join(root, ONLINE), '0-1');
+  next(0, 20, 20, 20);
+  await again();
+  next(0, 30, 30, 30);
+  await again();
+  assert.deepEqual(ended, ['CPUs came online whose counters a sealed process cannot open: 1']);
+});
+
+test('a process that may opens the counters again, and the sums go on', async (t) => {
+  const root = tree(t, { [ONLINE]: '0-1\n' });
+  const first = acquiring(t, root, PAIR);
+  const second = acquiring(t, root, PAIR);
+  let calls = 0;
+  const reacquire = (): Acquired => {
+    calls += 1;
+    second.next(0, 1, 1, 5);
+    second.next(1, 1, 1, 5);
+    return second.acquired;
+  };
+  const { again } = running(root, softwareOnly, { acquired: first.acquired, reacquire });
+  const step = async (online: string, from: typeof first, now: number) => {
+    writeFileSync(join(root, ONLINE), online);
+    from.next(0, now, now, now);
+    from.next(1, now, now, now);
+    return switches((await again()).text).map((line) => line.split(' ').at(-1));
+  };
+  assert.deepEqual(await step('0-1', first, 10), ['10', '10']);
+  assert.deepEqual(await step('0', first, 20), ['20']);
+  assert.deepEqual(await step('0-1', first, 30), ['35', '15']);
+  assert.deepEqual(await step('0-1', second, 40), ['70', '50']);
+  assert.equal(calls, 1);
+});
+
+test('denied: no success, the reason among the metrics and the remedy in the error', async (t) => {
+  const root = tree(t, { [ONLINE]: '0\n' });
+  const verdict = { reason: 'no_capability', why: 'kernel.perf_event_paranoid is 2', remedy: 'give it CAP_PERFMON' };
+  const unopened = [
+    { kind: 'hardware', pmu: 'cpu', event: 'CpuCycles', errno: 'EACCES', lacks: false, cpus: [0] },
+  ] as const;
+  const { acquired } = acquiring(t, root, [], { cpus: [0], unopened, verdicts: { EACCES: verdict as never } });
+  const { text, error } = await scrape(perf, {
+    root,
+    acquired,
+    argv: ['--collector.perf.disable-software-profilers', '--collector.perf.disable-cache-profilers'],
+  });
+  assert.match(String(error), /no counters: kernel.perf_event_paranoid is 2. Remedy: give it CAP_PERFMON/);
+  assert.match(text, /^node_perf_available\{kind="hardware"\} 0$/m);
+  assert.match(text, /^keyhole_perf_unavailable\{kind="hardware",reason="no_capability"\} 1$/m);
+  assert.match(text, /^node_perf_cpu_covered\{cpu="0"\} 0$/m);
+});
+
+for (const [why, acquired, expected] of [
+  ['nothing was acquired', undefined, /no counters were opened/],
+  ['acquiring failed', { held: [], facts: { fault: 'no /sys here' } }, /no \/sys here/],
+] as const)
+  test(`${why}: no success`, async (t) => {
+    const root = tree(t, { [ONLINE]: '0\n' });
+    const run = () => scrape(perf, { root, ...(acquired === undefined ? {} : { acquired }) });
+    assert.match(String((await run()).error), expected);
+  });
+
+test('with every kind disabled there is nothing to do', () => {
+  assert.throws(
+    () => scrape(perf, { argv: [...softwareOnly, '--collector.perf.disable-software-profilers'] }),
+    UsageError,
+  );
+});
+
+test('acquire never throws', (t) => {
+  const root = tree(t, { 'sys/x': '' });
+  const machine = {
+    proc: openTree(root),
+    sys: openTree(join(root, 'sys')),
+    udev: openTree(root),
+    rootfs: '/',
+    log: silent,
+    now: () => 0,
+  };
+  const host = hostOf(perf, { machine, parsed: parseFlags([], Object.values(perf.flags)), enabled: [perf] });
+  const acquired = perf.acquire?.(host as never);
+  assert.deepEqual(acquired?.held, []);
+  assert.match(JSON.stringify(acquired?.facts), /ENOENT.*cpu\/online/);
+});
