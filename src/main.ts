@@ -65,7 +65,7 @@ function openMachine(parsed: ParsedFlags, log: Logger): Machine {
     udev: openTree(parsed.valueOf(programFlags.udevData)),
     rootfs: rootfs.replace(/\/+$/, '') || '/',
     log,
-    now: () => performance.timeOrigin + performance.now(),
+    now: Date.now,
     end(why) {
       log.error('Ending, to be started again', { reason: why, status: STATUS_AGAIN });
       process.exitCode = STATUS_AGAIN;
