@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { defineCollector } from '../core/collector.ts';
+import { optional, ParseError } from '../core/errors.ts';
+import type { KernelFs } from '../core/kernel_fs.ts';
+import { gauge } from '../core/metric.ts';
+import { lines, uint } from '../core/text.ts';
+
+const MODES: Readonly<Record<string, number>> = { enforcing: 1, permissive: 0 };
+const DISABLED = -1;
+
+/**
+ * The mode that `/etc/selinux/config` asks for at boot: 1 enforcing, 0 permissive, -1 disabled or a word that is neither.
+ * `undefined` where it does not say. https://man7.org/linux/man-pages/man8/selinux.8.html
+ */
+export function parseConfigMode(text: string): number | undefined {
+  for (const line of lines(text)) {
+    const [, value] = /^\s*SELINUX\s*=\s*"?([^"\s]*)/.exec(line) ?? [];
+    if (value !== undefined) return MODES[value] ?? DISABLED;
+  }
+  return undefined;
+}
+
+/** Whether a policy is loaded: until then everything runs with the label of the kernel itself. */
+const hasPolicy = (proc: KernelFs): boolean => {
+  const label = optional(() => proc.readOnce('self/attr/current'), ['ENOENT', 'EINVAL', 'EACCES']);
+  return label?.replace(/[\0\n]+$/, '') !== 'kernel';
+};
+
+export default defineCollector({
+  name: 'selinux',
+  help: 'Exposes whether SELinux is on and in which mode.',
+  enabled: true,
+  reads: ['/sys/fs/selinux/enforce', '/proc/self/attr/current', '/etc/selinux/config'],
+  flags: {},
+  metrics: {
+    enabled: gauge('node_selinux_enabled', 'Whether SELinux is on (1) or not (0).'),
+    config: gauge(
+      'node_selinux_config_mode',
+      'The mode set for the next boot: -1 disabled, 0 permissive, 1 enforcing.',
+    ),
+    current: gauge('node_selinux_current_mode', 'The mode of this moment: -1 disabled, 0 permissive, 1 enforcing.'),
+  },
+  setup({ proc, sys, rootfs }, metrics) {
+    const configPath = `${rootfs === '/' ? '' : rootfs}/etc/selinux/config`;
+    return (out) => {
+      const enforce = sys.attribute('fs/selinux/enforce');
+      if (enforce === undefined || !hasPolicy(proc)) {
+        out.sample(metrics.enabled, 0);
+        return;
+      }
+      out.sample(metrics.enabled, 1);
+      const mode = uint(enforce);
+      if (mode === undefined) throw new ParseError('selinux/enforce', enforce);
+      out.sample(metrics.current, mode);
+      const config = optional(() => readFileSync(configPath, 'utf8'));
+      const configured = config === undefined ? undefined : parseConfigMode(config);
+      if (configured !== undefined) out.sample(metrics.config, configured);
+    };
+  },
+});
