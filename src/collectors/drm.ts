@@ -1,0 +1,65 @@
+import { defineCollector } from '../core/collector.ts';
+import { optional, ParseError } from '../core/errors.ts';
+import { gauge } from '../core/metric.ts';
+import { lines, uint } from '../core/text.ts';
+
+const CARD = /^card[0-9]+$/;
+
+/** What a driver answers for an attribute that it does not have, or not while the device sleeps. */
+const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'ENODATA', 'EPERM', 'EINVAL', 'EOPNOTSUPP'];
+
+const memory = (name: string, help: string) => gauge(`node_drm_memory_${name}_bytes`, help, 'card');
+
+export default defineCollector({
+  name: 'drm',
+  help: 'Exposes the load and the memory of AMD graphics cards.',
+  enabled: false,
+  reads: [
+    '/sys/class/drm/card<n>/device/uevent',
+    '/sys/class/drm/card<n>/device/gpu_busy_percent',
+    '/sys/class/drm/card<n>/device/mem_info_*',
+    '/sys/class/drm/card<n>/device/power_dpm_force_performance_level',
+    '/sys/class/drm/card<n>/device/unique_id',
+  ],
+  flags: {},
+  metrics: {
+    info: gauge(
+      'node_drm_card_info',
+      'What the card is and how its power is managed; the value is always 1.',
+      'card',
+      'memory_vendor',
+      'power_performance_level',
+      'unique_id',
+      'vendor',
+    ),
+    gpu_busy_percent: gauge('node_drm_gpu_busy_percent', 'How busy the graphics processor is, in percent.', 'card'),
+    mem_info_gtt_total: memory('gtt_size', 'Size of the graphics translation table.'),
+    mem_info_gtt_used: memory('gtt_used', 'Used part of the graphics translation table.'),
+    mem_info_vram_total: memory('vram_size', 'Size of the video memory.'),
+    mem_info_vram_used: memory('vram_used', 'Used part of the video memory.'),
+    mem_info_vis_vram_total: memory('vis_vram_size', 'Size of the video memory that the processor can reach.'),
+    mem_info_vis_vram_used: memory('vis_vram_used', 'Used part of the video memory that the processor can reach.'),
+  },
+  setup({ sys }, { info, ...values }) {
+    /** One attribute of a card. https://docs.kernel.org/gpu/amdgpu/driver-misc.html */
+    const read = (card: string, name: string): string | undefined =>
+      optional(() => sys.readOnce(`class/drm/${card}/device/${name}`).trim(), UNAVAILABLE);
+    return async (out, turn) => {
+      for (const card of optional(() => sys.list('class/drm')) ?? []) {
+        if (!CARD.test(card)) continue;
+        await turn.pause();
+        if (!lines(read(card, 'uevent') ?? '').includes('DRIVER=amdgpu')) continue;
+        const label = (name: string): string => read(card, name) ?? '';
+        const level = label('power_dpm_force_performance_level');
+        out.row(info, 1, [card, label('mem_info_vram_vendor'), level, label('unique_id'), 'amd']);
+        for (const [file, family] of Object.entries(values)) {
+          const text = read(card, file);
+          if (text === undefined) continue;
+          const value = uint(text);
+          if (value === undefined) throw new ParseError(`${card}/device/${file}`, text);
+          out.sample(family, value, card);
+        }
+      }
+    };
+  },
+});

@@ -1,0 +1,212 @@
+import { defineCollector } from '../core/collector.ts';
+import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { flag } from '../core/flag.ts';
+import type { KernelFs } from '../core/kernel_fs.ts';
+import { counter, type Family, gauge } from '../core/metric.ts';
+import { passes } from '../core/pattern.ts';
+import { autoBigint, float, uint } from '../core/text.ts';
+import type { Writer } from '../core/writer.ts';
+
+const DEVICES = 'class/infiniband';
+
+/** What a driver answers for a counter that it does not have. */
+const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EACCES', 'EPERM', 'EINVAL', 'EOPNOTSUPP', 'ENOSYS'];
+const NOT_COUNTED = 'N/A (no PMA)';
+
+const WORD_BYTES = 4n;
+const BYTES_PER_GIGABIT = 125_000_000;
+
+type PortFamily = Family<readonly ['device', 'port']>;
+
+const count = (name: string, help: string): PortFamily =>
+  counter(`node_infiniband_${name}_total`, help, 'device', 'port');
+const state = (name: string, help: string): PortFamily => gauge(`node_infiniband_${name}`, help, 'device', 'port');
+
+/** The counters of `counters_ext`, which older drivers have, by file. */
+const legacy = {
+  port_multicast_rcv_packets: count('legacy_multicast_packets_received', 'Multicast packets received, old counter.'),
+  port_multicast_xmit_packets: count('legacy_multicast_packets_transmitted', 'Multicast packets sent, old counter.'),
+  port_rcv_data_64: count('legacy_data_received_bytes', 'Bytes received, old counter.'),
+  port_rcv_packets_64: count('legacy_packets_received', 'Packets received, old counter.'),
+  port_unicast_rcv_packets: count('legacy_unicast_packets_received', 'Unicast packets received, old counter.'),
+  port_unicast_xmit_packets: count('legacy_unicast_packets_transmitted', 'Unicast packets sent, old counter.'),
+  port_xmit_data_64: count('legacy_data_transmitted_bytes', 'Bytes sent, old counter.'),
+  port_xmit_packets_64: count('legacy_packets_transmitted', 'Packets sent, old counter.'),
+} as const;
+
+/** The counters of `counters`, which the InfiniBand standard defines, by file. */
+const standard = {
+  excessive_buffer_overrun_errors: count(
+    'excessive_buffer_overrun_errors',
+    'Buffer overruns in a row, above the limit.',
+  ),
+  link_downed: count('link_downed', 'Times that the link went down after its recovery failed.'),
+  link_error_recovery: count('link_error_recovery', 'Times that the link recovered from an error.'),
+  local_link_integrity_errors: count(
+    'local_link_integrity_errors',
+    'Times that local physical errors passed the limit.',
+  ),
+  multicast_rcv_packets: count('multicast_packets_received', 'Multicast packets received, with those in error.'),
+  multicast_xmit_packets: count('multicast_packets_transmitted', 'Multicast packets sent, with those in error.'),
+  port_rcv_constraint_errors: count(
+    'port_constraint_errors_received',
+    'Packets received and dropped by the switch port.',
+  ),
+  port_xmit_constraint_errors: count(
+    'port_constraint_errors_transmitted',
+    'Packets that the switch port did not send.',
+  ),
+  port_rcv_data: count('port_data_received_bytes', 'Bytes received.'),
+  port_xmit_data: count('port_data_transmitted_bytes', 'Bytes sent.'),
+  port_rcv_discards: count('port_discards_received', 'Packets received and dropped as the port was down or full.'),
+  port_xmit_discards: count('port_discards_transmitted', 'Packets not sent as the port was down or full.'),
+  port_rcv_errors: count('port_errors_received', 'Packets received with an error.'),
+  port_rcv_packets: count('port_packets_received', 'Packets received on all virtual lanes, with those in error.'),
+  port_xmit_packets: count('port_packets_transmitted', 'Packets sent on all virtual lanes, with those in error.'),
+  port_xmit_wait: count('port_transmit_wait', 'Ticks in which there was data and none could be sent.'),
+  unicast_rcv_packets: count('unicast_packets_received', 'Unicast packets received, with those in error.'),
+  unicast_xmit_packets: count('unicast_packets_transmitted', 'Unicast packets sent, with those in error.'),
+  port_rcv_remote_physical_errors: count('port_receive_remote_physical_errors', 'Packets marked bad by the far end.'),
+  port_rcv_switch_relay_errors: count('port_receive_switch_relay_errors', 'Packets that the switch could not forward.'),
+  symbol_error: count('symbol_error', 'Small errors of the link.'),
+  VL15_dropped: count('vl15_dropped', 'Management packets dropped for want of room.'),
+} as const;
+
+/** The counters of `hw_counters`, the driver's own, by file. */
+const hardware = {
+  duplicate_request: count('duplicate_requests_packets', 'Requests received again.'),
+  implied_nak_seq_err: count('implied_nak_seq_errors', 'Acknowledgements that implied a refusal.'),
+  local_ack_timeout_err: count('local_ack_timeout_errors', 'Acknowledgements that did not come in time.'),
+  np_cnp_sent: count('np_cnp_packets_sent', 'Congestion notifications sent.'),
+  np_ecn_marked_roce_packets: count(
+    'np_ecn_marked_roce_packets_received',
+    'RoCE packets received with a congestion mark.',
+  ),
+  out_of_buffer: count('out_of_buffer_drops', 'Packets dropped for want of a receive buffer.'),
+  out_of_sequence: count('out_of_sequence_packets_received', 'Packets received out of order.'),
+  packet_seq_err: count('packet_sequence_errors', 'Refusals received for packets out of order.'),
+  req_cqe_error: count('req_cqes_errors', 'Requests completed with an error.'),
+  req_cqe_flush_error: count('req_cqes_flush_errors', 'Requests completed as flushed.'),
+  req_remote_access_errors: count('req_remote_access_errors', 'Access errors that the far end found in requests.'),
+  req_remote_invalid_request: count('req_remote_invalid_request_errors', 'Requests that the far end found invalid.'),
+  resp_cqe_error: count('resp_cqes_errors', 'Responses completed with an error.'),
+  resp_cqe_flush_error: count('resp_cqes_flush_errors', 'Responses completed as flushed.'),
+  resp_local_length_error: count('resp_local_length_errors', 'Requests received with a wrong length.'),
+  resp_remote_access_errors: count('resp_remote_access_errors', 'Requests received without the right to access.'),
+  rnr_nak_retry_err: count('rnr_nak_retry_packets_received', 'Refusals received as the far end was not ready.'),
+  roce_adp_retrans: count('roce_adp_retransmits', 'Adaptive retransmissions of RoCE traffic.'),
+  roce_adp_retrans_to: count('roce_adp_retransmits_timeout', 'Time-outs of RoCE traffic by adaptive retransmission.'),
+  roce_slow_restart: count('roce_slow_restart_used', 'Uses of RoCE slow restart.'),
+  roce_slow_restart_cnps: count('roce_slow_restart_cnps', 'Congestion notifications made by RoCE slow restart.'),
+  roce_slow_restart_trans: count('roce_slow_restart', 'Changes of state to RoCE slow restart.'),
+  rp_cnp_handled: count('rp_cnp_packets_handled', 'Congestion notifications heeded.'),
+  rp_cnp_ignored: count('rp_cnp_ignored_packets_received', 'Congestion notifications ignored.'),
+  rx_atomic_requests: count('rx_atomic_requests', 'Atomic requests received.'),
+  rx_dct_connect: count('rx_dct_connect_requests', 'Connect requests received for dynamic transports.'),
+  rx_read_requests: count('rx_read_requests', 'Read requests received.'),
+  rx_write_requests: count('rx_write_requests', 'Write requests received.'),
+  rx_icrc_encapsulated: count('rx_icrc_encapsulated_errors', 'RoCE packets received with a wrong checksum.'),
+} as const;
+
+const metrics = {
+  info: gauge(
+    'node_infiniband_info',
+    'What the device is; the value is always 1.',
+    'device',
+    'board_id',
+    'firmware_version',
+    'hca_type',
+  ),
+  state: state('state_id', 'State of the port: 0 no change, 1 down, 2 init, 3 armed, 4 active, 5 active and deferred.'),
+  physical: state(
+    'physical_state_id',
+    'Physical state: 0 no change, 1 sleep, 2 polling, 3 disabled, 4 training, 5 up, 6 recovering, 7 test.',
+  ),
+  rate: state('rate_bytes_per_second', 'Most that the link can carry.'),
+  lifespan: state('lifespan_seconds', 'How long the driver keeps hardware counters before it reads them again.'),
+  ...legacy,
+  ...standard,
+  ...hardware,
+} as const;
+
+const GROUPS: readonly (readonly [folder: string, families: Readonly<Record<string, PortFamily>>])[] = [
+  ['counters', standard],
+  ['counters_ext', legacy],
+  ['hw_counters', hardware],
+];
+const IN_WORDS = new Set(['port_rcv_data', 'port_xmit_data', 'port_rcv_data_64', 'port_xmit_data_64']);
+
+/** Parses `state` or `phys_state`: `4: ACTIVE`. https://docs.kernel.org/admin-guide/abi-stable.html (class/infiniband) */
+export function parseState(text: string): number {
+  const id = text.includes(':') ? uint(text.slice(0, text.indexOf(':')).trim()) : undefined;
+  if (id === undefined) throw new ParseError('infiniband state', text);
+  return id;
+}
+
+/** Parses `rate`, `100 Gb/sec (4X EDR)`, in bytes per second. Computed in single precision, as the reference does. */
+export function parseRate(text: string): number {
+  const blank = text.indexOf(' ');
+  const gigabits = blank < 0 ? undefined : float(text.slice(0, blank));
+  if (gigabits === undefined) throw new ParseError('infiniband rate', text);
+  return Math.trunc(Math.fround(gigabits) * BYTES_PER_GIGABIT);
+}
+
+function readCounter(sys: KernelFs, path: string): bigint | undefined {
+  const text = optional(() => sys.readOnce(path).trim(), UNAVAILABLE);
+  if (text === undefined || text.includes(NOT_COUNTED)) return undefined;
+  const value = autoBigint(text);
+  if (value === undefined || value < 0n) throw new ParseError(path, text);
+  return value;
+}
+
+function collectCounters(sys: KernelFs, device: string, port: string, out: Writer): void {
+  const base = `${DEVICES}/${device}/ports/${port}`;
+  for (const [folder, families] of GROUPS) {
+    for (const file of optional(() => sys.list(`${base}/${folder}`), UNAVAILABLE) ?? []) {
+      const family = Object.hasOwn(families, file) ? families[file] : undefined;
+      if (family === undefined && (folder !== 'hw_counters' || file !== 'lifespan')) continue;
+      const value = readCounter(sys, `${base}/${folder}/${file}`);
+      if (value === undefined) continue;
+      if (family === undefined) out.sample(metrics.lifespan, Number(value / 1000n), device, port);
+      else
+        out.sample(family, Number(IN_WORDS.has(file) ? BigInt.asUintN(64, value * WORD_BYTES) : value), device, port);
+    }
+  }
+}
+
+export default defineCollector({
+  name: 'infiniband',
+  help: 'Exposes InfiniBand and RoCE devices, the state of their ports and their counters.',
+  enabled: true,
+  reads: [
+    '/sys/class/infiniband/<device>/{fw_ver,board_id,hca_type}',
+    '/sys/class/infiniband/<device>/ports/<port>/{state,phys_state,rate}',
+    '/sys/class/infiniband/<device>/ports/<port>/{counters,counters_ext,hw_counters}/*',
+  ],
+  flags: {
+    include: flag.regexp('collector.infiniband.device-include', 'Devices to take.'),
+    exclude: flag.regexp('collector.infiniband.device-exclude', 'Devices to leave out.'),
+  },
+  metrics,
+  setup({ sys, flags: { include, exclude } }) {
+    return async (out, turn) => {
+      const devices = optional(() => sys.list(DEVICES));
+      if (devices === undefined) throw new NoDataError('no InfiniBand device');
+      for (const device of devices) {
+        if (!passes(device, include, exclude)) continue;
+        const text = (name: string): string => sys.attribute(`${DEVICES}/${device}/${name}`) ?? '';
+        const ports = optional(() => sys.list(`${DEVICES}/${device}/ports`));
+        if (ports === undefined) continue;
+        out.sample(metrics.info, 1, device, text('board_id'), text('fw_ver'), text('hca_type'));
+        for (const port of ports) {
+          await turn.pause();
+          const read = (name: string): string => sys.readOnce(`${DEVICES}/${device}/ports/${port}/${name}`);
+          out.sample(metrics.state, parseState(read('state')), device, port);
+          out.sample(metrics.physical, parseState(read('phys_state')), device, port);
+          out.sample(metrics.rate, parseRate(read('rate')), device, port);
+          collectCounters(sys, device, port, out);
+        }
+      }
+    };
+  },
+});

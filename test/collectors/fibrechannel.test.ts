@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fibrechannel from '../../src/collectors/fibrechannel.ts';
+import { NoDataError, ParseError } from '../../src/core/errors.ts';
+import { golden, scrape, tree } from '../helpers/scrape.ts';
+
+const HOST = 'sys/class/fc_host/host0';
+const values = ({ text }: { text: string }): string[] =>
+  text.split('\n').filter((line) => /^[^#]/.test(line) && !line.includes('_info{'));
+
+test('fibrechannel: the fixtures scrape to the golden text', (t) => golden(t, fibrechannel));
+
+test('without the class there are no data', async (t) => {
+  assert.ok((await scrape(fibrechannel, { root: tree(t, {}) })).error instanceof NoDataError);
+});
+
+test('an online host that lacks a statistic gives the others', async (t) => {
+  const root = tree(t, { [`${HOST}/port_state`]: 'Online\n', [`${HOST}/statistics/rx_frames`]: '0x10\n' });
+  assert.deepEqual(values(await scrape(fibrechannel, { root })), [
+    'node_fibrechannel_rx_frames_total{fc_host="host0"} 16',
+  ]);
+});
+
+test('a host of unknown state that still counts gives its counts, and 0 for the rest', async (t) => {
+  const root = tree(t, { [`${HOST}/port_state`]: 'Unknown\n', [`${HOST}/statistics/rx_frames`]: '0x10\n' });
+  const all = values(await scrape(fibrechannel, { root }));
+  assert.equal(all.length, 14);
+  assert.deepEqual(
+    all.filter((line) => !line.endsWith(' 0')),
+    ['node_fibrechannel_rx_frames_total{fc_host="host0"} 16'],
+  );
+});
+
+test('a statistic that is no number is refused', async (t) => {
+  const root = tree(t, { [`${HOST}/port_state`]: 'Online\n', [`${HOST}/statistics/rx_frames`]: 'many\n' });
+  const { error } = await scrape(fibrechannel, { root });
+  assert.ok(error instanceof ParseError);
+  assert.match(error.message, /host0\/statistics\/rx_frames.*many/);
+});

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import infiniband, { parseRate, parseState } from '../../src/collectors/infiniband.ts';
+import { NoDataError, ParseError } from '../../src/core/errors.ts';
+import { golden, scrape, tree } from '../helpers/scrape.ts';
+
+const PORT = 'sys/class/infiniband/rxe0/ports/1';
+const BASE = {
+  [`${PORT}/state`]: '4: ACTIVE\n',
+  [`${PORT}/phys_state`]: '5: LinkUp\n',
+  [`${PORT}/rate`]: '2.5 Gb/sec (1X SDR)\n',
+};
+
+test('parseState takes the number before the colon', () => {
+  assert.equal(parseState('4: ACTIVE\n'), 4);
+  assert.equal(parseState('0:'), 0);
+});
+
+for (const text of ['', 'ACTIVE', '4', ': x', '-1: x'])
+  test(`parseState refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseState(text), ParseError));
+
+for (const [text, bytes] of [
+  ['2.5 Gb/sec (1X SDR)\n', 312_500_000],
+  ['100 Gb/sec (4X EDR)', 12_500_000_000],
+  // The single-precision number nearest to 14.1 is a bit above it.
+  ['14.1 Gb/sec (1X FDR)', 1_762_500_047],
+] as const)
+  test(`parseRate reads ${JSON.stringify(text)}`, () => assert.equal(parseRate(text), bytes));
+
+for (const text of ['', '100', 'fast Gb/sec', ' 1'])
+  test(`parseRate refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseRate(text), ParseError));
+
+test('infiniband: the fixtures scrape to the golden text', (t) => golden(t, infiniband));
+
+test('without the class there are no data', async (t) => {
+  assert.ok((await scrape(infiniband, { root: tree(t, {}) })).error instanceof NoDataError);
+});
+
+test('a device of an older driver has empty labels and no counters', async (t) => {
+  const { text, success } = await scrape(infiniband, { root: tree(t, BASE) });
+  assert.ok(success);
+  assert.equal(
+    text.replaceAll(/^#.*\n/gm, ''),
+    [
+      'node_infiniband_info{board_id="",device="rxe0",firmware_version="",hca_type=""} 1',
+      'node_infiniband_physical_state_id{device="rxe0",port="1"} 5',
+      'node_infiniband_rate_bytes_per_second{device="rxe0",port="1"} 3.125e+08',
+      'node_infiniband_state_id{device="rxe0",port="1"} 4',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('devices may be left out or chosen', async () => {
+  const devices = async (...argv: readonly string[]): Promise<string | undefined> =>
+    (await scrape(infiniband, { argv })).text.match(/(?<=info\{.*device=")[^"]*/g)?.join();
+  assert.equal(await devices(), 'mlx5_0,mlx4_0');
+  assert.equal(await devices('--collector.infiniband.device-exclude=^mlx4'), 'mlx5_0');
+  assert.equal(await devices('--collector.infiniband.device-include=^mlx4'), 'mlx4_0');
+  assert.equal(
+    await devices('--collector.infiniband.device-include=mlx', '--collector.infiniband.device-exclude=5'),
+    'mlx4_0',
+  );
+});
+
+for (const [why, file, text] of [
+  ['a state without a number', 'state', 'ACTIVE\n'],
+  ['a counter with a word', 'counters/link_downed', 'many\n'],
+  ['a counter below zero', 'hw_counters/np_cnp_sent', '-1\n'],
+] as const)
+  test(`${why} is refused`, async (t) => {
+    const { error } = await scrape(infiniband, { root: tree(t, { ...BASE, [`${PORT}/${file}`]: text }) });
+    assert.ok(error instanceof ParseError);
+  });
+
+test('a counter that the driver refuses is left out', async () => {
+  const { text, success } = await scrape(infiniband, {
+    wrap: (real) => ({
+      ...real,
+      readOnce(path) {
+        if (path.endsWith('counters/port_rcv_data')) throw Object.assign(new Error('EINVAL'), { code: 'EINVAL' });
+        return real.readOnce(path);
+      },
+    }),
+  });
+  assert.ok(success);
+  assert.doesNotMatch(text, /port_data_received/);
+});
