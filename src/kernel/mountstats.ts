@@ -1,0 +1,168 @@
+import { ParseError } from '../core/errors.ts';
+import { fields, lines, uint } from '../core/text.ts';
+
+/** One line `xprt:`: a connection to the server. */
+export interface NfsTransport {
+  /** `tcp`, `udp` or `rdma`. */
+  readonly protocol: string;
+  readonly binds: number;
+  readonly connects: number;
+  readonly idleSeconds: number;
+  readonly sends: number;
+  readonly receives: number;
+  readonly badIds: number;
+  readonly backlog: number;
+  /** Since statvers 1.1, and not of RDMA. */
+  readonly queues: { readonly slots: number; readonly sending: number; readonly pending: number } | undefined;
+}
+
+export interface NfsOperation {
+  readonly name: string;
+  readonly requests: number;
+  readonly transmissions: number;
+  readonly timeouts: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly queueMs: number;
+  readonly responseMs: number;
+  readonly requestMs: number;
+}
+
+/** One NFS mount of `/proc/<pid>/mountstats`. Texts are as the kernel wrote them, with its escapes. */
+export interface NfsMount {
+  /** Its place among all mounts, which is the same in mountinfo. */
+  readonly index: number;
+  readonly device: string;
+  readonly mountPoint: string;
+  readonly ageSeconds: number | undefined;
+  /** The numbers of the line `bytes:`, empty where there is none. */
+  readonly bytes: readonly number[];
+  /** The numbers of the line `events:` but the waits for congestion, which are no longer counted; empty where there is none. */
+  readonly events: readonly number[];
+  readonly transports: readonly NfsTransport[];
+  readonly operations: readonly NfsOperation[];
+}
+
+const FILE = 'mountstats';
+const BYTES_FIELDS = 8;
+const EVENTS_FIELDS = 27;
+const CONGESTION_WAIT = 18;
+const OPERATION_FIELDS = 8;
+/** Fields behind the protocol, by statvers. */
+const TRANSPORT_FIELDS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  '1.0': { tcp: 10, udp: 7 },
+  '1.1': { tcp: 13, udp: 10, rdma: 10 },
+};
+const EXACT_MAX = 2 ** 53;
+
+function numbersOf(texts: readonly string[], atLeast: number, line: string): number[] {
+  const numbers = texts.map(uint);
+  if (numbers.length < atLeast || numbers.includes(undefined)) throw new ParseError(FILE, line);
+  return numbers as number[];
+}
+
+/** The times of the kernel wrap at 2^64; beyond 2^53 they are cut to what a double holds exactly. */
+function cut(text: string | undefined, number: number): number {
+  return number < EXACT_MAX ? number : Number(BigInt(text as string) % BigInt(EXACT_MAX));
+}
+
+function parseTransport(line: string, [protocol = '', ...texts]: readonly string[], version: string): NfsTransport {
+  const expected = TRANSPORT_FIELDS[version]?.[protocol];
+  if (expected === undefined) throw new ParseError(FILE, line);
+  if (protocol !== 'rdma' && texts.length !== expected) throw new ParseError(FILE, line);
+  const numbers = numbersOf(texts, expected, line);
+  const udp = protocol === 'udp';
+  // UDP has no connections: the fields for connects, connect time and idle time are not there.
+  const at = (place: number): number => numbers[udp ? place - 3 : place] as number;
+  return {
+    protocol,
+    binds: numbers[1] as number,
+    connects: udp ? 0 : at(2),
+    idleSeconds: udp ? 0 : cut(texts[4], at(4)),
+    sends: at(5),
+    receives: at(6),
+    badIds: at(7),
+    backlog: at(9),
+    queues: version === '1.0' || protocol === 'rdma' ? undefined : { slots: at(10), sending: at(11), pending: at(12) },
+  };
+}
+
+function parseOperation(line: string): NfsOperation {
+  const [label = '', ...texts] = fields(line);
+  if (!label.endsWith(':')) throw new ParseError(FILE, line);
+  const numbers = numbersOf(texts, OPERATION_FIELDS, line);
+  const at = (place: number): number => numbers[place] as number;
+  return {
+    name: label.slice(0, -1),
+    requests: at(0),
+    transmissions: at(1),
+    timeouts: at(2),
+    sentBytes: at(3),
+    receivedBytes: at(4),
+    queueMs: cut(texts[5], at(5)),
+    responseMs: cut(texts[6], at(6)),
+    requestMs: cut(texts[7], at(7)),
+  };
+}
+
+interface Head {
+  readonly index: number;
+  readonly device: string;
+  readonly mountPoint: string;
+  readonly version: string;
+}
+
+function parseBlock({ index, device, mountPoint, version }: Head, block: readonly string[]): NfsMount {
+  const mount = { index, device, mountPoint, ageSeconds: undefined as number | undefined };
+  let bytes: readonly number[] = [];
+  let events: readonly number[] = [];
+  const transports: NfsTransport[] = [];
+  const operations: NfsOperation[] = [];
+  let perOperation = false;
+  for (const line of block) {
+    const [key, ...texts] = fields(line);
+    if (key === undefined) perOperation = false;
+    else if (perOperation) operations.push(parseOperation(line));
+    else if (key === 'age:') [mount.ageSeconds] = numbersOf(texts, 1, line) as [number];
+    else if (key === 'bytes:') bytes = numbersOf(texts, BYTES_FIELDS, line);
+    else if (key === 'events:') events = numbersOf(texts, EVENTS_FIELDS, line).toSpliced(CONGESTION_WAIT, 1);
+    else if (key === 'xprt:') transports.push(parseTransport(line, texts, version));
+    else if (key === 'per-op') perOperation = true;
+  }
+  return { ...mount, bytes, events, transports, operations };
+}
+
+/** `device <d> mounted on <m> with fstype <t> statvers=<v>`; `undefined` for what is not NFS or keeps no statistics. */
+function parseHead(line: string, index: number): Head | undefined {
+  const [, device, , , mountPoint, , , type, statvers] = fields(line);
+  if (device === undefined || mountPoint === undefined || type === undefined) throw new ParseError(FILE, line);
+  if (statvers === undefined || (type !== 'nfs' && type !== 'nfs4')) return undefined;
+  const version = statvers.replace(/^statvers=/, '');
+  if (TRANSPORT_FIELDS[version] === undefined) throw new ParseError(FILE, line);
+  return { index, device, mountPoint, version };
+}
+
+/**
+ * Parses the NFS mounts of `/proc/<pid>/mountstats`. A mount that cannot be parsed is left out, and the first such fault is
+ * answered beside the others. https://docs.kernel.org/filesystems/proc.html, fs/nfs/super.c and net/sunrpc/stats.c in Linux.
+ */
+export function parseMountstats(text: string): { mounts: NfsMount[]; failure: unknown } {
+  const mounts: NfsMount[] = [];
+  const all = lines(text);
+  let failure: unknown;
+  let index = 0;
+  for (let start = 0; start < all.length; ) {
+    let end = start + 1;
+    while (end < all.length && !/^(no )?device /.test(all[end] as string)) end += 1;
+    const line = all[start] as string;
+    try {
+      const head = line.startsWith('no device ') ? undefined : parseHead(line, index);
+      if (head !== undefined) mounts.push(parseBlock(head, all.slice(start + 1, end)));
+    } catch (error) {
+      failure ??= error;
+    }
+    index += 1;
+    start = end;
+  }
+  return { mounts, failure };
+}
