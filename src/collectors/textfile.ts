@@ -8,7 +8,7 @@ import { flag } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
 import { type Family, gauge, type OpenFamily, open } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
-import { parseExposition, type TextFamily } from '../kernel/exposition_text.ts';
+import { parseExpositionInSteps, type TextFamily } from '../kernel/exposition_text.ts';
 import { glob } from '../kernel/glob.ts';
 
 /** A longer file is refused: 16 MiB. */
@@ -39,14 +39,23 @@ const spoilt = (family: TextFamily): boolean =>
     labels.values().some((value) => value.includes('\ufffd')),
   );
 
-async function readTextfile(path: string): Promise<TextFile> {
+async function parse(text: string, turn: Turn): Promise<TextFamily[]> {
+  const steps = parseExpositionInSteps(text);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await turn.pause();
+  }
+}
+
+async function readTextfile(path: string, turn: Turn): Promise<TextFile> {
   // Without O_NONBLOCK a named pipe would hold the open until somebody writes to it.
   const file = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = await file.stat({ bigint: true });
     if (!stat.isFile()) throw new Error('not a regular file');
     const bytes = await readAll(file, Number(stat.size));
-    const families = parseExposition(bytes.toString('utf8'));
+    const families = await parse(bytes.toString('utf8'), turn);
     if (!isUtf8(bytes) && families.some(spoilt)) throw new Error('a label value is not UTF-8');
     return { path, mtimeSeconds: Number(stat.mtimeNs / 1_000_000_000n), families };
   } finally {
@@ -171,8 +180,10 @@ export default defineCollector({
       for (const path of await findTextfiles(flags.directories, turn, tell)) {
         await turn.pause();
         try {
-          files.push(await readTextfile(path));
+          files.push(await readTextfile(path, turn));
         } catch (error) {
+          // Where the time is over this throws, and the file is not to blame.
+          await turn.pause();
           tell(path, error);
         }
       }

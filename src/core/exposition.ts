@@ -43,6 +43,7 @@ export function render(written: Iterable<Samples>, only?: ReadonlySet<string>): 
     droppedCount += 1;
     if (dropped.length < DESCRIBED_MAX) dropped.push(`${why}: ${line.slice(0, line.indexOf('\n'))}`);
   };
+  dropCollisions(byName, drop);
   const texts: string[] = [];
   for (const name of [...byName.keys()].sort(compare)) {
     const columns = byName.get(name) as Column[];
@@ -52,6 +53,19 @@ export function render(written: Iterable<Samples>, only?: ReadonlySet<string>): 
     else merge(columns, texts, drop);
   }
   return { text: texts.join(''), dropped, droppedCount };
+}
+
+/** A histogram `x` has series named `x_sum` and so on, so no other family may have these names. */
+function dropCollisions(byName: Map<string, Column[]>, drop: (why: string, line: string) => void): void {
+  for (const [name, [column]] of byName) {
+    const type = column?.family.type;
+    if (type !== 'histogram' && type !== 'summary') continue;
+    for (const suffix of type === 'histogram' ? ['_sum', '_count', '_bucket'] : ['_sum', '_count']) {
+      for (const { lines } of byName.get(name + suffix) ?? [])
+        for (const line of lines) drop(`has the name of a part of the ${type} ${name}`, line);
+      byName.delete(name + suffix);
+    }
+  }
 }
 
 interface Series {

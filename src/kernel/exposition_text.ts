@@ -169,16 +169,21 @@ function readLine(line: string, drafts: Drafts): void {
   else readSample(rest, drafts);
 }
 
+const LINES_PER_STEP = 2000;
+
 /**
  * Parses the Prometheus text format 0.0.4 as strictly as the reference does: names of the legacy charset only, HELP and
  * TYPE at most once and TYPE before the samples, no timestamp, nothing behind a value, a newline at the end. Families
  * without samples are left out. https://prometheus.io/docs/instrumenting/exposition_formats/
+ *
+ * It stops after every few thousand lines, so that a long text need not hold the event loop; the last step gives the families.
  */
-export function parseExposition(text: string): TextFamily[] {
+export function* parseExpositionInSteps(text: string): Generator<void, TextFamily[], void> {
   const drafts: Drafts = new Map();
   const all = text.split('\n');
   const unended = all.pop() as string;
   for (const [index, line] of all.entries()) {
+    if (index % LINES_PER_STEP === LINES_PER_STEP - 1) yield;
     try {
       readLine(line, drafts);
     } catch (error) {
@@ -192,4 +197,13 @@ export function parseExposition(text: string): TextFamily[] {
       ? []
       : [{ name, type, help, samples, compounds: [...compounds.values()] }],
   );
+}
+
+/** The same at once. */
+export function parseExposition(text: string): TextFamily[] {
+  const steps = parseExpositionInSteps(text);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }

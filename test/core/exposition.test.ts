@@ -94,6 +94,20 @@ s_count 3
   );
 });
 
+test('a family named as a part of a histogram or summary is dropped and told', () => {
+  const out = new Samples();
+  for (const name of ['a_sum', 'a_count', 'a_bucket', 'b_sum', 'b_count', 'b_bucket']) out.sample(untyped(name, ''), 9);
+  out.histogram(histogram('a', ''), { buckets: [], sum: 1, count: 2 }, []);
+  out.summary(summary('b', ''), { quantiles: [], sum: 3, count: 4 }, []);
+  const { text, dropped, droppedCount } = render([out]);
+  assert.equal(droppedCount, 5);
+  assert.equal(dropped[0], 'has the name of a part of the histogram a: a_sum 9');
+  assert.deepEqual(
+    text.split('\n').filter((line) => /^[^#]/.test(line)),
+    ['a_bucket{le="+Inf"} 2', 'a_sum 1', 'a_count 2', 'b_sum 3', 'b_count 4', 'b_bucket 9'],
+  );
+});
+
 test('a name that the format cannot carry gets underscores', () => {
   const out = new Samples();
   out.sample(dynamic.untyped('node_netstat_<field>', 'Statistic <field>.').of('Tcp.Ext-Ä'), 1);

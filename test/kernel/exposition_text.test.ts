@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/core/errors.ts';
 import { gauge } from '../../src/core/metric.ts';
-import { parseExposition } from '../../src/kernel/exposition_text.ts';
+import { parseExposition, parseExpositionInSteps } from '../../src/kernel/exposition_text.ts';
 import { written } from '../helpers/scrape.ts';
 
 const one = (text: string) => {
@@ -135,6 +135,16 @@ for (const [why, text, message] of [
       () => parseExposition(text),
       (error) => error instanceof ParseError && message.test(error.message),
     ));
+
+test('a long text is parsed in steps, with the same result', () => {
+  const text = Array.from({ length: 5000 }, (_, i) => `up{n="${i}"} ${i}\n`).join('');
+  const steps = parseExpositionInSteps(text);
+  assert.equal(steps.next().done, false);
+  assert.equal(steps.next().done, false);
+  const last = steps.next();
+  assert.equal(last.done, true);
+  assert.deepEqual(last.value, parseExposition(text));
+});
 
 test('what the writer writes is read back', () => {
   const names = fc.stringMatching(/^[a-zA-Z_:][a-zA-Z0-9_:]{0,9}$/);
