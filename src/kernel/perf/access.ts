@@ -100,7 +100,7 @@ export function knowsPerfmon(release: string): boolean {
 }
 
 /** The level from which Debian's and Ubuntu's patch wants CAP_SYS_ADMIN. The mainline kernel has no level above 2. */
-const PATCH_LEVEL = 3;
+export const PATCH_LEVEL = 3;
 
 export const SYSCTL_PATCH = 'sysctl kernel.perf_event_paranoid=2';
 const LEVEL_ALL = 'sysctl kernel.perf_event_paranoid=0';

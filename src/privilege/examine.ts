@@ -1,0 +1,132 @@
+import { closeSync } from 'node:fs';
+import process from 'node:process';
+import { errnoOf, messageOf, optional } from '../core/errors.ts';
+import { type KernelFs, openTree } from '../core/kernel_fs.ts';
+import { parseCpulist } from '../kernel/cpulist.ts';
+import { parseMountinfo, unescapeMount } from '../kernel/mountinfo.ts';
+import { parseFilesMax, readAccess } from '../kernel/perf/access.ts';
+import { CATALOG, PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE } from '../kernel/perf/catalog.ts';
+import { readPmus } from '../kernel/perf/pmu.ts';
+import { parseTracefsMounts } from '../kernel/perf/tracefs.ts';
+import {
+  type FileCapability,
+  fileCapability,
+  isInitialUserNamespace,
+  maskOf,
+  namesOf,
+  ownPrivileges,
+} from '../sys/capability.ts';
+import { NO_GROUP, openEvent } from '../sys/perf_event.ts';
+import { withEffective } from './acquire.ts';
+import type { PerfSituation, Setting } from './diagnose.ts';
+
+const REFUSALS = ['ENOENT', 'EACCES', 'EPERM', 'EINVAL', 'ENOTDIR', 'EOPNOTSUPP'];
+
+/** What `setcap` would have been given. */
+function inWords(capability: FileCapability | undefined): string {
+  if (capability === undefined) return '';
+  const { permitted, inheritable, effective } = capability;
+  const sets = `${effective ? 'e' : ''}${inheritable !== 0n ? 'i' : ''}${permitted !== 0n ? 'p' : ''}`;
+  return `${namesOf(permitted | inheritable)
+    .map((name) => `cap_${name}`)
+    .join()}=${sets}`;
+}
+
+function settingOf(env: NodeJS.ProcessEnv, root: KernelFs): Setting {
+  if (env['KUBERNETES_SERVICE_HOST'] !== undefined) return 'kubernetes';
+  if (root.exists('.dockerenv') || root.exists('run/.containerenv') || env['container'] !== undefined)
+    return 'container';
+  return env['INVOCATION_ID'] === undefined ? 'other' : 'systemd';
+}
+
+/** Whether the mount that holds the file ignores its capabilities. */
+function isOnNosuid(mountinfo: string, path: string): boolean {
+  let longest = -1;
+  let isNosuid = false;
+  for (const { mountPoint, options } of parseMountinfo(mountinfo)) {
+    const point = unescapeMount(mountPoint);
+    const holds = path === point || path.startsWith(point.endsWith('/') ? point : `${point}/`);
+    if (!holds || point.length < longest) continue;
+    longest = point.length;
+    isNosuid = options.split(',').includes('nosuid');
+  }
+  return isNosuid;
+}
+
+/** A counter of everything on one CPU, as the perf collector opens it; answers what the kernel said against it. */
+function tryEvent(type: number, config: bigint, cpu: number): string | undefined {
+  try {
+    closeSync(openEvent({ type, config, excludeHv: true }, cpu, NO_GROUP));
+    return undefined;
+  } catch (error) {
+    return errnoOf(error) ?? messageOf(error);
+  }
+}
+
+const CONTEXT_SWITCHES = 3n;
+const CYCLES = 0n;
+const FILES_OF_SERVER = 192;
+
+function tracefsOf(proc: KernelFs): { point: string; isReadable: boolean } {
+  const points = parseTracefsMounts(optional(() => proc.readOnce('mounts'), REFUSALS) ?? '');
+  const readable = points.find((point) => {
+    const id = optional(() => openTree(point).readOnce('events/sched/sched_switch/id'), REFUSALS);
+    return id !== undefined;
+  });
+  return { point: readable ?? points[0] ?? '', isReadable: readable !== undefined };
+}
+
+export interface ExamineOptions {
+  readonly sysfs: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Gathers what `diagnose` judges, from the own process and by trying. Opens counters as the first stage would. */
+export function examine({ sysfs, env }: ExamineOptions): PerfSituation {
+  const [proc, sys, root] = [openTree('/proc'), openTree(sysfs), openTree('/')];
+  const text = (tree: KernelFs, path: string): string => optional(() => tree.readOnce(path), REFUSALS)?.trim() ?? '';
+  const privileges = ownPrivileges();
+  const all = readPmus(sys);
+  const corePmus = all.filter(({ isCore }) => isCore).map(({ name }) => name);
+  const online = parseCpulist(text(sys, 'devices/system/cpu/online'), sys.path('devices/system/cpu/online'));
+  const executable = process.execPath;
+  const limits = text(proc, 'self/limits');
+  const trace = tracefsOf(proc);
+  const [cpu = 0] = online;
+  const tried = withEffective(maskOf(['perfmon', 'sys_admin']), privileges.permitted, () => ({
+    software: tryEvent(PERF_TYPE_SOFTWARE, CONTEXT_SWITCHES, cpu),
+    hardware: tryEvent(PERF_TYPE_HARDWARE, CYCLES, cpu),
+    // Inside, since the judgement is of what was effective when it was tried.
+    access: readAccess({
+      proc,
+      privileges: ownPrivileges(),
+      userNamespace: isInitialUserNamespace() === false,
+      hasCorePmu: corePmus.length > 0,
+    }),
+  }));
+  return {
+    access: tried.access,
+    permitted: privileges.permitted,
+    ambient: privileges.ambient,
+    uid: process.getuid?.() ?? 0,
+    setting: settingOf(env, root),
+    executable,
+    fileCapability: inWords(fileCapability(executable)),
+    isNosuid: isOnNosuid(text(proc, 'self/mountinfo'), executable),
+    securityModules: text(sys, 'kernel/security/lsm')
+      .split(',')
+      .filter((name) => name !== ''),
+    confinedBy: text(proc, 'self/attr/current')
+      .replace(/\0$/, '')
+      .replace(/^unconfined$/, ''),
+    pmus: all.map(({ name }) => name),
+    corePmus,
+    isVirtual: /^flags\s*:.*\bhypervisor\b/m.test(text(proc, 'cpuinfo')) || sys.exists('hypervisor/type'),
+    cpusOnline: online.length,
+    filesHardMax: parseFilesMax(limits.replace(/^(Max open files\s+)\S+\s+/m, '$1')),
+    filesNeeded: online.length * CATALOG.length + FILES_OF_SERVER,
+    tracefs: trace.point,
+    isTracefsReadable: trace.isReadable,
+    tried: { software: tried.software, hardware: tried.hardware },
+  };
+}

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CAP_PERFMON, CAP_SYS_ADMIN } from '../../src/kernel/perf/access.ts';
+import { diagnose, type PerfSituation } from '../../src/privilege/diagnose.ts';
+
+const PERFMON = 1n << BigInt(CAP_PERFMON);
+const ADMIN = 1n << BigInt(CAP_SYS_ADMIN);
+
+const fine: PerfSituation = {
+  access: {
+    effective: PERFMON,
+    bounding: PERFMON,
+    noNewPrivs: true,
+    seccomp: 2,
+    userNamespace: false,
+    paranoid: 2,
+    release: '6.12.0',
+    isPatched: false,
+    hasCorePmu: true,
+    filesMax: 20000,
+  },
+  permitted: PERFMON,
+  ambient: 0n,
+  uid: 65534,
+  setting: 'kubernetes',
+  executable: '/bin/keyhole',
+  fileCapability: 'cap_perfmon=p',
+  isNosuid: false,
+  securityModules: ['capability'],
+  confinedBy: '',
+  pmus: ['cpu', 'software'],
+  corePmus: ['cpu'],
+  isVirtual: false,
+  cpusOnline: 4,
+  filesHardMax: 20000,
+  filesNeeded: 312,
+  tracefs: '/sys/kernel/tracing',
+  isTracefsReadable: true,
+  tried: { software: undefined, hardware: undefined },
+};
+
+const denied = { tried: { software: 'EACCES', hardware: 'EACCES' } } as const;
+const without = (bounding: bigint): Pick<PerfSituation, 'access' | 'permitted'> => ({
+  permitted: 0n,
+  access: { ...fine.access, effective: 0n, bounding, noNewPrivs: false },
+});
+
+test('all is well: no problem, no note, nothing to change', () => {
+  const { works, hardware, findings, changes } = diagnose(fine);
+  assert.ok(works && hardware);
+  assert.deepEqual(
+    findings.filter(({ level }) => level !== 'ok'),
+    [],
+  );
+  assert.deepEqual(changes, []);
+});
+
+/** What is given; the reason; topics that are problems; what the changes say, in order. */
+const CASES: readonly (readonly [string, Partial<PerfSituation>, string | undefined, string[], RegExp[]])[] = [
+  [
+    'a pod without PERFMON',
+    { ...denied, ...without(0n) },
+    'no_capability',
+    ['software counters', 'hardware counters', 'process'],
+    [/securityContext.*\n.*allowPrivilegeEscalation: false\n.*\n.*\n +add: \["PERFMON"\]/, /perf_event_paranoid=0/],
+  ],
+  [
+    'a pod whose image lost the file capability',
+    { ...denied, ...without(PERFMON), fileCapability: '' },
+    'no_capability',
+    ['software counters', 'hardware counters', 'process', 'executable'],
+    [/^setcap cap_perfmon=p \/bin\/keyhole$/, /./],
+  ],
+  [
+    'a systemd unit',
+    { ...denied, ...without(PERFMON), fileCapability: '', setting: 'systemd' },
+    'no_capability',
+    ['software counters', 'hardware counters', 'process', 'executable'],
+    [/\[Service\]\n +AmbientCapabilities=CAP_PERFMON/, /./],
+  ],
+  [
+    'a shell on a machine',
+    { ...denied, ...without(PERFMON), fileCapability: '', setting: 'other' },
+    'no_capability',
+    ['software counters', 'hardware counters', 'process', 'executable'],
+    [/^setcap/, /^or, in the systemd unit/, /^or, for every process/],
+  ],
+  [
+    'docker without --cap-add',
+    { ...denied, ...without(0n), setting: 'container' },
+    'no_capability',
+    ['software counters', 'hardware counters', 'process'],
+    [/^--cap-add=PERFMON/, /./],
+  ],
+  [
+    'a nosuid mount',
+    { ...denied, ...without(PERFMON), isNosuid: true },
+    'no_capability',
+    ['software counters', 'hardware counters', 'process', 'mount'],
+    [/without nosuid/, /./],
+  ],
+  [
+    'behind a shell under no_new_privs',
+    { ...denied, permitted: 0n, access: { ...fine.access, effective: 0n } },
+    'no_capability',
+    ['software counters', 'hardware counters', 'process', 'no_new_privs'],
+    [/start the executable itself, not through a shell/, /./],
+  ],
+  [
+    "Debian's patch",
+    { ...denied, access: { ...fine.access, paranoid: 3, isPatched: true, release: '6.1.0-28-amd64' } },
+    'kernel_patch',
+    ['software counters', 'hardware counters', 'kernel.perf_event_paranoid'],
+    [/^sysctl kernel.perf_event_paranoid=2$/],
+  ],
+  [
+    "Debian's patch and no capability",
+    {
+      ...denied,
+      permitted: 0n,
+      setting: 'other',
+      fileCapability: '',
+      access: { ...fine.access, effective: 0n, noNewPrivs: false, paranoid: 3, isPatched: true },
+    },
+    'no_capability',
+    ['software counters', 'hardware counters', 'kernel.perf_event_paranoid', 'process', 'executable'],
+    [/^setcap/, /systemd/, /^sysctl kernel.perf_event_paranoid=2$/, /=0$/],
+  ],
+  [
+    'a kernel before 5.8',
+    { ...denied, ...without(0n), access: { ...without(0n).access, release: '5.4.0' } },
+    'old_kernel',
+    ['software counters', 'hardware counters', 'kernel', 'process'],
+    [/CAP_SYS_ADMIN/],
+  ],
+  [
+    'a user namespace',
+    { ...denied, access: { ...fine.access, userNamespace: true } },
+    'user_namespace',
+    ['software counters', 'hardware counters', 'user namespace'],
+    [/hostUsers: true/],
+  ],
+  [
+    'seccomp',
+    { tried: { software: 'EPERM', hardware: 'EPERM' } },
+    'seccomp',
+    ['software counters', 'hardware counters', 'seccomp'],
+    [/profile/],
+  ],
+  [
+    'SELinux',
+    { ...denied, confinedBy: 'system_u:system_r:container_t:s0', securityModules: ['selinux'] },
+    'security_module',
+    ['software counters', 'hardware counters', 'security modules'],
+    [/SELinux/],
+  ],
+  [
+    'a kernel without perf events',
+    { tried: { software: 'ENOSYS', hardware: 'ENOSYS' }, access: { ...fine.access, paranoid: undefined } },
+    'not_in_kernel',
+    ['software counters', 'hardware counters', 'kernel.perf_event_paranoid'],
+    [/CONFIG_PERF_EVENTS/],
+  ],
+  [
+    'a virtual machine without a PMU',
+    {
+      tried: { software: undefined, hardware: 'ENOENT' },
+      corePmus: [],
+      isVirtual: true,
+      access: { ...fine.access, hasCorePmu: false },
+    },
+    undefined,
+    [],
+    [/for hardware counters: give the virtual machine a PMU/],
+  ],
+  [
+    'few open files',
+    { filesHardMax: 256, access: { ...fine.access, filesMax: 256 } },
+    undefined,
+    ['open files'],
+    [/a limit of 312 open files or more/],
+  ],
+  ['=ep on the file', { fileCapability: 'cap_perfmon=ep' }, undefined, ['executable'], [/^setcap cap_perfmon=p/]],
+];
+
+for (const [name, given, reason, problems, changes] of CASES)
+  test(name, () => {
+    const diagnosis = diagnose({ ...fine, ...given });
+    assert.equal(diagnosis.reason, reason);
+    assert.equal(diagnosis.works, reason === undefined);
+    assert.deepEqual(
+      diagnosis.findings.filter(({ level }) => level === 'problem').map(({ topic }) => topic),
+      problems,
+    );
+    assert.equal(diagnosis.changes.length, changes.length, diagnosis.changes.join('\n'));
+    for (const [i, change] of changes.entries()) assert.match(diagnosis.changes[i] ?? '', change);
+  });
+
+test('the call is believed above what can be inferred', () => {
+  const contrary = { ...fine, ...without(0n), fileCapability: '', access: { ...without(0n).access, paranoid: 4 } };
+  const { works, findings, changes } = diagnose({ ...contrary, tried: fine.tried });
+  assert.ok(works);
+  assert.deepEqual(changes, []);
+  assert.deepEqual(
+    findings.filter(({ level }) => level === 'problem'),
+    [],
+  );
+});
+
+test('CAP_SYS_ADMIN is enough', () => {
+  const { findings } = diagnose({ ...fine, permitted: ADMIN, access: { ...fine.access, effective: ADMIN } });
+  assert.equal(findings.find(({ topic }) => topic === 'process')?.text, 'uid 65534, has CAP_SYS_ADMIN');
+});
