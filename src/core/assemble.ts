@@ -55,7 +55,7 @@ export function hostOf(collector: AnyCollector, { machine, parsed, enabled, acqu
   const flags = collector.flags as Readonly<Record<string, Flag>>;
   return {
     ...machine,
-    log: machine.log.with({ collector: collector.name }),
+    log: machine.log.with({ source: `${collector.name}.ts`, collector: collector.name }),
     flags: Object.fromEntries(Object.entries(flags).map(([key, each]) => [key, parsed.valueOf(each)])),
     isGiven: (key) => parsed.isGiven(flags[key] as Flag),
     isEnabled: (name) => enabled.some((each) => each.name === name),

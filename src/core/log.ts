@@ -7,7 +7,7 @@ export interface Logger {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** A logger whose lines carry these fields too. */
+  /** A logger whose lines carry these fields too; `source`, the file that speaks, stands before the message. */
   with(fields: LogFields): Logger;
 }
 
@@ -58,8 +58,9 @@ export function createLogger(options: LogOptions, bound: LogFields = {}): Logger
   const log = (level: LogLevel) => {
     if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least)) return () => {};
     return (message: string, fields: LogFields = {}) => {
-      const head = { time: timestamp(now()), level: level.toUpperCase(), msg: message };
-      const entries = Object.entries({ ...head, ...bound, ...fields }).filter(([, value]) => value !== undefined);
+      const { source, ...rest } = { ...bound, ...fields };
+      const head = { time: timestamp(now()), level: level.toUpperCase(), source, msg: message };
+      const entries = Object.entries({ ...head, ...rest }).filter(([, value]) => value !== undefined);
       write(format === 'json' ? json(entries) : logfmt(entries));
     };
   };

@@ -46,7 +46,8 @@ interface Run {
 const SLICE_MS = 10;
 
 export function createRegistry(collectors: readonly Ready[], options: RegistryOptions): Registry {
-  const { timeoutMs, log, clock = () => performance.now() } = options;
+  const { timeoutMs, clock = () => performance.now() } = options;
+  const log = options.log.with({ source: 'registry.ts' });
   const pace = createPace(clock);
   const runners = new Map(collectors.map((each) => [each.name, createRunner(each, { timeoutMs, log, clock, pace })]));
   const underWay = new Map<string, Promise<readonly Samples[]>>();

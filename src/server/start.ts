@@ -34,12 +34,13 @@ function createPlainCarrier(onRequest: RequestListener): (socket: Socket) => voi
 
 /** Listens and serves. Throws a `UsageError` for what the operator must change. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { log, telemetryPath, listenOn, webConfigFile } = options;
+  const { telemetryPath, listenOn, webConfigFile } = options;
+  const log = options.log.with({ source: 'server.ts' });
   if (!telemetryPath.startsWith('/'))
     throw new UsageError(`--web.telemetry-path: ${JSON.stringify(telemetryPath)} does not begin with a slash`);
   const connections = createConnections({ ...CONNECTION_LIMITS, ...options.limits });
   const webConfig = webConfigFile === '' ? undefined : await openWebConfig(webConfigFile);
-  const handler = createHandler(options);
+  const handler = createHandler({ ...options, log });
   const handle = webConfig === undefined ? handler : await createGuard(handler, webConfig, log);
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
