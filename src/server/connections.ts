@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 export interface ConnectionLimits {
-  /** Connections held at once; at the limit the one that has waited longest makes room. */
+  /** Connections held at once; at the limit the one makes room that has waited longest, first of those without any request. */
   readonly connectionsMax: number;
   /** From the first byte of a request (or from the connection's start) to the end of its headers; also for a body that follows. */
   readonly headersMs: number;
@@ -12,7 +12,7 @@ export interface ConnectionLimits {
 }
 
 export const CONNECTION_LIMITS: ConnectionLimits = {
-  connectionsMax: 1024,
+  connectionsMax: 256,
   headersMs: 10_000,
   idleMs: 300_000,
   answerMs: 60_000,
@@ -29,6 +29,8 @@ interface Entry {
   /** When the first byte of the request was noticed; from the start for a fresh connection. */
   partialSince: number | undefined;
   answered: boolean;
+  /** Whether a request on it has been answered: whoever holds it is less suspect than who has only connected. */
+  proven: boolean;
   readonly address: string;
 }
 
@@ -101,10 +103,11 @@ function createTable(onEmpty: () => void) {
       waiting.add(entry);
       entry.socket.once('close', () => remove(entry));
     },
-    /** Makes sure that one more can be inserted within `max`, at the cost of the one that has waited longest. */
+    /** Makes sure that one more can be inserted within `max`, at the cost of one that waits. */
     makeRoom(max: number): boolean {
       if (bySocket.size < max) return true;
-      const [longest] = waiting;
+      const [oldest] = waiting;
+      const longest = waiting.values().find(({ proven }) => !proven) ?? oldest;
       if (longest === undefined) return false;
       remove(longest);
       longest.socket.destroy();
@@ -134,7 +137,16 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
       if (draining !== undefined || !table.makeRoom(limits.connectionsMax)) return false;
       const since = now();
       const address = addressOf(socket);
-      table.insert({ socket, address, busy: 0, since, bytesRead: 0, partialSince: since, answered: false });
+      table.insert({
+        socket,
+        address,
+        busy: 0,
+        since,
+        bytesRead: 0,
+        partialSince: since,
+        answered: false,
+        proven: false,
+      });
       timer ??= setInterval(sweep, SWEEP_MS).unref();
       return true;
     },
@@ -161,6 +173,7 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
       entry.since = now();
       entry.bytesRead = entry.socket.bytesRead;
       entry.partialSince = undefined;
+      entry.proven = true;
       waiting.add(entry);
       if (draining !== undefined) socket.destroySoon();
     },
