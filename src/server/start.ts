@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { ListenAddress } from './address.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
+import { parseLimits } from './exporter_metrics.ts';
 import { createGuard } from './guard.ts';
 import { createHandler, type HandlerOptions, refuse } from './handler.ts';
 import { type Inherited, type Listener, listen } from './listen.ts';
@@ -23,6 +25,12 @@ export interface RunningServer {
   close(withinMs: number): Promise<void>;
 }
 
+/** As many connections as leave enough descriptors for reading the kernel's files. */
+function affordable(): number {
+  const { openFiles = Number.POSITIVE_INFINITY } = parseLimits(readFileSync('/proc/self/limits', 'utf8'));
+  return Math.max(1, Math.min(CONNECTION_LIMITS.connectionsMax, Math.floor(openFiles / 4)));
+}
+
 // Its timeouts are off: the table of connections has ours.
 const HTTP = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 } as const;
 
@@ -38,7 +46,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const log = options.log.with({ source: 'server.ts' });
   if (!telemetryPath.startsWith('/'))
     throw new UsageError(`--web.telemetry-path: ${JSON.stringify(telemetryPath)} does not begin with a slash`);
-  const connections = createConnections({ ...CONNECTION_LIMITS, ...options.limits });
+  const connections = createConnections({ ...CONNECTION_LIMITS, connectionsMax: affordable(), ...options.limits });
   const webConfig = webConfigFile === '' ? undefined : await openWebConfig(webConfigFile);
   const handler = createHandler({ ...options, log });
   const handle = webConfig === undefined ? handler : await createGuard(handler, webConfig, log);
