@@ -170,6 +170,12 @@ async function main(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const commandLine = { program: programName(process.argv), argv: process.argv.slice(2), env: process.env };
   try {
+    const [word, ...rest] = commandLine.argv;
+    if (word === 'doctor') {
+      const { doctor } = await import('./cli/doctor.ts');
+      process.exitCode = await doctor(rest, { env: process.env, write: (text) => process.stdout.write(text) });
+      return;
+    }
     const declared = declare(collectors);
     const text = askedText(commandLine, declared);
     if (text === undefined) await serve(commandLine, declared);
