@@ -59,7 +59,7 @@ export default defineCollector({
       return labels.length === 0 ? undefined : { family: gauge(info.name, info.help, ...labels), values };
     };
     return (out) => {
-      known ??= read();
+      if (known === undefined && sys.exists(DMI)) known = read();
       if (known === undefined) throw new NoDataError(`nothing readable in ${sys.path(DMI)}`);
       out.row(known.family, 1, known.values);
     };

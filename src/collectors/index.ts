@@ -9,11 +9,14 @@ import cpu from './cpu.ts';
 import cpuVulnerabilities from './cpu_vulnerabilities.ts';
 import cpufreq from './cpufreq.ts';
 import dmi from './dmi.ts';
+import drm from './drm.ts';
 import edac from './edac.ts';
 import entropy from './entropy.ts';
+import fibrechannel from './fibrechannel.ts';
 import filefd from './filefd.ts';
 import filesystem from './filesystem.ts';
 import hwmon from './hwmon.ts';
+import infiniband from './infiniband.ts';
 import interrupts from './interrupts.ts';
 import ipvs from './ipvs.ts';
 import kernelHung from './kernel_hung.ts';
@@ -22,24 +25,30 @@ import lnstat from './lnstat.ts';
 import loadavg from './loadavg.ts';
 import meminfo from './meminfo.ts';
 import meminfoNuma from './meminfo_numa.ts';
+import mountstats from './mountstats.ts';
 import netclass from './netclass.ts';
 import netdev from './netdev.ts';
 import netstat from './netstat.ts';
 import nfs from './nfs.ts';
 import nfsd from './nfsd.ts';
 import os from './os.ts';
+import pcidevice from './pcidevice.ts';
 import perf from './perf.ts';
 import powersupplyclass from './powersupplyclass.ts';
 import pressure from './pressure.ts';
 import processes from './processes.ts';
 import rapl from './rapl.ts';
+import runit from './runit.ts';
 import schedstat from './schedstat.ts';
+import selinux from './selinux.ts';
 import slabinfo from './slabinfo.ts';
 import sockstat from './sockstat.ts';
 import softirqs from './softirqs.ts';
 import softnet from './softnet.ts';
 import stat from './stat.ts';
 import swap from './swap.ts';
+import sysctl from './sysctl.ts';
+import textfile from './textfile.ts';
 import thermalZone from './thermal_zone.ts';
 import time from './time.ts';
 import timex from './timex.ts';
@@ -60,11 +69,14 @@ export const collectors: readonly AnyCollector[] = [
   cpuVulnerabilities,
   cpufreq,
   dmi,
+  drm,
   edac,
   entropy,
+  fibrechannel,
   filefd,
   filesystem,
   hwmon,
+  infiniband,
   interrupts,
   ipvs,
   kernelHung,
@@ -73,24 +85,30 @@ export const collectors: readonly AnyCollector[] = [
   loadavg,
   meminfo,
   meminfoNuma,
+  mountstats,
   netclass,
   netdev,
   netstat,
   nfs,
   nfsd,
   os,
+  pcidevice,
   perf,
   powersupplyclass,
   pressure,
   processes,
   rapl,
+  runit,
   schedstat,
+  selinux,
   slabinfo,
   sockstat,
   softirqs,
   softnet,
   stat,
   swap,
+  sysctl,
+  textfile,
   thermalZone,
   time,
   timex,

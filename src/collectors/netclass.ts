@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { KeptFolder, KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
@@ -80,9 +80,8 @@ const MEGABIT_BYTES = 125_000;
  * Tells of one device. Every attribute is a file of its own: https://docs.kernel.org/admin-guide/abi-testing.html#abi-sys-class-net-iface-address
  * (Documentation/ABI/testing/sysfs-class-net).
  */
-function tell(sys: KernelFs, device: string, withInvalidSpeed: boolean, out: Writer): void {
-  const text = (file: string): string | undefined =>
-    optional(() => sys.attribute(`class/net/${device}/${file}`), UNREADABLE);
+function tell(sys: KernelFs, device: string, kept: KeptFolder, withInvalidSpeed: boolean, out: Writer): void {
+  const text = (file: string): string | undefined => optional(() => kept.attribute(file), UNREADABLE);
   const operstate = text('operstate');
   // `bonding_masters` is a file, and devices may go while they are read.
   if (operstate === undefined && !sys.exists(`class/net/${device}/.`)) return;
@@ -105,6 +104,29 @@ function tell(sys: KernelFs, device: string, withInvalidSpeed: boolean, out: Wri
   }
   const speed = autoInt(text('speed'));
   if (speed !== undefined && (speed >= 0 || withInvalidSpeed)) out.sample(metrics.speed, speed * MEGABIT_BYTES, device);
+}
+
+/** Descriptors per device. They follow a device that is renamed, so that its number tells whether a name is still its own. */
+function createKeeper(sys: KernelFs) {
+  const kept = new Map<string, { readonly number: string | undefined; readonly folder: KeptFolder }>();
+  return {
+    folderOf(device: string): KeptFolder {
+      const number = sys.attribute(`class/net/${device}/ifindex`);
+      const before = kept.get(device);
+      if (before !== undefined && before.number === number) return before.folder;
+      before?.folder.close();
+      const folder = sys.keep(`class/net/${device}`);
+      kept.set(device, { number, folder });
+      return folder;
+    },
+    forgetAllBut(devices: ReadonlySet<string>): void {
+      for (const [device, { folder }] of kept) {
+        if (devices.has(device)) continue;
+        folder.close();
+        kept.delete(device);
+      }
+    },
+  };
 }
 
 export default defineCollector({
@@ -132,11 +154,13 @@ export default defineCollector({
   setup({ sys, flags, log }) {
     const { ignored, ignoreInvalidSpeed, netlink } = flags;
     if (netlink) log.warn('attributes of network devices are read from sysfs: netlink is not supported yet');
+    const keeper = createKeeper(sys);
     return async (out, turn) => {
       const devices = optional(() => sys.list('class/net'), ['ENOENT', 'EACCES']);
       if (devices === undefined) throw new NoDataError('there is no list of network devices');
       const told = devices.filter((device) => !(ignored?.test(device) ?? false));
-      await eachDevice(told, turn, (device) => tell(sys, device, !ignoreInvalidSpeed, out));
+      keeper.forgetAllBut(new Set(told));
+      await eachDevice(told, turn, (device) => tell(sys, device, keeper.folderOf(device), !ignoreInvalidSpeed, out));
     };
   },
 });

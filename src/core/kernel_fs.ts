@@ -16,6 +16,8 @@ export interface KernelFs {
   readOnce(path: string): string;
   /** A one-value file of a device, without the blanks around it; `undefined` where the file is absent. */
   attribute(path: string): string | undefined;
+  /** The attributes of a thing that stays the same for many scrapes, through descriptors that are kept until `close`. */
+  keep(folder: string): KeptFolder;
   /** The names in a folder, sorted by bytes. */
   list(path: string): string[];
   /** Where a symbolic link points, as it is written. */
@@ -27,7 +29,15 @@ export interface KernelFs {
   close(): void;
 }
 
-const KEPT_MAX = 256;
+/** A folder of attributes, for whoever knows how long it is the same thing's: a name may pass to another device. */
+export interface KeptFolder {
+  /** As `KernelFs.attribute`. What was absent once is not looked for again. */
+  attribute(name: string): string | undefined;
+  close(): void;
+}
+
+/** Of one tree; each descriptor of sysfs holds a page of the kernel's memory once it was read. */
+const KEPT_MAX = 512;
 const FILE_BYTES_MAX = 64 << 20;
 
 /** One buffer for every read in the process: reads are synchronous and end in a string. It grows and is never given back. */
@@ -67,41 +77,42 @@ function readAttribute(path: string): string {
   }
 }
 
-/** Descriptors by path, the one used longest ago closed first. */
-function keptReader(): { read(path: string): string; close(): void } {
+/** How many descriptors a tree may still keep. Who comes first keeps his: taking turns would keep nobody's. */
+interface Room {
+  left: number;
+}
+
+/** Descriptors by path. */
+function keptReader(room: Room): { read(path: string): string; close(): void } {
   const kept = new Map<string, number>();
   const drop = (path: string, fd: number): void => {
     kept.delete(path);
     closeSync(fd);
+    room.left += 1;
   };
-  const open = (path: string): number => {
-    const [oldest] = kept;
-    if (kept.size >= KEPT_MAX && oldest !== undefined) drop(...oldest);
-    return openSync(path, 'r');
+  const readKeeping = (path: string): string => {
+    const fd = openSync(path, 'r');
+    try {
+      const text = readAll(fd, path);
+      kept.set(path, fd);
+      room.left -= 1;
+      return text;
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
   };
   return {
     read(path) {
       const before = kept.get(path);
-      if (before !== undefined) {
-        try {
-          kept.delete(path);
-          const text = readAll(before, path);
-          kept.set(path, before);
-          return text;
-        } catch (error) {
-          // The thing behind the descriptor is gone. Something may be at its path again.
-          drop(path, before);
-          if (!hasErrno(error)) throw error;
-        }
-      }
-      const fd = open(path);
+      if (before === undefined) return room.left > 0 ? readKeeping(path) : readClosing(path);
       try {
-        const text = readAll(fd, path);
-        kept.set(path, fd);
-        return text;
+        return readAll(before, path);
       } catch (error) {
-        closeSync(fd);
-        throw error;
+        // The thing behind the descriptor is gone. Something may be at its path again.
+        drop(path, before);
+        if (!hasErrno(error)) throw error;
+        return readKeeping(path);
       }
     },
     close() {
@@ -110,16 +121,49 @@ function keptReader(): { read(path: string): string; close(): void } {
   };
 }
 
+const attributeText = (fd: number): string =>
+  buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, 0)).trim();
+
+function keepFolder(folder: string, room: Room): KeptFolder {
+  const kept = new Map<string, number>();
+  const absent = new Set<string>();
+  const open = (name: string): number | undefined => {
+    const fd = optional(() => openSync(`${folder}/${name}`, 'r'));
+    if (fd === undefined) absent.add(name);
+    else {
+      kept.set(name, fd);
+      room.left -= 1;
+    }
+    return fd;
+  };
+  return {
+    attribute(name) {
+      if (absent.has(name)) return undefined;
+      const before = kept.get(name);
+      if (before === undefined && room.left <= 0) return optional(() => readAttribute(`${folder}/${name}`).trim());
+      const fd = before ?? open(name);
+      return fd === undefined ? undefined : optional(() => attributeText(fd));
+    },
+    close() {
+      for (const fd of kept.values()) closeSync(fd);
+      room.left += kept.size;
+      kept.clear();
+    },
+  };
+}
+
 export function openTree(root: string): KernelFs {
   const base = root.endsWith('/') ? root.slice(0, -1) : root;
   const path = (relative: string): string => (relative === '' ? base || '/' : `${base}/${relative}`);
-  const kept = keptReader();
+  const room: Room = { left: KEPT_MAX };
+  const kept = keptReader(room);
   return {
     root: base || '/',
     path,
     read: (relative) => kept.read(path(relative)),
     readOnce: (relative) => readClosing(path(relative)),
     attribute: (relative) => optional(() => readAttribute(path(relative)).trim()),
+    keep: (relative) => keepFolder(path(relative), room),
     list: (relative) => readdirSync(path(relative)).sort(),
     link: (relative) => readlinkSync(path(relative)),
     real: (relative) => realpathSync.native(path(relative)),

@@ -66,7 +66,8 @@ export function createRegistry(collectors: readonly Ready[], options: RegistryOp
       meta.sample(scrapeMetrics.duration, seconds, name);
       meta.sample(scrapeMetrics.success, error === undefined ? 1 : 0, name);
     }
-    return [...done.map(({ samples }) => samples), meta];
+    // First, so that no text file can claim these series.
+    return [meta, ...done.map(({ samples }) => samples)];
   };
 
   return {

@@ -5,10 +5,21 @@ export function lines(text: string): string[] {
   return text.includes('\r') ? all.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line)) : all;
 }
 
+/** Blanks as Go's unicode.IsSpace has them, as far as kernel files go. */
+const isBlank = (code: number): boolean => code === 32 || (code >= 9 && code <= 13) || code === 0x85 || code === 0xa0;
+
 /** Splits a line at runs of blanks. An empty line has no fields. */
 export function fields(line: string): string[] {
-  const trimmed = line.trim();
-  return trimmed === '' ? [] : trimmed.split(/\s+/);
+  const found: string[] = [];
+  let start = -1;
+  for (let i = 0; i < line.length; i += 1) {
+    if (isBlank(line.charCodeAt(i))) {
+      if (start >= 0) found.push(line.slice(start, i));
+      start = -1;
+    } else if (start < 0) start = i;
+  }
+  if (start >= 0) found.push(line.slice(start));
+  return found;
 }
 
 const UINT = /^[0-9]+$/;

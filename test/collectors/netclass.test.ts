@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import netclass from '../../src/collectors/netclass.ts';
 import { NoDataError } from '../../src/core/errors.ts';
 import type { KernelFs } from '../../src/core/kernel_fs.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
-import { golden, scrape, tree } from '../helpers/scrape.ts';
+import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const NET = 'sys/class/net';
 
@@ -43,13 +45,17 @@ test('netclass: a bare device has what is known of it, numbers in any base', asy
 /** A tree in which reading a file that ends so fails with this error. */
 const failing =
   (end: string, code: string) =>
-  (fs: KernelFs): KernelFs => ({
-    ...fs,
-    attribute(path) {
+  (fs: KernelFs): KernelFs => {
+    const attribute = (path: string): string | undefined => {
       if (path.endsWith(end)) throw Object.assign(new Error(code), { code });
       return fs.attribute(path);
-    },
-  });
+    };
+    return {
+      ...fs,
+      attribute,
+      keep: (folder) => ({ attribute: (name) => attribute(`${folder}/${name}`), close() {} }),
+    };
+  };
 
 for (const code of ['EINVAL', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP'])
   test(`netclass: an attribute that answers ${code} is absent`, async () => {
@@ -64,6 +70,30 @@ test('netclass: another fault of one device leaves the others', async () => {
   assert.equal(success, false);
   assert.match(text, /^node_network_carrier\{device="eno2"\} 0$/m);
   assert.doesNotMatch(text, /^node_network_carrier\{device="eno1"\}/m);
+});
+
+test('netclass: devices that swap their names, come and go, are told under the names they have', async (t) => {
+  const device = (name: string, number: number, mtu: number): Record<string, string> => ({
+    [`sys/class/net/${name}/ifindex`]: `${number}\n`,
+    [`sys/class/net/${name}/mtu`]: `${mtu}\n`,
+    [`sys/class/net/${name}/operstate`]: 'up\n',
+  });
+  const root = tree(t, { ...device('eth0', 2, 1500), ...device('eth1', 3, 9000), ...device('gone', 4, 1280) });
+  const scrapeAgain = prepared(netclass, { root });
+  const mtus = async (): Promise<string[]> =>
+    [...(await scrapeAgain()).text.matchAll(/^node_network_mtu_bytes\{device="(.*)"\} (\d+)$/gm)].map(
+      (m) => `${m[1]} ${m[2]}`,
+    );
+  assert.deepEqual(await mtus(), ['eth0 1500', 'eth1 9000', 'gone 1280']);
+  const folder = join(root, 'sys/class/net');
+  for (const [from, to] of [
+    ['eth0', 'x'],
+    ['eth1', 'eth0'],
+    ['x', 'eth1'],
+    ['gone', 'back'],
+  ] as const)
+    renameSync(join(folder, from), join(folder, to));
+  assert.deepEqual(await mtus(), ['back 1280', 'eth0 9000', 'eth1 1500']);
 });
 
 test('netclass: a folder that is missing or closed is no data', async (t) => {

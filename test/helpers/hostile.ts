@@ -74,14 +74,16 @@ export function hostile(tree: KernelFs, mutation: Mutation, seed: number): Kerne
       throw refusal(['EACCES', 'EIO', 'ENODEV', 'EINVAL'][next(4)] as string, path);
     return mutate(read(path), mutation, next);
   };
+  const attribute = (path: string): string | undefined => {
+    const value = tree.attribute(path);
+    return value === undefined ? undefined : text(() => value)(path).trim();
+  };
   return {
     ...tree,
     read: text(tree.read),
     readOnce: text(tree.readOnce),
-    attribute(path) {
-      const value = tree.attribute(path);
-      return value === undefined ? undefined : text(() => value)(path).trim();
-    },
+    attribute,
+    keep: (folder) => ({ attribute: (name) => attribute(`${folder}/${name}`), close() {} }),
     list: (path) => (mutation === 'ghosts' ? [...tree.list(path), 'ghost0', '-1', 'cpu99999'] : tree.list(path)),
     link: (path) => text(tree.link)(path),
   };
