@@ -20,7 +20,8 @@ import { createLogger, type Logger } from './core/log.ts';
 import { createRegistry, type Registry } from './core/registry.ts';
 import type { Candidate } from './privilege/acquire.ts';
 import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
-import { parseAddress } from './server/address.ts';
+import { type ListenAddress, parseAddress } from './server/address.ts';
+import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
 import { exit, sizeThreadPool } from './sys/thread_pool.ts';
@@ -86,11 +87,12 @@ const candidateOf = (collector: AnyCollector, { machine, parsed, enabled }: Part
 });
 
 /** Executes the program again, and so does not return, where it was started with a capability. */
-function settle(parts: Parts): Privilege {
+function settle(parts: Parts, listenOn: readonly (ListenAddress | Inherited)[]): Privilege {
   const acquiring = parts.enabled.filter(({ acquire }) => acquire !== undefined);
   return settlePrivilege({
     mode: parts.parsed.valueOf(programFlags.privilegeMode),
     candidates: acquiring.map((each) => candidateOf(each, parts)),
+    listenOn: listenOn.filter((where) => 'port' in where),
     log: parts.log,
     env: process.env,
   });
@@ -138,7 +140,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   const machine = openMachine(parsed, log);
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
   const parts = { parsed, machine, enabled, log };
-  const privilege = settle(parts);
+  const privilege = settle(parts, listenOn);
   log.info('Starting keyhole', { version: buildInfo.version, revision: buildInfo.revision });
   log.info('Build context', { node: buildInfo.goversion, platform: `${buildInfo.goos}/${buildInfo.goarch}` });
   warnAbout(parsed, declared, log);
@@ -151,7 +153,10 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     registry,
     log,
     build: buildInfo,
-    listenOn,
+    listenOn: listenOn.map((where) => {
+      const fd = 'port' in where ? privilege.listenerOf(where) : undefined;
+      return fd === undefined ? where : { fd };
+    }),
     telemetryPath: parsed.valueOf(programFlags.telemetryPath),
     requestsMax: parsed.valueOf(programFlags.maxRequests),
     tellMore: privilege.write,

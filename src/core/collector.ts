@@ -41,8 +41,8 @@ export interface Held {
   /** Unique within the collector. */
   readonly key: string;
   readonly fd: number;
-  /** What the second stage checks: an open perf event, or the file at `path`. */
-  readonly kind: 'perf' | 'file';
+  /** What the second stage checks: an open perf event, the file at `path`, or a socket. */
+  readonly kind: 'perf' | 'file' | 'socket';
   readonly path?: string;
 }
 

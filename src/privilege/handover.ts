@@ -134,7 +134,7 @@ function isItem(value: unknown): value is Item {
     (path === undefined || typeof path === 'string') &&
     isDigits(device) &&
     isDigits(inode) &&
-    (kind === 'perf' ? isDigits(id) : kind === 'file' && id === undefined)
+    (kind === 'perf' ? isDigits(id) : (kind === 'file' || kind === 'socket') && id === undefined)
   );
 }
 
@@ -164,6 +164,7 @@ function verify(item: Item): Held {
     throw fault(`${name}: ${messageOf(error)}`);
   }
   check(kind !== 'perf' || now.target === 'anon_inode:[perf_event]', () => `${name} is ${now.target}, no perf event`);
+  check(kind !== 'socket' || now.target.startsWith('socket:['), () => `${name} is ${now.target}, no socket`);
   check(now.target === item.target, () => `${name} is ${now.target}, not ${item.target}`);
   check(now.device === item.device && now.inode === item.inode, () => `${name} is another ${now.target}`);
   check(now.eventId === item.eventId, () => `${name} is perf event ${now.eventId}, not ${item.eventId}`);

@@ -1,5 +1,6 @@
-import type { Acquired } from '../core/collector.ts';
-import { messageOf } from '../core/errors.ts';
+import { readFileSync } from 'node:fs';
+import type { Acquired, Held } from '../core/collector.ts';
+import { messageOf, optional } from '../core/errors.ts';
 import type { LogFields, Logger } from '../core/log.ts';
 import { gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
@@ -8,12 +9,14 @@ import {
   getCapabilities,
   hexOf,
   holdsAny,
+  maskOf,
   namesOf,
   ownPrivileges,
   setCapabilities,
   threadPrivileges,
 } from '../sys/capability.ts';
-import { acquireAll, acquireOne, type Candidate, wantedBy } from './acquire.ts';
+import { openListener, type TcpAddress } from '../sys/listen_socket.ts';
+import { acquireAll, acquireOne, type Candidate, wantedBy, withEffective } from './acquire.ts';
 import { type Handover, takeHandover } from './handover.ts';
 import { seal } from './seal.ts';
 
@@ -44,8 +47,8 @@ export const privilegeMetrics = {
   ),
   descriptors: gauge(
     'keyhole_privilege_descriptors',
-    'Descriptors that were opened at the start, with privilege where there was one, and are kept.',
-    'collector',
+    'Descriptors that were opened at the start, with privilege where there was one, and are kept: by collector, or web for sockets to listen on.',
+    'owner',
   ),
 } as const;
 
@@ -55,6 +58,8 @@ export interface Privilege {
   readonly acquired: ReadonlyMap<string, Acquired>;
   /** Does a collector's `acquire` again. Missing in a sealed process. */
   readonly reacquire?: (candidate: Candidate) => Acquired;
+  /** The descriptor of a socket that listens already where this is asked for; `undefined` where it needs no privilege. */
+  listenerOf(address: TcpAddress): number | undefined;
   /** What was done, as the fields of one line in the log. */
   readonly summary: LogFields;
   write(out: Writer): void;
@@ -65,6 +70,8 @@ export interface PrivilegeOptions {
   /** The enabled collectors that have an `acquire`. */
   readonly candidates: readonly Candidate[];
   readonly log: Logger;
+  /** The addresses to listen on, of which some may need a privilege. */
+  readonly listenOn: readonly TcpAddress[];
   /** The process's own; loses the variable of the hand-over. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -74,6 +81,31 @@ const inWords = (mask: bigint): string => {
   const names = namesOf(mask);
   return names.length > MANY ? `${names.length} capabilities` : names.join(',') || 'none';
 };
+
+/** Whose descriptors are the sockets to listen on: no collector's name. */
+const WEB = 'web';
+const BIND = maskOf(['net_bind_service']);
+const keyOf = ({ host, port }: TcpAddress): string => `${host} ${port}`;
+
+/** The first port that everybody may listen on. https://docs.kernel.org/networking/ip-sysctl.html */
+const firstFreePort = (): number =>
+  Number(optional(() => readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1')) ?? 1024);
+
+/** Listens where only a privilege may, before it is given up. What fails here will fail again later, and be told then. */
+function acquireListeners(addresses: readonly TcpAddress[], permitted: bigint, log: Logger): Acquired | undefined {
+  const end = (permitted & BIND) === 0n ? 0 : firstFreePort();
+  const held: Held[] = [];
+  for (const address of addresses) {
+    if (address.port === 0 || address.port >= end) continue;
+    try {
+      const fd = withEffective(BIND, permitted, () => openListener(address));
+      if (fd !== undefined) held.push({ key: keyOf(address), fd, kind: 'socket' });
+    } catch (error) {
+      log.debug('cannot listen yet', { port: address.port, err: messageOf(error) });
+    }
+  }
+  return held.length === 0 ? undefined : { held, facts: null };
+}
 
 const NOTHING: Acquired = { held: [], facts: undefined };
 
@@ -96,6 +128,7 @@ function serve({ mode, stage, permittedAtStart, acquired, permitted }: Served): 
   return {
     stage,
     acquired,
+    listenerOf: (address) => acquired.get(WEB)?.held.find(({ key }) => key === keyOf(address))?.fd,
     summary: {
       stage,
       mode,
@@ -140,7 +173,7 @@ function remain(
  * from here with what was acquired. Throws a `HandoverError` for a hand-over that is not its own.
  */
 export function settlePrivilege(options: PrivilegeOptions): Privilege {
-  const { mode, candidates, log, env } = options;
+  const { mode, candidates, listenOn, log, env } = options;
   const handover = takeHandover(env);
   if (handover !== undefined) return resume(handover, options);
   const { permitted } = ownPrivileges();
@@ -148,6 +181,8 @@ export function settlePrivilege(options: PrivilegeOptions): Privilege {
   if (!threadPrivileges().some(holdsAny))
     return serve({ mode, stage: 'direct', permittedAtStart: permitted, acquired, permitted });
   if (mode === 'none') return remain(acquired, permitted, options);
+  const listeners = acquireListeners(listenOn, permitted, log);
+  if (listeners !== undefined) acquired.set(WEB, listeners);
   try {
     const keep = mode === 'retained' ? wantedBy(candidates) & permitted : 0n;
     return seal({ acquired, permittedAtStart: permitted, keep, env });

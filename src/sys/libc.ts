@@ -32,6 +32,7 @@ export class SyscallError extends Error {
 /** Numbers of x86_64 (arch/x86/entry/syscalls/syscall_64.tbl) and of arm64 (include/uapi/asm-generic/unistd.h). */
 const NUMBERS = {
   adjtimex: { x64: 159, arm64: 171 },
+  bind: { x64: 49, arm64: 200 },
   capget: { x64: 125, arm64: 90 },
   capset: { x64: 126, arm64: 91 },
   exit_group: { x64: 231, arm64: 94 },
@@ -39,9 +40,12 @@ const NUMBERS = {
   getrandom: { x64: 318, arm64: 278 },
   getxattr: { x64: 191, arm64: 8 },
   ioctl: { x64: 16, arm64: 29 },
+  listen: { x64: 50, arm64: 201 },
   memfd_create: { x64: 319, arm64: 279 },
   perf_event_open: { x64: 298, arm64: 241 },
   prctl: { x64: 157, arm64: 167 },
+  setsockopt: { x64: 54, arm64: 208 },
+  socket: { x64: 41, arm64: 198 },
 } as const;
 
 export type SyscallName = keyof typeof NUMBERS;

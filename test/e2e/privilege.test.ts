@@ -284,6 +284,21 @@ describe('what survives the exec', { skip, concurrency: false }, () => {
     }
   });
 
+  test('ports that only a privilege may listen on, where there is one', async () => {
+    const bind = ['--inh-caps=+net_bind_service', '--ambient-caps=+net_bind_service'];
+    const [program, ...rest] = [...NOBODY, ...bind, ...command('none'), '--collector.disable-defaults'];
+    const child = spawn(program as string, [...rest, '--web.listen-address=127.0.0.1:887'], { stdio: 'ignore' });
+    try {
+      const body = await retrying(async () => (await fetch('http://127.0.0.1:887/metrics')).text());
+      assert.match(body, /^keyhole_privilege_descriptors\{owner="web"\} 1$/m);
+      for (const { permitted, effective, ambient } of threadsOf(child.pid as number))
+        assert.deepEqual([permitted, effective, ambient], [0n, 0n, 0n]);
+    } finally {
+      child.kill('SIGTERM');
+      assert.deepEqual(await once(child, 'exit'), [0, null]);
+    }
+  });
+
   test('sockets of systemd', async (t) => {
     if (!has('systemd-socket-activate')) return t.skip('systemd-socket-activate is missing');
     const address = `127.0.0.1:${await freePort()}`;

@@ -26,7 +26,7 @@ const probe = defineCollector({
 const candidate = { collector: probe, host: { log: silent } as Host };
 
 const settle = (mode: 'sealed' | 'none', env: NodeJS.ProcessEnv = {}): Privilege =>
-  settlePrivilege({ mode, candidates: [candidate], log: silent, env });
+  settlePrivilege({ mode, candidates: [candidate], listenOn: [], log: silent, env });
 
 test('a process that keeps what it has can acquire again', () => {
   const { stage, acquired, reacquire, summary } = settle('none');
@@ -58,7 +58,7 @@ test('what was handed over is served, sealed, and nothing is acquired', () => {
   const info = `keyhole_privilege_info{mode="sealed",permitted="${hexOf(most)}",permitted_at_start="0000004000000000",stage="sealed"} 1`;
   const expected = [
     `keyhole_privilege_capable_threads ${threads.filter(holdsAny).length}`,
-    'keyhole_privilege_descriptors{collector="probe"} 0',
+    'keyhole_privilege_descriptors{owner="probe"} 0',
     info,
     `keyhole_privilege_no_new_privs ${ownPrivileges().noNewPrivs ? 1 : 0}`,
   ];
