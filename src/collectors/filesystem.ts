@@ -168,15 +168,25 @@ export default defineCollector({
       names: [`${PREFIX}fs-types-include`, `${PREFIX}fs-types-exclude`, `${PREFIX}ignored-fs-types`],
     });
     const asker = createStatfsAsker({ workers: Math.max(1, flags.statWorkers), timeoutMs: flags.mountTimeoutMs });
+    // Mounts change seldom, and a machine may have thousands.
+    let before: { readonly text: string; readonly mounts: readonly ShownMount[] } | undefined;
+    const currentMounts = (): readonly ShownMount[] => {
+      const text = readMountinfo(proc);
+      if (before?.text !== text) {
+        const mounts = uncovered(parseMountinfo(text))
+          .map((mount) => showMount(mount, rootfs))
+          .filter(({ mountPoint, fsType }) => takesMountPoint(mountPoint) && takesFsType(fsType));
+        before = { text, mounts: [...distinct(mounts)] };
+      }
+      return before.mounts;
+    };
     return async (out, turn) => {
-      const mounts = uncovered(parseMountinfo(readMountinfo(proc)))
-        .map((mount) => showMount(mount, rootfs))
-        .filter(({ mountPoint, fsType }) => takesMountPoint(mountPoint) && takesFsType(fsType));
+      const mounts = currentMounts();
       const answers = await asker.ask(
         mounts.map(({ path }) => path),
         turn.leftMs() * OF_TIME_LEFT,
       );
-      for (const { device, mountPoint, fsType, major, minor, readonly, path } of distinct(mounts)) {
+      for (const { device, mountPoint, fsType, major, minor, readonly, path } of mounts) {
         await turn.pause();
         const answer = answers.get(path) as StatfsAnswer;
         const error = 'refusal' in answer ? answer.refusal : '';

@@ -10,31 +10,53 @@ export type Statistics = Map<string, number>;
 const FIELDS =
   '^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$';
 
+/** Whether a statistic is wanted. */
+type Told = (protocol: string, name: string) => boolean;
+
+/** What a line of names says: it is the same at every scrape, and so read once. */
+interface Heading {
+  readonly label: string;
+  readonly count: number;
+  readonly wanted: readonly { readonly name: string; readonly column: number }[];
+}
+
+function parseHeading(line: string, told: Told): Heading | undefined {
+  const [label = '', ...names] = fields(line);
+  if (!label.endsWith(':')) return undefined;
+  const wanted = names.map((name, i) => ({ name, column: i + 1 })).filter(({ name }) => told(label.slice(0, -1), name));
+  return { label, count: names.length, wanted };
+}
+
 /**
- * Parses `/proc/net/netstat` and `/proc/net/snmp`: pairs of lines, names above values.
- * https://docs.kernel.org/networking/snmp_counter.html
+ * Makes a parser of `/proc/net/netstat` and `/proc/net/snmp`: pairs of lines, names above values. Every value must be a
+ * number, wanted or not. https://docs.kernel.org/networking/snmp_counter.html
  */
-export function parseNetstat(file: string, text: string): Map<string, Statistics> {
-  const protocols = new Map<string, Statistics>();
-  const all = lines(text);
-  for (let i = 0; i < all.length; i += 2) {
-    const [label = '', ...names] = fields(all[i] as string);
-    const [sameLabel, ...values] = fields(all[i + 1] ?? '');
-    if (!label.endsWith(':') || sameLabel !== label || names.length !== values.length)
-      throw new ParseError(file, all[i + 1] ?? (all[i] as string));
-    const statistics: Statistics = new Map();
-    for (const [column, name] of names.entries()) {
-      const value = float(values[column]);
-      if (value === undefined) throw new ParseError(file, all[i + 1] as string);
-      statistics.set(name, value);
+export function netstatParser(file: string, told: Told): (text: string) => Map<string, Statistics> {
+  let headings = new Map<string, Heading | undefined>();
+  return (text) => {
+    const protocols = new Map<string, Statistics>();
+    const seen: typeof headings = new Map();
+    const all = lines(text);
+    for (let i = 0; i < all.length; i += 2) {
+      const names = all[i] as string;
+      const values = fields(all[i + 1] ?? '');
+      const heading = headings.get(names) ?? parseHeading(names, told);
+      if (heading === undefined || values[0] !== heading.label || values.length !== heading.count + 1)
+        throw new ParseError(file, all[i + 1] ?? names);
+      const numbers = values.map(float);
+      if (numbers.indexOf(undefined, 1) >= 0) throw new ParseError(file, all[i + 1] as string);
+      seen.set(names, heading);
+      const statistics: Statistics = new Map();
+      for (const { name, column } of heading.wanted) statistics.set(name, numbers[column] as number);
+      protocols.set(heading.label.slice(0, -1), statistics);
     }
-    protocols.set(label.slice(0, -1), statistics);
-  }
-  return protocols;
+    headings = seen;
+    return protocols;
+  };
 }
 
 /** Parses `/proc/net/snmp6`: a name, which has its protocol in front (`Ip6InReceives`), and a value on each line. */
-export function parseSnmp6(text: string): Map<string, Statistics> {
+export function parseSnmp6(text: string, told: Told): Map<string, Statistics> {
   const protocols = new Map<string, Statistics>();
   for (const line of lines(text)) {
     const [key = '', digits] = fields(line);
@@ -42,9 +64,10 @@ export function parseSnmp6(text: string): Map<string, Statistics> {
     if (digits === undefined || end === 0) continue;
     const value = float(digits);
     if (value === undefined) throw new ParseError('net/snmp6', line);
-    const protocol = key.slice(0, end);
+    const [protocol, name] = [key.slice(0, end), key.slice(end)];
+    if (!told(protocol, name)) continue;
     const statistics = protocols.get(protocol) ?? new Map<string, number>();
-    protocols.set(protocol, statistics.set(key.slice(end), value));
+    protocols.set(protocol, statistics.set(name, value));
   }
   return protocols;
 }
@@ -66,16 +89,17 @@ export default defineCollector({
   },
   setup({ proc, flags }, metrics) {
     const told = (protocol: string, name: string): boolean => flags.fields?.test(`${protocol}_${name}`) ?? true;
+    const parseExtended = netstatParser('net/netstat', told);
+    const parseBasic = netstatParser('net/snmp', told);
     return (out) => {
       const snmp6 = optional(() => proc.read('net/snmp6'));
       const protocols = new Map([
-        ...parseNetstat('net/netstat', proc.read('net/netstat')),
-        ...parseNetstat('net/snmp', proc.read('net/snmp')),
-        ...parseSnmp6(snmp6 ?? ''),
+        ...parseExtended(proc.read('net/netstat')),
+        ...parseBasic(proc.read('net/snmp')),
+        ...parseSnmp6(snmp6 ?? '', told),
       ]);
       for (const [protocol, statistics] of protocols)
-        for (const [name, value] of statistics)
-          if (told(protocol, name)) out.sample(metrics.statistic.of(protocol, name), value);
+        for (const [name, value] of statistics) out.sample(metrics.statistic.of(protocol, name), value);
     };
   },
 });

@@ -4,14 +4,14 @@ import { flag } from '../core/flag.ts';
 import { dynamic } from '../core/metric.ts';
 import { fields, float, lines } from '../core/text.ts';
 
-/** Parses `/proc/vmstat`: one `name value` on a line. https://docs.kernel.org/filesystems/proc.html */
-export function parseVmstat(text: string): Map<string, number> {
+/** Parses `/proc/vmstat`, one `name value` on a line; gives the fields that `told` takes. https://docs.kernel.org/filesystems/proc.html */
+export function parseVmstat(text: string, told: (name: string) => boolean = () => true): Map<string, number> {
   const values = new Map<string, number>();
   for (const line of lines(text)) {
     const [name, column] = fields(line);
     const value = float(column);
     if (name === undefined || value === undefined) throw new ParseError('vmstat', line);
-    values.set(name, value);
+    if (told(name)) values.set(name, value);
   }
   return values;
 }
@@ -28,9 +28,9 @@ export default defineCollector({
     field: dynamic.untyped('node_vmstat_<field>', 'The field <field> of /proc/vmstat.'),
   },
   setup({ proc, flags }, metrics) {
+    const told = (name: string): boolean => flags.fields?.test(name) ?? true;
     return (out) => {
-      for (const [name, value] of parseVmstat(proc.read('vmstat')))
-        if (flags.fields?.test(name) ?? true) out.sample(metrics.field.of(name), value);
+      for (const [name, value] of parseVmstat(proc.read('vmstat'), told)) out.sample(metrics.field.of(name), value);
     };
   },
 });

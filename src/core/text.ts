@@ -59,7 +59,7 @@ const SPECIAL = /^([+-]?)(?:(inf|infinity)|(nan))$/i;
 /** A floating-point number, or `undefined`. Takes `inf` and `nan` in any case, as Go's ParseFloat. */
 export function float(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (FLOAT.test(text)) return Number(text);
+  if (UINT.test(text) || FLOAT.test(text)) return Number(text);
   const special = SPECIAL.exec(text);
   if (special === null) return undefined;
   if (special[3] !== undefined) return Number.NaN;

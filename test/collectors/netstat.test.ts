@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import netstat, { parseNetstat, parseSnmp6 } from '../../src/collectors/netstat.ts';
+import netstat, { netstatParser, parseSnmp6 } from '../../src/collectors/netstat.ts';
 import { ParseError } from '../../src/core/errors.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
+
+const all = (): boolean => true;
+const parseNetstat = (file: string, text: string) => netstatParser(file, all)(text);
 
 test('netstat: the fixtures scrape to the golden text', (t) => golden(t, netstat));
 test('netstat: every field, on demand', (t) =>
@@ -36,6 +39,15 @@ for (const [why, text] of [
 ] as const)
   test(`parseNetstat refuses ${why}`, () => assert.throws(() => parseNetstat('x', text), ParseError));
 
+test('a parser that is used again follows lines of names that change', () => {
+  const parse = netstatParser('x', (_, name) => name !== 'B');
+  const values = (text: string): unknown => Object.fromEntries(parse(text).get('Tcp') ?? []);
+  assert.deepEqual(values('Tcp: A B\nTcp: 1 2\n'), { A: 1 });
+  assert.deepEqual(values('Tcp: A B\nTcp: 3 4\n'), { A: 3 });
+  assert.deepEqual(values('Tcp: B C A\nTcp: 1 2 3\n'), { C: 2, A: 3 });
+  assert.throws(() => parse('Tcp: A B\nTcp: 1 x\n'), ParseError, 'a value that is not wanted');
+});
+
 test('parseNetstat reads back what was written', () =>
   fc.assert(
     fc.property(fc.dictionary(fc.stringMatching(/^[A-Z][A-Za-z]{0,8}$/), fc.maxSafeInteger()), (statistics) => {
@@ -47,7 +59,7 @@ test('parseNetstat reads back what was written', () =>
 
 test('parseSnmp6 takes the protocol from the name, and passes over what has none', () => {
   assert.deepEqual(
-    parseSnmp6('Ip6InReceives \t7\nIcmp6InMsgs\t8\nIp6OutOctets 9\nOther 1\nIp6Lonely\n'),
+    parseSnmp6('Ip6InReceives \t7\nIcmp6InMsgs\t8\nIp6OutOctets 9\nOther 1\nIp6Lonely\n', all),
     new Map([
       [
         'Ip6',
@@ -59,7 +71,7 @@ test('parseSnmp6 takes the protocol from the name, and passes over what has none
       ['Icmp6', new Map([['InMsgs', 8]])],
     ]),
   );
-  assert.throws(() => parseSnmp6('Ip6InReceives x\n'), ParseError);
+  assert.throws(() => parseSnmp6('Ip6InReceives x\n', all), ParseError);
 });
 
 test('netstat: without IPv6 there are the others, without snmp there is a fault', async (t) => {
