@@ -1,0 +1,162 @@
+import { defineCollector } from '../core/collector.ts';
+import { forEachDevice } from '../core/device.ts';
+import { optional, ParseError } from '../core/errors.ts';
+import type { KernelFs } from '../core/kernel_fs.ts';
+import { counter, gauge } from '../core/metric.ts';
+import { fields, lines, uint } from '../core/text.ts';
+
+const FOLDER = 'fs/btrfs';
+const BYTES_OF_SECTOR = 512;
+const MS_PER_SECOND = 1000;
+const GROUPS = ['data', 'metadata', 'system'] as const;
+
+export interface CommitStats {
+  readonly commits: number;
+  readonly lastMs: number;
+  readonly maxMs: number;
+  readonly totalMs: number;
+}
+
+/** Parses `/sys/fs/btrfs/<uuid>/commit_stats` of Linux 6.1 and later. https://btrfs.readthedocs.io/en/latest/ch-sysfs.html */
+export function parseCommitStats(text: string): CommitStats {
+  const values = new Map<string, number>();
+  for (const line of lines(text)) {
+    const [name = '', word] = fields(line);
+    const value = uint(word);
+    if (value === undefined) throw new ParseError('commit_stats', line);
+    values.set(name, value);
+  }
+  const of = (name: string): number => {
+    const value = values.get(name);
+    if (value === undefined) throw new ParseError('commit_stats', text);
+    return value;
+  };
+  return {
+    commits: of('commits'),
+    lastMs: of('last_commit_ms'),
+    maxMs: of('max_commit_ms'),
+    totalMs: of('total_commit_ms'),
+  };
+}
+
+const NO_COMMITS: CommitStats = { commits: 0, lastMs: 0, maxMs: 0, totalMs: 0 };
+const COPIES: Readonly<Record<string, number>> = {
+  single: 1,
+  raid0: 1,
+  dup: 2,
+  raid1: 2,
+  raid10: 2,
+  raid1c3: 3,
+  raid1c4: 4,
+};
+
+/** How much of the disks a byte takes in a profile; 0 where the profile is not known. */
+export function allocationRatio(profile: string, devices: number): number {
+  if (profile === 'raid5') return devices / (devices - 1);
+  if (profile === 'raid6') return devices / (devices - 2);
+  return Object.hasOwn(COPIES, profile) ? (COPIES[profile] as number) : 0;
+}
+
+interface BlockGroup {
+  readonly type: (typeof GROUPS)[number];
+  readonly reserved: number | undefined;
+  readonly profiles: readonly { readonly mode: string; readonly total: number; readonly used: number }[];
+}
+
+/** A file with one number; `undefined` where it is absent. */
+function number(sys: KernelFs, path: string): number | undefined {
+  const text = sys.attribute(path);
+  const value = uint(text);
+  if (text !== undefined && value === undefined) throw new ParseError(path, text);
+  return value;
+}
+
+function readGroup(sys: KernelFs, type: BlockGroup['type'], path: string): BlockGroup | undefined {
+  const names = optional(() => sys.list(path));
+  if (names === undefined) return undefined;
+  const profiles = names.flatMap((mode) => {
+    // Only the folder of a profile has files of these names in it.
+    const [total, used] = [number(sys, `${path}/${mode}/total_bytes`), number(sys, `${path}/${mode}/used_bytes`)];
+    return total === undefined || used === undefined ? [] : [{ mode, total, used }];
+  });
+  return { type, reserved: number(sys, `${path}/bytes_reserved`), profiles };
+}
+
+function readFilesystem(sys: KernelFs, id: string) {
+  const path = `${FOLDER}/${id}`;
+  const commitStats = optional(() => sys.readOnce(`${path}/commit_stats`));
+  const devices = (optional(() => sys.list(`${path}/devices`)) ?? []).map((name) => ({
+    name,
+    sectors: number(sys, `${path}/devices/${name}/size`),
+  }));
+  return {
+    uuid: sys.attribute(`${path}/metadata_uuid`) || id,
+    label: sys.attribute(`${path}/label`),
+    globalReserve: number(sys, `${path}/allocation/global_rsv_size`),
+    commits: commitStats === undefined ? NO_COMMITS : parseCommitStats(commitStats),
+    devices,
+    groups: GROUPS.flatMap((type) => readGroup(sys, type, `${path}/allocation/${type}`) ?? []),
+  };
+}
+
+export default defineCollector({
+  name: 'btrfs',
+  help: 'Exposes how Btrfs file systems use their devices.',
+  enabled: true,
+  reads: [
+    '/sys/fs/btrfs/<uuid>/label',
+    '/sys/fs/btrfs/<uuid>/metadata_uuid',
+    '/sys/fs/btrfs/<uuid>/commit_stats',
+    '/sys/fs/btrfs/<uuid>/devices/<device>/size',
+    '/sys/fs/btrfs/<uuid>/allocation/*',
+  ],
+  flags: {},
+  metrics: {
+    info: gauge('node_btrfs_info', 'A Btrfs file system; always 1.', 'uuid', 'label'),
+    globalReserve: gauge('node_btrfs_global_rsv_size_bytes', 'Size of the global reserve.', 'uuid'),
+    commits: counter('node_btrfs_commits_total', 'Commits.', 'uuid'),
+    lastCommit: gauge('node_btrfs_last_commit_seconds', 'How long the last commit took.', 'uuid'),
+    maxCommit: gauge('node_btrfs_max_commit_seconds', 'How long the longest commit took.', 'uuid'),
+    commitTime: counter('node_btrfs_commit_seconds_total', 'How long all commits took together.', 'uuid'),
+    reserved: gauge(
+      'node_btrfs_reserved_bytes',
+      'Space that is promised to what is being written.',
+      'uuid',
+      'block_group_type',
+    ),
+    used: gauge('node_btrfs_used_bytes', 'Space that data take.', 'uuid', 'block_group_type', 'mode'),
+    size: gauge('node_btrfs_size_bytes', 'Space that block groups give.', 'uuid', 'block_group_type', 'mode'),
+    ratio: gauge(
+      'node_btrfs_allocation_ratio',
+      'How many bytes of the devices one byte takes.',
+      'uuid',
+      'block_group_type',
+      'mode',
+    ),
+    deviceSize: gauge('node_btrfs_device_size_bytes', 'Size of a device of the file system.', 'uuid', 'device'),
+  },
+  setup({ sys }, metrics) {
+    return (out, turn) => {
+      const ids = (optional(() => sys.list(FOLDER)) ?? []).filter((name) => name.includes('-'));
+      return forEachDevice(ids, turn, (id) => {
+        const { uuid, label, globalReserve, commits, devices, groups } = readFilesystem(sys, id);
+        if (label !== undefined) out.sample(metrics.info, 1, uuid, label);
+        if (globalReserve !== undefined) out.sample(metrics.globalReserve, globalReserve, uuid);
+        out.sample(metrics.commits, commits.commits, uuid);
+        out.sample(metrics.lastCommit, commits.lastMs / MS_PER_SECOND, uuid);
+        out.sample(metrics.maxCommit, commits.maxMs / MS_PER_SECOND, uuid);
+        out.sample(metrics.commitTime, commits.totalMs / MS_PER_SECOND, uuid);
+        for (const { name, sectors } of devices)
+          if (sectors !== undefined) out.sample(metrics.deviceSize, sectors * BYTES_OF_SECTOR, uuid, name);
+        for (const { type, reserved, profiles } of groups) {
+          if (reserved !== undefined) out.sample(metrics.reserved, reserved, uuid, type);
+          for (const { mode, total, used } of profiles) {
+            out.sample(metrics.used, used, uuid, type, mode);
+            out.sample(metrics.size, total, uuid, type, mode);
+            out.sample(metrics.ratio, allocationRatio(mode, devices.length), uuid, type, mode);
+          }
+        }
+      });
+    };
+  },
+});

@@ -1,0 +1,214 @@
+import { defineCollector } from '../core/collector.ts';
+import { optional, ParseError } from '../core/errors.ts';
+import { createFilter } from '../core/filter.ts';
+import { flag } from '../core/flag.ts';
+import type { KernelFs } from '../core/kernel_fs.ts';
+import { counter, gauge } from '../core/metric.ts';
+import { fields, float, lines, uint } from '../core/text.ts';
+
+export interface DiskStats {
+  readonly major: string;
+  readonly minor: string;
+  readonly device: string;
+  /** What follows the name, in the kernel's order: at least 11 numbers, more on newer kernels. */
+  readonly values: readonly number[];
+}
+
+const NAMED_FIELDS = 3;
+const VALUES_MIN = 11;
+
+/**
+ * Parses `/proc/diskstats`. Lines with fewer fields (partitions, on old kernels) are left out.
+ * https://docs.kernel.org/admin-guide/iostats.html
+ */
+export function parseDiskstats(text: string): DiskStats[] {
+  const disks: DiskStats[] = [];
+  for (const line of lines(text)) {
+    const parts = fields(line);
+    if (parts.length < NAMED_FIELDS + VALUES_MIN) continue;
+    const [major, minor, device] = parts as [string, string, string];
+    const values = parts.slice(NAMED_FIELDS).map((part) => uint(part) ?? Number.NaN);
+    if (uint(major) === undefined || uint(minor) === undefined || values.some(Number.isNaN))
+      throw new ParseError('diskstats', line);
+    disks.push({ major, minor, device, values });
+  }
+  return disks;
+}
+
+/** Parses a file of udev's database: the properties of a device. https://www.freedesktop.org/software/systemd/man/udevadm.html */
+export function parseUdevData(text: string): ReadonlyMap<string, string> {
+  const properties = new Map<string, string>();
+  for (const line of lines(text)) {
+    const equals = line.indexOf('=');
+    if (line.startsWith('E:') && equals > 2) properties.set(line.slice(2, equals), line.slice(equals + 1));
+  }
+  return properties;
+}
+
+const BYTES_OF_SECTOR = 512;
+const SECONDS_OF_MS = 0.001;
+
+const isRotational = (sys: KernelFs, device: string): boolean =>
+  // A slash in a name is an exclamation mark in sysfs. Any refusal means that nothing is known to rotate.
+  optional(
+    () => sys.attribute(`block/${device.replaceAll('/', '!')}/queue/rotational`),
+    ['EACCES', 'EIO', 'EINVAL'],
+  ) === '1';
+
+export default defineCollector({
+  name: 'diskstats',
+  help: 'Exposes what block devices read, write, discard and flush, and what udev knows of them.',
+  enabled: true,
+  reads: ['/proc/diskstats', '/sys/block/<device>/queue/rotational', '/run/udev/data/b<major>:<minor>'],
+  flags: {
+    exclude: flag.regexp(
+      'collector.diskstats.device-exclude',
+      'Block devices to leave out (RE2). Excludes device-include.',
+      '^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$',
+    ),
+    include: flag.regexp(
+      'collector.diskstats.device-include',
+      'Block devices to take, and no others (RE2). Excludes device-exclude.',
+    ),
+    old: flag.regexp('collector.diskstats.ignored-devices', 'Block devices to leave out (RE2).', '', {
+      hidden: true,
+      deprecated: 'collector.diskstats.device-exclude',
+    }),
+  },
+  metrics: {
+    info: gauge(
+      'node_disk_info',
+      'What udev and sysfs know of a block device; always 1.',
+      'device',
+      'major',
+      'minor',
+      'path',
+      'wwn',
+      'model',
+      'serial',
+      'revision',
+      'rotational',
+    ),
+    reads: counter('node_disk_reads_completed_total', 'Reads that ended well.', 'device'),
+    readsMerged: counter('node_disk_reads_merged_total', 'Reads that were merged into another.', 'device'),
+    readBytes: counter('node_disk_read_bytes_total', 'Bytes read.', 'device'),
+    readTime: counter('node_disk_read_time_seconds_total', 'Time that all reads took together.', 'device'),
+    writes: counter('node_disk_writes_completed_total', 'Writes that ended well.', 'device'),
+    writesMerged: counter('node_disk_writes_merged_total', 'Writes that were merged into another.', 'device'),
+    writtenBytes: counter('node_disk_written_bytes_total', 'Bytes written.', 'device'),
+    writeTime: counter('node_disk_write_time_seconds_total', 'Time that all writes took together.', 'device'),
+    ioNow: gauge('node_disk_io_now', 'Requests under way.', 'device'),
+    ioTime: counter('node_disk_io_time_seconds_total', 'Time during which a request was under way.', 'device'),
+    ioTimeWeighted: counter(
+      'node_disk_io_time_weighted_seconds_total',
+      'Time during which requests were under way, times their number.',
+      'device',
+    ),
+    discards: counter('node_disk_discards_completed_total', 'Discards that ended well.', 'device'),
+    discardsMerged: counter('node_disk_discards_merged_total', 'Discards that were merged into another.', 'device'),
+    discardedSectors: counter('node_disk_discarded_sectors_total', 'Sectors of 512 bytes discarded.', 'device'),
+    discardTime: counter('node_disk_discard_time_seconds_total', 'Time that all discards took together.', 'device'),
+    flushes: counter('node_disk_flush_requests_total', 'Flushes that ended well.', 'device'),
+    flushTime: counter('node_disk_flush_requests_time_seconds_total', 'Time that all flushes took together.', 'device'),
+    filesystem: gauge(
+      'node_disk_filesystem_info',
+      'The file system that udev found on a block device; always 1.',
+      'device',
+      'type',
+      'usage',
+      'uuid',
+      'version',
+    ),
+    deviceMapper: gauge(
+      'node_disk_device_mapper_info',
+      'What udev knows of a device of the device mapper; always 1.',
+      'device',
+      'name',
+      'uuid',
+      'vg_name',
+      'lv_name',
+      'lv_layer',
+    ),
+    ataWriteCache: gauge('node_disk_ata_write_cache', 'Whether the ATA disk has a write cache (1).', 'device'),
+    ataWriteCacheEnabled: gauge(
+      'node_disk_ata_write_cache_enabled',
+      'Whether the write cache of the ATA disk is on (1).',
+      'device',
+    ),
+    ataRotationRate: gauge(
+      'node_disk_ata_rotation_rate_rpm',
+      'Rotations per minute of the ATA disk; 0 where it does not rotate.',
+      'device',
+    ),
+  },
+  setup({ proc, sys, udev, flags, isGiven, log }, metrics) {
+    const takes = createFilter({
+      ...flags,
+      excludeGiven: isGiven('exclude'),
+      names: [
+        'collector.diskstats.device-include',
+        'collector.diskstats.device-exclude',
+        'collector.diskstats.ignored-devices',
+      ],
+    });
+    if (!udev.exists('')) log.info('udev tells nothing of disks here', { path: udev.root });
+    const m = metrics;
+    const columns = [
+      [m.reads, 1],
+      [m.readsMerged, 1],
+      [m.readBytes, BYTES_OF_SECTOR],
+      [m.readTime, SECONDS_OF_MS],
+      [m.writes, 1],
+      [m.writesMerged, 1],
+      [m.writtenBytes, BYTES_OF_SECTOR],
+      [m.writeTime, SECONDS_OF_MS],
+      [m.ioNow, 1],
+      [m.ioTime, SECONDS_OF_MS],
+      [m.ioTimeWeighted, SECONDS_OF_MS],
+      [m.discards, 1],
+      [m.discardsMerged, 1],
+      [m.discardedSectors, 1],
+      [m.discardTime, SECONDS_OF_MS],
+      [m.flushes, 1],
+      [m.flushTime, SECONDS_OF_MS],
+    ] as const;
+    const ataColumns = [
+      ['ID_ATA_WRITE_CACHE', m.ataWriteCache],
+      ['ID_ATA_WRITE_CACHE_ENABLED', m.ataWriteCacheEnabled],
+      ['ID_ATA_ROTATION_RATE_RPM', m.ataRotationRate],
+    ] as const;
+    return async (out, turn) => {
+      for (const { major, minor, device, values } of parseDiskstats(proc.read('diskstats'))) {
+        if (!takes(device)) continue;
+        await turn.pause();
+        for (const [i, [metric, scale]] of columns.entries()) {
+          const value = values[i];
+          if (value !== undefined) out.sample(metric, value * scale, device);
+        }
+        const known = parseUdevData(optional(() => udev.readOnce(`b${major}:${minor}`)) ?? '');
+        const of = (...names: readonly string[]): string => names.map((name) => known.get(name)).find(Boolean) ?? '';
+        const serial = of('SCSI_IDENT_SERIAL', 'ID_SERIAL_SHORT', 'ID_SERIAL');
+        const rotational = isRotational(sys, device) ? '1' : '0';
+        out.row(m.info, 1, [
+          ...[device, major, minor, of('ID_PATH'), of('ID_WWN'), of('ID_MODEL')],
+          ...[serial, of('ID_REVISION'), rotational],
+        ]);
+        if (of('ID_FS_TYPE') !== '')
+          out.row(m.filesystem, 1, [
+            device,
+            ...['ID_FS_TYPE', 'ID_FS_USAGE', 'ID_FS_UUID', 'ID_FS_VERSION'].map((name) => of(name)),
+          ]);
+        if (of('DM_NAME') !== '')
+          out.row(m.deviceMapper, 1, [
+            device,
+            ...['DM_NAME', 'DM_UUID', 'DM_VG_NAME', 'DM_LV_NAME', 'DM_LV_LAYER'].map((name) => of(name)),
+          ]);
+        if (of('ID_ATA') === '') continue;
+        for (const [name, metric] of ataColumns) {
+          const value = float(known.get(name));
+          if (value !== undefined) out.sample(metric, value, device);
+        }
+      }
+    };
+  },
+});

@@ -1,0 +1,149 @@
+import { defineCollector, type Turn } from '../core/collector.ts';
+import { forEachDevice, neededAttribute } from '../core/device.ts';
+import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { gauge } from '../core/metric.ts';
+import { fields, lines, uint } from '../core/text.ts';
+
+export interface MdArray {
+  readonly name: string;
+  /** `active`, `inactive`, `broken`, or what is going on: `recovering`, `resyncing`, `checking`, `reshaping`. */
+  readonly state: string;
+  readonly disksActive: number;
+  readonly disksFailed: number;
+  readonly disksSpare: number;
+  readonly disksRequired: number;
+  /** Of 1024 bytes. */
+  readonly blocks: number;
+  /** `undefined` where the kernel does not tell: another node of a cluster synchronises. */
+  readonly blocksSynced: number | undefined;
+}
+
+/** `12 blocks super 1.2 [2/1] [U_]`: disks required, disks active. */
+const DISKS = /\[(\d+)\/(\d+)\] \[[U_]+\]/;
+/** `recovery = 12.6% (37043392/292945152)` */
+const PROGRESS = /\((\d+)\/\d+\)/;
+const SYNC = ['recovery', 'reshape', 'check', 'resync'] as const;
+const STATE_OF_SYNC = {
+  recovery: 'recovering',
+  reshape: 'reshaping',
+  check: 'checking',
+  resync: 'resyncing',
+} as const;
+
+const count = (text: string, what: string): number => text.split(what).length - 1;
+
+/** Parses `/proc/mdstat`: a line for each array, indented lines below it. https://docs.kernel.org/admin-guide/md.html */
+export function parseMdstat(text: string): MdArray[] {
+  const arrays: MdArray[] = [];
+  const all = lines(text);
+  for (const [i, line] of all.entries()) {
+    if (line.trim() === '' || /^(\s|unused devices|Personalities :)/.test(line)) continue;
+    const below: string[] = [];
+    for (let j = i + 1; j < all.length && /^\s*\S/.test(all[j] as string) && /^\s/.test(all[j] as string); j += 1)
+      below.push(all[j] as string);
+    arrays.push(parseArray(line, below));
+  }
+  return arrays;
+}
+
+function parseArray(line: string, [status = '', ...more]: readonly string[]): MdArray {
+  const [name = '', colon, activity] = fields(line);
+  const blocks = uint(fields(status)[0]);
+  if (colon !== ':' || activity === undefined) throw new ParseError('mdstat', line);
+  if (blocks === undefined) throw new ParseError('mdstat', status === '' ? line : status);
+  const [disksRequired, disksActive] = disksOf(line, status);
+  const syncLine = more.find((each) => SYNC.some((word) => each.includes(word)));
+  const sync = SYNC.find((word) => syncLine?.includes(word));
+  return {
+    name,
+    state: sync === undefined ? activity : STATE_OF_SYNC[sync],
+    disksActive,
+    disksFailed: count(line, '(F)'),
+    disksSpare: count(line, '(S)'),
+    disksRequired,
+    blocks,
+    blocksSynced: syncLine === undefined ? blocks : blocksSynced(syncLine),
+  };
+}
+
+function disksOf(line: string, status: string): [required: number, active: number] {
+  // Without redundancy there are no counts: every disk is needed, and each has its number in brackets.
+  if (line.includes('raid0') || line.includes('linear')) return [count(line, '['), count(line, '[')];
+  if (line.includes('inactive')) return [0, 0];
+  const [, required, active] = DISKS.exec(status) ?? [];
+  if (required === undefined) throw new ParseError('mdstat', status);
+  return [Number(required), Number(active)];
+}
+
+function blocksSynced(line: string): number | undefined {
+  if (line.includes('PENDING') || line.includes('DELAYED')) return 0;
+  if (line.includes('REMOTE')) return undefined;
+  const synced = uint(PROGRESS.exec(line)?.[1]);
+  if (synced === undefined) throw new ParseError('mdstat', line);
+  return synced;
+}
+
+const REDUNDANT: readonly string[] = ['raid1', 'raid4', 'raid5', 'raid6', 'raid10'];
+const CONTAINERS: readonly string[] = ['', 'container', 'imsm', 'ddf'];
+
+export default defineCollector({
+  name: 'mdadm',
+  help: 'Exposes software RAID arrays (md).',
+  enabled: true,
+  reads: ['/proc/mdstat', '/sys/block/<md>/md/*'],
+  flags: {},
+  metrics: {
+    state: gauge('node_md_state', 'Whether the array is in this state (1).', 'device', 'state'),
+    disks: gauge('node_md_disks', 'Disks of the array in this state.', 'device', 'state'),
+    disksRequired: gauge('node_md_disks_required', 'Disks that the array needs to be whole.', 'device'),
+    blocks: gauge('node_md_blocks', 'Size in blocks of 1024 bytes.', 'device'),
+    blocksSynced: gauge(
+      'node_md_blocks_synced',
+      'Blocks that are in step on all disks, as far as the work under way has come.',
+      'device',
+    ),
+    raidDisks: gauge('node_md_raid_disks', 'Disks that a whole array has.', 'device'),
+    degraded: gauge('node_md_degraded', 'Disks that the array lacks.', 'device'),
+  },
+  setup({ proc, sys }, metrics) {
+    const states = [
+      ['active', 'active'],
+      ['inactive', 'inactive'],
+      ['recovering', 'recovering'],
+      ['resync', 'resyncing'],
+      ['check', 'checking'],
+    ] as const;
+    return async (out, turn: Turn) => {
+      const text = optional(() => proc.readOnce('mdstat'));
+      if (text === undefined) throw new NoDataError('no software RAID');
+      for (const array of parseMdstat(text)) {
+        const { name, blocksSynced: synced } = array;
+        for (const [label, state] of states) out.sample(metrics.state, array.state === state ? 1 : 0, name, label);
+        out.sample(metrics.disks, array.disksActive, name, 'active');
+        out.sample(metrics.disks, array.disksFailed, name, 'failed');
+        out.sample(metrics.disks, array.disksSpare, name, 'spare');
+        out.sample(metrics.disksRequired, array.disksRequired, name);
+        out.sample(metrics.blocks, array.blocks, name);
+        if (synced !== undefined) out.sample(metrics.blocksSynced, synced, name);
+      }
+      const devices = (optional(() => sys.list('block')) ?? []).filter(
+        (name) => name.startsWith('md') && sys.exists(`block/${name}/md`),
+      );
+      await forEachDevice(devices, turn, (device) => {
+        const path = `block/${device}/md`;
+        const level = neededAttribute(sys, `${path}/level`);
+        // While its shape changes an array tells two numbers: `4 (3)`, the new one first.
+        const raidDisks = uint(sys.attribute(`${path}/raid_disks`)?.split(' ')[0]);
+        if (raidDisks !== undefined && !CONTAINERS.includes(level)) out.sample(metrics.raidDisks, raidDisks, device);
+        if (!REDUNDANT.includes(level)) {
+          out.sample(metrics.degraded, 0, device);
+          return;
+        }
+        const degraded = neededAttribute(sys, `${path}/degraded`);
+        const missing = uint(degraded);
+        if (missing === undefined) throw new ParseError(`${path}/degraded`, degraded);
+        out.sample(metrics.degraded, missing, device);
+      });
+    };
+  },
+});

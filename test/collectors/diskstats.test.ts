@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import diskstats, { parseDiskstats, parseUdevData } from '../../src/collectors/diskstats.ts';
+import { ParseError, UsageError } from '../../src/core/errors.ts';
+import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
+
+test('diskstats: the fixtures scrape to the golden text', (t) => golden(t, diskstats));
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+
+for (const count of [11, 15, 17])
+  test(`parseDiskstats reads ${count} numbers`, () => {
+    const [disk] = parseDiskstats(`   8       0 sda ${numbers(count).join(' ')}\n`);
+    assert.deepEqual(disk, { major: '8', minor: '0', device: 'sda', values: numbers(count) });
+  });
+
+test('parseDiskstats leaves out what has too few numbers', () => {
+  assert.deepEqual(parseDiskstats('   8       1 sda1 1 2 3 4\n\n'), []);
+});
+
+for (const [why, line] of [
+  ['a value that is no number', '8 0 sda 1 2 3 4 5 6 7 8 9 10 x'],
+  ['a negative value', '8 0 sda 1 2 3 4 5 6 7 8 9 10 -1'],
+  ['a device that is no number', 'x 0 sda 1 2 3 4 5 6 7 8 9 10 11'],
+] as const)
+  test(`parseDiskstats refuses ${why}`, () => assert.throws(() => parseDiskstats(`${line}\n`), ParseError));
+
+test('parseDiskstats reads what the kernel would print', () => {
+  const value = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+  fc.assert(
+    fc.property(fc.array(value, { minLength: 11, maxLength: 17 }), fc.nat(), (values, minor) => {
+      const [disk] = parseDiskstats(`   8 ${String(minor).padStart(7)} sda ${values.join(' ')}\n`);
+      assert.deepEqual(disk?.values, values.map(Number));
+      assert.equal(disk?.minor, String(minor));
+    }),
+  );
+});
+
+test('parseUdevData reads properties, and nothing else', () => {
+  assert.deepEqual(
+    [...parseUdevData('S:disk/by-id/x\nE:A=1\nE:B=a=b\nE:C=\nE:=x\nE:D\nG:systemd\n')],
+    [
+      ['A', '1'],
+      ['B', 'a=b'],
+      ['C', ''],
+    ],
+  );
+});
+
+for (const [why, argv, expected] of [
+  ['to take', ['--collector.diskstats.device-include=^sda'], ['sda', 'sda1']],
+  ['to leave out', ['--collector.diskstats.device-exclude=^(nvme|sd|dm|md|sr)'], ['loop0']],
+  ['to leave out, by the old flag', ['--collector.diskstats.ignored-devices=^(nvme|sd|dm|loop|sr)'], ['md0']],
+  [
+    'of all kinds',
+    ['--collector.diskstats.device-exclude=', '--collector.diskstats.device-include=^(loop|md)'],
+    ['loop0', 'md0'],
+  ],
+] as const)
+  test(`diskstats has devices ${why}`, async () => {
+    const { text } = await scrape(diskstats, { argv });
+    const devices = [...text.matchAll(/node_disk_io_now\{device="([^"]*)"\}/g)].map(([, device]) => device);
+    assert.deepEqual(devices, expected);
+  });
+
+for (const argv of [
+  ['--collector.diskstats.device-exclude=a', '--collector.diskstats.device-include=b'],
+  ['--collector.diskstats.device-exclude=a', '--collector.diskstats.ignored-devices=b'],
+])
+  test(`diskstats refuses ${argv.join(' ')}`, () => assert.throws(() => prepared(diskstats, { argv }), UsageError));
+
+test('without udev and sysfs the labels are empty', async (t) => {
+  const root = tree(t, { 'proc/diskstats': `8 0 sda ${numbers(11).join(' ')}\n` });
+  const { text, success } = await scrape(diskstats, { root });
+  assert.ok(success);
+  assert.match(
+    text,
+    /node_disk_info\{device="sda",major="8",minor="0",model="",path="",revision="",rotational="0",serial="",wwn=""\} 1\n/,
+  );
+  assert.doesNotMatch(text, /node_disk_(filesystem_info|device_mapper_info|ata|discard|flush)/);
+});
+
+test('a slash in a device’s name is an exclamation mark in sysfs', async (t) => {
+  const root = tree(t, {
+    'proc/diskstats': `104 0 cciss/c0d0 ${numbers(11).join(' ')}\n`,
+    'sys/block/cciss!c0d0/queue/rotational': '1\n',
+  });
+  assert.match((await scrape(diskstats, { root })).text, /device="cciss\/c0d0",.*rotational="1"/);
+});
+
+test('an ATA property that is no number is left out, the others are told', async (t) => {
+  const root = tree(t, {
+    'proc/diskstats': `8 0 sda ${numbers(11).join(' ')}\n`,
+    'run/udev/data/b8:0': 'E:ID_ATA=1\nE:ID_ATA_WRITE_CACHE=yes\nE:ID_ATA_ROTATION_RATE_RPM=5400\n',
+  });
+  const { text, success } = await scrape(diskstats, { root });
+  assert.ok(success);
+  assert.match(text, /node_disk_ata_rotation_rate_rpm\{device="sda"\} 5400\n/);
+  assert.doesNotMatch(text, /node_disk_ata_write_cache/);
+});
