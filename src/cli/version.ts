@@ -2,8 +2,8 @@ import process from 'node:process';
 import manifest from '../../package.json' with { type: 'json' };
 
 // Set by the build from the commit it builds; not there when the sources run as they are.
-declare const KEYHOLE_BUILD: Readonly<Record<'version' | 'revision' | 'branch' | 'date', string>> | undefined;
-const built = typeof KEYHOLE_BUILD === 'undefined' ? undefined : KEYHOLE_BUILD;
+declare const KEYHOLE_REVISION: string | undefined;
+declare const KEYHOLE_BRANCH: string | undefined;
 
 export interface BuildInfo {
   readonly version: string;
@@ -21,8 +21,8 @@ const GO_ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32:
 
 export const buildInfo: BuildInfo = {
   version: manifest.version,
-  branch: built?.branch ?? 'unknown',
-  revision: built?.revision ?? 'unknown',
+  branch: typeof KEYHOLE_BRANCH === 'undefined' ? 'unknown' : KEYHOLE_BRANCH,
+  revision: typeof KEYHOLE_REVISION === 'undefined' ? 'unknown' : KEYHOLE_REVISION,
   goarch: GO_ARCHITECTURES[process.arch] ?? process.arch,
   goos: process.platform,
   goversion: process.version,
@@ -32,7 +32,6 @@ export const buildInfo: BuildInfo = {
 /** What `--version` prints. */
 export const versionText = (): string =>
   `keyhole, version ${buildInfo.version} (branch: ${buildInfo.branch}, revision: ${buildInfo.revision})
-  commit date:      ${built?.date ?? 'unknown'}
   node version:     ${buildInfo.goversion}
   platform:         ${buildInfo.goos}/${buildInfo.goarch}
   tags:             ${buildInfo.tags === '' ? 'unknown' : buildInfo.tags}
