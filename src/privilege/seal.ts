@@ -79,5 +79,6 @@ export function seal({ acquired, permittedAtStart, keep, env }: SealOptions): ne
   const { fds, variable } = writeHandover({ acquired, permittedAtStart, keep });
   for (const fd of [...fds, ...activationFds(env)]) keepOpen(fd);
   drop(keep);
-  return execute(process.execPath, ownArguments(), { ...env, [HANDOVER_VARIABLE]: variable });
+  // The very file that runs, even where something else is at its path by now.
+  return execute('/proc/self/exe', ownArguments(), { ...env, [HANDOVER_VARIABLE]: variable });
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import process from 'node:process';
 import { test } from 'node:test';
 import { defineCollector, type Host } from '../../src/core/collector.ts';
@@ -66,6 +67,18 @@ test('what was handed over is served, sealed, and nothing is acquired', () => {
     text.split('\n').filter((line) => line !== '' && !line.startsWith('#')),
     expected,
   );
+});
+
+test('a seal that is refused is told, and what can be served is', (t) => {
+  if (ownPrivileges().permitted === 0n) return t.skip('nothing is permitted to this user');
+  const script = `
+    import { settlePrivilege } from ${JSON.stringify(new URL('../../src/privilege/privilege.ts', import.meta.url).href)};
+    process.execve = () => { throw new Error('refused'); };
+    const log = { warn: (message, fields) => process.stdout.write(message + ' ' + JSON.stringify(fields) + '\\n') };
+    const { stage, summary, reacquire } = settlePrivilege({ mode: 'sealed', candidates: [], listenOn: [], log, env: {} });
+    process.stdout.write(JSON.stringify([stage, summary.capable_threads > 0, typeof reacquire]) + '\\n');`;
+  const told = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  assert.equal(told, 'cannot seal the process {"err":"refused"}\n["unsealed",true,"function"]\n');
 });
 
 test('a forged hand-over ends the start', () => {
