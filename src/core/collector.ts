@@ -42,7 +42,7 @@ export interface Held {
   readonly key: string;
   readonly fd: number;
   /** What the second stage checks: an open perf event, the file at `path`, or a socket. */
-  readonly kind: 'perf' | 'file' | 'socket';
+  readonly kind: 'event' | 'file' | 'socket';
   readonly path?: string;
 }
 

@@ -71,7 +71,7 @@ export function ownStartTime(): string {
 function describe({ fd, kind }: Pick<Held, 'fd' | 'kind'>): Pick<Item, 'target' | 'device' | 'inode' | 'eventId'> {
   const { dev, ino } = fstatSync(fd, { bigint: true });
   const description = { target: readlinkSync(`/proc/self/fd/${fd}`), device: String(dev), inode: String(ino) };
-  return kind === 'perf' ? { ...description, eventId: String(eventId(fd)) } : description;
+  return kind === 'event' ? { ...description, eventId: String(eventId(fd)) } : description;
 }
 
 /** Writes the hand-over; returns the descriptors that must survive the exec, and the variable's value. */
@@ -134,7 +134,7 @@ function isItem(value: unknown): value is Item {
     (path === undefined || typeof path === 'string') &&
     isDigits(device) &&
     isDigits(inode) &&
-    (kind === 'perf' ? isDigits(id) : (kind === 'file' || kind === 'socket') && id === undefined)
+    (kind === 'event' ? isDigits(id) : (kind === 'file' || kind === 'socket') && id === undefined)
   );
 }
 
@@ -163,7 +163,7 @@ function verify(item: Item): Held {
   } catch (error) {
     throw fault(`${name}: ${messageOf(error)}`);
   }
-  check(kind !== 'perf' || now.target === 'anon_inode:[perf_event]', () => `${name} is ${now.target}, no perf event`);
+  check(kind !== 'event' || now.target === 'anon_inode:[perf_event]', () => `${name} is ${now.target}, no perf event`);
   check(kind !== 'socket' || now.target.startsWith('socket:['), () => `${name} is ${now.target}, no socket`);
   check(now.target === item.target, () => `${name} is ${now.target}, not ${item.target}`);
   check(now.device === item.device && now.inode === item.inode, () => `${name} is another ${now.target}`);

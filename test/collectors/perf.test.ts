@@ -30,7 +30,7 @@ interface GroupOf extends Pick<GroupFacts, 'kind' | 'cpu'>, Partial<Pick<GroupFa
 /** Groups whose descriptors are files: each read takes the next record, as a counter's does. */
 function acquiring(t: TestContext, root: string, groups: readonly GroupOf[], more: Partial<PerfFacts> = {}) {
   let id = 100;
-  const held: { key: string; fd: number; kind: 'perf' }[] = [];
+  const held: { key: string; fd: number; kind: 'event' }[] = [];
   const files: string[] = [];
   const facts = groups.map(({ kind, cpu, pmu = kind, moves = false, index = 0, names, ...rest }): GroupFacts => {
     const members = names.map((name, place) => {
@@ -38,7 +38,7 @@ function acquiring(t: TestContext, root: string, groups: readonly GroupOf[], mor
       const file = join(root, randomUUID());
       writeFileSync(file, '');
       const fd = openSync(file, 'r');
-      held.push({ key, fd, kind: 'perf' });
+      held.push({ key, fd, kind: 'event' });
       if (place === 0) files.push(file);
       id += 1;
       return { key, name, id, ...rest };

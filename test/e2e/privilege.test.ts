@@ -8,100 +8,20 @@ import {
   copyFileSync,
   globSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { collectors } from '../../src/collectors/index.ts';
 import { optional } from '../../src/core/errors.ts';
-import { type Exporter, freePort, KEYHOLE, startExporter } from '../helpers/exporter.ts';
+import { assertHarmless, command, folder, has, NOBODY, ONLY_PERF, outcomeOf, run, skip } from '../helpers/capable.ts';
+import { freePort, KEYHOLE, startExporter } from '../helpers/exporter.ts';
 import { parseExposition } from '../helpers/exposition.ts';
 import { threadsOf } from '../helpers/threads.ts';
-
-const has = (program: string): boolean => spawnSync('which', [program]).status === 0;
-const missing = ['setpriv', 'unshare', 'setcap', 'mount'].filter((program) => !has(program));
-const skip = process.getuid?.() !== 0 ? 'needs root' : missing.length > 0 ? `needs ${missing.join(', ')}` : false;
-
-const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] as const;
-const ONLY_PERF = [
-  '--collector.disable-defaults',
-  '--collector.perf',
-  '--collector.perf.disable-hardware-profilers',
-  '--collector.perf.disable-cache-profilers',
-] as const;
-const PARANOID = '/proc/sys/kernel/perf_event_paranoid';
-const ONLINE = readFileSync('/sys/devices/system/cpu/online', 'latin1').trim();
-
-type FileCapability = 'none' | 'p' | 'ep';
-const FILES: readonly FileCapability[] = ['none', 'p', 'ep'];
-
-let folder = '';
-
-/** The program, or the interpreter that runs it, with this capability in its file. */
-const command = (capability: FileCapability, at = folder): string[] => [
-  join(at, `keyhole-${capability}`),
-  ...KEYHOLE.slice(1),
-];
-
-if (skip === false) {
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'keyhole-privilege-'));
-    chmodSync(folder, 0o755);
-    for (const capability of FILES) {
-      const file = join(folder, `keyhole-${capability}`);
-      copyFileSync(KEYHOLE[0] as string, file);
-      chmodSync(file, 0o755);
-      if (capability !== 'none') execFileSync('setcap', [`cap_perfmon=${capability}`, file]);
-    }
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
-}
-
-interface Outcome {
-  readonly counters: boolean;
-  readonly stage: string;
-  readonly mode: string;
-}
-
-/** Every CPU has its counter, or the collector says that it failed; nothing between. */
-function outcomeOf(body: string): Outcome {
-  const families = parseExposition(body);
-  const success = families.get('node_scrape_collector_success')?.samples.get('{collector="perf"}');
-  const counters = families.get('node_perf_context_switches_total')?.samples.size ?? 0;
-  assert.equal(success, counters > 0 ? 1 : 0);
-  if (counters > 0) assert.equal(`0-${counters - 1}`.replace(/^0-0$/, '0'), ONLINE, 'the CPUs that are counted');
-  const [info = ''] = families.get('keyhole_privilege_info')?.samples.keys() ?? [];
-  const [, mode = '', stage = ''] = /mode="(\w+)".*stage="(\w+)"/.exec(info) ?? [];
-  return { counters: counters > 0, stage, mode };
-}
-
-/** Starts, scrapes once, looks at every thread, ends. Whatever happens, the process must serve. */
-async function run(wrapped: readonly string[], args: readonly string[] = ONLY_PERF): Promise<Outcome> {
-  const exporter = await startExporter(wrapped, args);
-  try {
-    const outcome = outcomeOf(await exporter.scrape());
-    if (outcome.mode === 'sealed') assertHarmless(exporter, outcome.stage);
-    return outcome;
-  } finally {
-    assert.equal(await exporter.stop(), 0, 'the exit status');
-  }
-}
-
-function assertHarmless({ child, log }: Exporter, stage: string): void {
-  const threads = threadsOf(child.pid as number);
-  assert.ok(threads.length > 1);
-  for (const { permitted, effective, inheritable, ambient, noNewPrivs } of threads) {
-    assert.deepEqual([permitted, effective, inheritable, ambient], [0n, 0n, 0n, 0n], log());
-    if (stage === 'sealed') assert.equal(noNewPrivs, true);
-  }
-}
 
 async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
   for (const until = Date.now() + 10_000; ; await delay(50)) {
@@ -114,65 +34,6 @@ async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
 }
 
 const readOr = (path: string): string => optional(() => readFileSync(path, 'latin1')) ?? '';
-
-/** The row of a table: whether there are counters with no file capability, with `=p`, with `=ep`; `fails` is no start at all. */
-type Row = readonly [name: string, prefix: readonly string[], ...want: readonly (boolean | 'fails')[]];
-
-const shell = ['sh', '-c', 'exec "$0" "$@"'] as const;
-const kept = ['--inh-caps=+perfmon', '--ambient-caps=+perfmon'] as const;
-
-const ROWS: readonly Row[] = [
-  ['full bounding set', [...NOBODY], false, true, true],
-  ['bounding set without PERFMON', [...NOBODY, '--bounding-set=-perfmon'], false, false, 'fails'],
-  ['no_new_privs, permitted kept before the exec', [...NOBODY, '--no-new-privs'], false, true, true],
-  ['no_new_privs behind a shell', [...NOBODY, '--no-new-privs', ...shell], false, false, false],
-  ['ambient', [...NOBODY, ...kept], true, true, true],
-  ['ambient and no_new_privs', [...NOBODY, ...kept, '--no-new-privs'], true, true, true],
-  ['inheritable only', [...NOBODY, '--inh-caps=+perfmon'], false, true, true],
-  ['user namespace', ['unshare', '--user', '--map-root-user'], false, false, false],
-];
-
-describe('what the kernel gives', { skip, concurrency: false }, () => {
-  for (const [name, prefix, ...wants] of ROWS) {
-    for (const [i, want] of wants.entries()) {
-      const capability = FILES[i] as FileCapability;
-      test(`${name}, file capability ${capability}`, async () => {
-        if (want === 'fails') {
-          // The kernel's answer to =ep, and why Keyhole's file has =p.
-          const { status, stderr } = spawnSync(prefix[0] as string, [
-            ...prefix.slice(1),
-            ...command(capability),
-            '--version',
-          ]);
-          assert.notEqual(status, 0);
-          assert.match(String(stderr), /Operation not permitted/);
-          return;
-        }
-        assert.equal((await run([...prefix, ...command(capability)])).counters, want);
-      });
-    }
-  }
-
-  test('a nosuid mount gives nothing, and starts all the same', async () => {
-    const mounted = `mount --bind ${folder} ${folder} && mount -o remount,bind,nosuid ${folder} && exec "$0" "$@"`;
-    for (const capability of FILES) {
-      const wrapped = ['unshare', '--mount', 'sh', '-c', mounted, ...NOBODY, ...command(capability)];
-      assert.equal((await run(wrapped)).counters, false, capability);
-    }
-  });
-
-  test('the paranoid level decides without the capability, and not with it', async (t) => {
-    const level = readFileSync(PARANOID, 'latin1');
-    t.after(() => writeFileSync(PARANOID, level));
-    for (const paranoid of [-1, 0, 1, 2, 3, 4]) {
-      writeFileSync(PARANOID, String(paranoid));
-      const without = await run([...NOBODY, ...command('none')]);
-      assert.deepEqual([without.counters, without.stage], [paranoid <= 0, 'direct'], `paranoid ${paranoid}, none`);
-      const perfmon = await run([...NOBODY, ...command('p')]);
-      assert.deepEqual([perfmon.counters, perfmon.stage], [true, 'sealed'], `paranoid ${paranoid}, perfmon`);
-    }
-  });
-});
 
 describe('what is left after the seal', { skip, concurrency: false }, () => {
   test('root keeps nothing, and the bounding set is empty too', async () => {

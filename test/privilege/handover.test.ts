@@ -63,7 +63,7 @@ test('without the variable there is no first stage', () => {
 test('what is written is taken, and leaves no trace', (t) => {
   const held: Held[] = [{ key: 'version', fd: opened(t, '/proc/version'), kind: 'file', path: '/proc/version' }];
   const event = counter(t);
-  if (event !== undefined) held.push({ key: 'cpu0', fd: event, kind: 'perf' });
+  if (event !== undefined) held.push({ key: 'cpu0', fd: event, kind: 'event' });
   const acquired = new Map<string, Acquired>([
     ['perf', { held, facts: { cpus: [0, 1], why: 'EACCES' } }],
     ['rapl', { held: [], facts: undefined }],
@@ -121,8 +121,8 @@ test('a descriptor that is not what it is said to be is an error', (t) => {
   assert.throws(() => take(items({})), /descriptor \d+ \(rapl x\) is another \/proc\/version/);
   assert.throws(() => take(items({ fd: uptime })), /is \/proc\/uptime, not \/proc\/version/);
   assert.throws(() => take(items({ fd: 999_999 })), /EBADF/);
-  assert.throws(() => take(items({ kind: 'perf', eventId: '1' })), /ENOTTY/);
-  assert.throws(() => take(items({ kind: 'perf' })), /holds no hand-over/);
+  assert.throws(() => take(items({ kind: 'event', eventId: '1' })), /ENOTTY/);
+  assert.throws(() => take(items({ kind: 'event' })), /holds no hand-over/);
   assert.throws(() => take(items({ fd: 1 })), /holds no hand-over/);
   assert.throws(() => take(items({}, [base])), /there twice/);
   assert.throws(() => take(items({ collector: 'other' })), /no facts of other/);
@@ -130,7 +130,7 @@ test('a descriptor that is not what it is said to be is an error', (t) => {
   if (event === undefined) return;
   const target = 'anon_inode:[perf_event]';
   assert.throws(
-    () => take(items({ fd: event, kind: 'perf', target, eventId: '1' })),
+    () => take(items({ fd: event, kind: 'event', target, eventId: '1' })),
     /is another anon_inode|is perf event \d+, not 1/,
   );
 });

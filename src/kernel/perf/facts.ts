@@ -43,7 +43,7 @@ export function toFacts({ cpus, missing, opened, access }: FactsParts): { held: 
   const groups = opened.groups.map(({ batch: { kind, pmu, moves }, cpu, index, events }): GroupFacts => {
     const members = events.map(({ event, fd, id }, place): MemberFacts => {
       const key = `${kind}/${pmu}/${cpu}/${index}/${place}`;
-      held.push({ key, fd, kind: 'perf' });
+      held.push({ key, fd, kind: 'event' });
       const { name, scale, unit } = event;
       return { key, name, id, ...(scale === undefined ? {} : { scale }), ...(unit === undefined ? {} : { unit }) };
     });
