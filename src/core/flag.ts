@@ -40,10 +40,10 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 export function parseDuration(text: string): number {
   const [, sign, rest = ''] = /^([+-]?)(.*)$/s.exec(text) ?? [];
   if (rest === '0') return 0;
-  if (!/^((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+$/.test(rest))
+  if (!/^((\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/.test(rest))
     throw new UsageError(`time: invalid duration ${JSON.stringify(text)}`);
   let totalMs = 0;
-  for (const [, number, unit] of rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g))
+  for (const [, number, unit] of rest.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g))
     totalMs += Number(number) * (UNIT_MS[unit as string] as number);
   return sign === '-' ? -totalMs : totalMs;
 }
