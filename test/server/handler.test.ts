@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { gauge } from '../../src/core/metric.ts';
 import type { Samples } from '../../src/core/writer.ts';
 import { parseTarget } from '../../src/server/handler.ts';
@@ -151,6 +152,15 @@ test('parseTarget takes whole addresses too', () => {
   assert.deepEqual(parseTarget('http://h:1/metrics?a'), { path: '/metrics', query: 'a' });
   assert.deepEqual(parseTarget('http://h'), { path: '/', query: '' });
   assert.deepEqual(parseTarget('/a%20b?x?y'), { path: '/a b', query: 'x?y' });
+});
+
+test('whatever the target, it is a path or refused', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (target) => {
+      const found = parseTarget(target);
+      if (found !== undefined) assert.ok(found.path.startsWith('/'));
+    }),
+  );
 });
 
 test('series that were there already are left out, counted, and told once', async (t) => {
