@@ -73,7 +73,7 @@ export async function bundle(): Promise<string> {
 }
 
 /** The pinned Node of an architecture, from its npm package. */
-function nodeOf(arch: string): string {
+export function nodeOf(arch: string): string {
   const installed = join(root, 'node_modules', `node-linux-${arch}`, 'bin/node');
   if (existsSync(installed)) return installed;
   const { optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {

@@ -192,6 +192,8 @@ async function readAll(live: LiveGroups, online: readonly number[], turn: Turn):
     if (!moves && !online.includes(cpu)) live.forget(group);
     else if (!live.read(group)) lost.add(cpu);
   }
+  // A group of one that died since the last read still shows some progress: its CPU's other groups tell.
+  for (const group of live.groups) if (!group.facts.moves && lost.has(group.facts.cpu)) live.forget(group);
   return lost;
 }
 

@@ -157,6 +157,24 @@ for (const [why, record1] of [
     assert.match(text, /^node_perf_cpu_covered\{cpu="1"\} 0$/m);
   });
 
+test('a dead group takes the others of its CPU along, though they seem to live', async (t) => {
+  const root = tree(t, { [ONLINE]: '0-1\n' });
+  const { acquired, next } = acquiring(t, root, [
+    { kind: 'hardware', cpu: 1, names: ['CpuCycles'] },
+    { kind: 'event', pmu: 'power', cpu: 1, moves: true, names: ['energy-pkg'] },
+    { kind: 'software', cpu: 1, names: ['ContextSwitch', 'PageFault'] },
+    { kind: 'software', cpu: 0, names: ['ContextSwitch', 'PageFault'] },
+  ]);
+  const again = prepared(perf, { root, acquired });
+  for (const group of [0, 1, 2, 3]) next(group, 10, 10, 10);
+  assert.match((await again()).text, /^node_perf_cpucycles_total\{cpu="1"\} 10$/m);
+  for (const group of [0, 1, 3]) next(group, 11, 11, 11);
+  const { text } = await again();
+  assert.doesNotMatch(text, /^node_perf_cpucycles_total/m);
+  assert.match(text, /^node_perf_event_total\{cpu="1",event="energy-pkg"/m);
+  assert.match(text, /^node_perf_cpu_covered\{cpu="1"\} 0$/m);
+});
+
 /** The collector without a registry, with what only the program gives it. */
 function running(root: string, argv: readonly string[], parts: { acquired: Acquired; reacquire?: () => Acquired }) {
   const ended: string[] = [];

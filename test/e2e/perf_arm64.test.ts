@@ -1,0 +1,71 @@
+// Real hardware counters: QEMU emulates those of an arm64 core, exactly where it counts instructions (-icount).
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loudly } from '../helpers/debian.ts';
+import { lacksGuest, runGuest } from '../helpers/guest.ts';
+
+const skip = loudly(lacksGuest('arm64'));
+
+/** A virtual nanosecond is four to an instruction, and a cycle of the emulated PMU is one. */
+const ICOUNT_SHIFT = 2;
+const CYCLES_PER_INSTRUCTION = 2 ** ICOUNT_SHIFT;
+
+interface Seen {
+  readonly cycles: number;
+  readonly instructions: number;
+  readonly enabled: number;
+  readonly running: number;
+}
+
+interface Measured {
+  readonly loop: Seen;
+  readonly whole: Seen;
+}
+
+const near = (value: number, expected: number, part: number, what: string): void =>
+  assert.ok(
+    Math.abs(value - expected) <= expected * part,
+    `${what}: ${value}, not within ${part * 100}% of ${expected}`,
+  );
+
+test('cycles and instructions of a known loop, alone and among 24 other counters', { skip }, async (t) => {
+  const results = await runGuest({
+    arch: 'arm64',
+    scenario: 'helpers/guest/counters.ts',
+    cpus: 1,
+    options: ['-icount', `shift=${ICOUNT_SHIFT},sleep=off`],
+    timeoutMs: 300_000,
+  });
+  const { expected, alone, crowded } = results as { expected: number; alone: Measured; crowded: Measured };
+  t.diagnostic(JSON.stringify({ expected, alone, crowded }));
+  near(alone.loop.instructions, expected, 0.02, 'instructions');
+  near(alone.loop.cycles, expected * CYCLES_PER_INSTRUCTION, 0.02, 'cycles');
+  assert.equal(alone.whole.running, alone.whole.enabled);
+  const share = crowded.whole.running / crowded.whole.enabled;
+  assert.ok(share > 0 && share < 0.9, `the group had to take turns: ${share}`);
+  near(crowded.loop.instructions, alone.loop.instructions, 0.1, 'instructions, scaled');
+  near(crowded.loop.cycles, alone.loop.cycles, 0.1, 'cycles, scaled');
+});
+
+test('a CPU that comes and goes', { skip }, async (t) => {
+  const results = await runGuest({
+    arch: 'arm64',
+    scenario: 'helpers/guest/hotplug.ts',
+    cpus: 2,
+    append: 'maxcpus=1',
+    timeoutMs: 300_000,
+  });
+  t.diagnostic(JSON.stringify(results));
+  const { sealedNew, drop, quick, retained, rises, exit } = results;
+  const [one, both] = ['0 covered 0=1', '0,1 covered 0=1,1=1'];
+  const lost = '0 covered 0=1,1=0';
+  assert.deepEqual(sealedNew, [one, lost]);
+  assert.deepEqual(drop, [both, one, lost]);
+  assert.deepEqual(quick, [both, lost]);
+  assert.deepEqual(retained, [both, one, both]);
+  assert.equal(rises, true);
+  const { gone, status, log } = exit as { gone: string; status: number; log: string };
+  assert.equal(gone, one);
+  assert.equal(status, 75);
+  assert.match(log, /Ending, to be started again.*CPUs came online whose counters a sealed process cannot open: 1/);
+});

@@ -1,0 +1,68 @@
+// Runs inside a guest with two CPUs of which the second comes and goes: what each mode tells of it.
+
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { byCpu, type Keyhole, startKeyhole, tell } from './inside.ts';
+
+const ONLINE = '/sys/devices/system/cpu/cpu1/online';
+const COUNTS = 'node_perf_context_switches_total';
+
+const setOnline = async (isOnline: boolean): Promise<void> => {
+  writeFileSync(ONLINE, isOnline ? '1' : '0');
+  await delay(200);
+};
+
+/** The CPUs that have series, and those told as covered or not. */
+async function look(keyhole: Keyhole): Promise<string> {
+  const scrape = await keyhole.scrape();
+  const cpus = Object.keys(byCpu(scrape, COUNTS)).join();
+  const covered = Object.entries(byCpu(scrape, 'node_perf_cpu_covered')).map(([cpu, value]) => `${cpu}=${value}`);
+  return `${cpus} covered ${covered.join()}`;
+}
+
+async function sequence(keyhole: Keyhole, steps: readonly boolean[]): Promise<string[]> {
+  const seen = [await look(keyhole)];
+  for (const isOnline of steps) {
+    await setOnline(isOnline);
+    seen.push(await look(keyhole));
+  }
+  return seen;
+}
+
+async function main(): Promise<void> {
+  if (!existsSync(ONLINE)) throw new Error(`no ${ONLINE}`);
+  const sealed = await startKeyhole(9101, []);
+  tell({ sealedNew: await sequence(sealed, [true]) });
+  await sealed.stop();
+
+  const drop = await startKeyhole(9102, []);
+  tell({ drop: await sequence(drop, [false, true]), log: drop.log() });
+  await drop.stop();
+
+  // Off and on between two scrapes: only the dead counters tell.
+  const quick = await startKeyhole(9103, []);
+  const before = await look(quick);
+  await setOnline(false);
+  await setOnline(true);
+  tell({ quick: [before, await look(quick)] });
+  await quick.stop();
+
+  const retained = await startKeyhole(9104, ['--privilege.mode=retained']);
+  const first = byCpu(await retained.scrape(), COUNTS);
+  const seen = await sequence(retained, [false, true]);
+  const last = byCpu(await retained.scrape(), COUNTS);
+  tell({ retained: seen, rises: Object.keys(last).every((cpu) => (last[cpu] ?? 0) >= (first[cpu] ?? 0)) });
+  await retained.stop();
+
+  const exit = await startKeyhole(9105, ['--collector.perf.on-hotplug=exit']);
+  await setOnline(false);
+  const gone = await look(exit);
+  const ended = once(exit.child, 'exit');
+  await setOnline(true);
+  await exit.scrape().catch(() => undefined);
+  const [status] = (await ended) as [number | null];
+  tell({ exit: { gone, status, log: exit.log() } });
+}
+
+void main();

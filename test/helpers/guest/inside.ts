@@ -1,0 +1,78 @@
+// What scenarios inside a guest share.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { get } from 'node:http';
+import process from 'node:process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseExposition, type ScrapedFamily } from '../exposition.ts';
+
+/** Hands results to the test outside. */
+export const tell = (results: object): void => {
+  process.stdout.write(`RESULT ${JSON.stringify(results)}\n`);
+};
+
+const fetchText = (url: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    get(url, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8');
+      answer.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      answer.on('end', () => resolve(text));
+    }).on('error', reject);
+  });
+
+export interface Keyhole {
+  readonly child: ChildProcess;
+  log(): string;
+  scrape(): Promise<Map<string, ScrapedFamily>>;
+  stop(): Promise<number | null>;
+}
+
+const TRIES = 600;
+
+/** Starts Keyhole with the perf collector alone and waits for its first answer. */
+export async function startKeyhole(port: number, args: readonly string[]): Promise<Keyhole> {
+  const all = [
+    '--disable-warning=ExperimentalWarning',
+    '/keyhole.cjs',
+    '--collector.disable-defaults',
+    '--collector.perf',
+    ...args,
+  ];
+  const child = spawn(process.execPath, [...all, `--web.listen-address=127.0.0.1:${port}`], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.on('data', (chunk) => {
+    log += chunk;
+  });
+  const ended = once(child, 'exit');
+  const url = `http://127.0.0.1:${port}/metrics`;
+  for (let i = 0; ; i += 1) {
+    try {
+      await fetchText(url);
+      break;
+    } catch (error) {
+      if (i > TRIES || child.exitCode !== null) throw new Error(`no answer: ${log}`, { cause: error });
+      await delay(100);
+    }
+  }
+  return {
+    child,
+    log: () => log,
+    scrape: async () => parseExposition(await fetchText(url)),
+    async stop() {
+      child.kill('SIGTERM');
+      const [status] = (await ended) as [number | null];
+      return status;
+    },
+  };
+}
+
+/** The values of a family by CPU. */
+export function byCpu(scrape: ReadonlyMap<string, ScrapedFamily>, family: string): Record<string, number> {
+  const samples = [...(scrape.get(family)?.samples ?? [])];
+  return Object.fromEntries(samples.map(([labels, value]) => [/cpu="([0-9]+)"/.exec(labels)?.[1] ?? labels, value]));
+}
