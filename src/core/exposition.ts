@@ -1,5 +1,7 @@
+import { formatFloat } from './format.ts';
+import { compare, keyOf } from './layout.ts';
 import type { Family } from './metric.ts';
-import type { Column, Samples } from './writer.ts';
+import { type Column, layoutOf, type Samples } from './writer.ts';
 
 export interface Exposition {
   /** The scrape in the text format 0.0.4. */
@@ -11,19 +13,7 @@ export interface Exposition {
 
 const DESCRIBED_MAX = 10;
 
-/** Compares as Go compares bytes of UTF-8: by code point, which differs from UTF-16 order beyond U+FFFF only. */
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  const shorter = Math.min(a.length, b.length);
-  for (let i = 0; i < shorter; i += 1) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x === y) continue;
-    const surrogates = Number(x >= 0xd800 && x <= 0xdfff) - Number(y >= 0xd800 && y <= 0xdfff);
-    return surrogates !== 0 ? surrogates : x - y;
-  }
-  return a.length - b.length;
-}
+type Drop = (why: string, line: string) => void;
 
 /** Renders what the collectors wrote: families by name, series by number of labels and then by label values. */
 export function render(written: Iterable<Samples>, only?: ReadonlySet<string>): Exposition {
@@ -39,9 +29,9 @@ export function render(written: Iterable<Samples>, only?: ReadonlySet<string>): 
   }
   const dropped: string[] = [];
   let droppedCount = 0;
-  const drop = (why: string, line: string): void => {
+  const drop: Drop = (why, line) => {
     droppedCount += 1;
-    if (dropped.length < DESCRIBED_MAX) dropped.push(`${why}: ${line.slice(0, line.indexOf('\n'))}`);
+    if (dropped.length < DESCRIBED_MAX) dropped.push(`${why}: ${line.split('\n', 1)[0]}`);
   };
   dropCollisions(byName, drop);
   const texts: string[] = [];
@@ -49,20 +39,36 @@ export function render(written: Iterable<Samples>, only?: ReadonlySet<string>): 
     const columns = byName.get(name) as Column[];
     const [first] = columns as [Column];
     texts.push(first.family.header);
-    if (columns.length === 1 && first.ascending) for (const line of first.lines) texts.push(line);
+    if (columns.length === 1) renderOne(first, texts, drop);
     else merge(columns, texts, drop);
   }
   return { text: texts.join(''), dropped, droppedCount };
 }
 
+const ALREADY = 'was collected before with the same name and label values';
+
+const valueText = (value: number | string | undefined): string =>
+  typeof value === 'number' ? formatFloat(value) : (value as string);
+
+function renderOne(column: Column, texts: string[], drop: Drop): void {
+  const { values } = column;
+  const { prefixes, order, duplicates } = layoutOf(column);
+  const put = (place: number): void => {
+    texts.push(prefixes[place] as string, valueText(values[place]), '\n');
+  };
+  if (order === undefined) for (let i = 0; i < prefixes.length; i += 1) put(i);
+  else for (const place of order) put(place);
+  for (const place of duplicates) drop(ALREADY, `${prefixes[place]}${valueText(values[place])}`);
+}
+
 /** A histogram `x` has series named `x_sum` and so on, so no other family may have these names. */
-function dropCollisions(byName: Map<string, Column[]>, drop: (why: string, line: string) => void): void {
+function dropCollisions(byName: Map<string, Column[]>, drop: Drop): void {
   for (const [name, [column]] of byName) {
     const type = column?.family.type;
     if (type !== 'histogram' && type !== 'summary') continue;
     for (const suffix of type === 'histogram' ? ['_sum', '_count', '_bucket'] : ['_sum', '_count']) {
-      for (const { lines } of byName.get(name + suffix) ?? [])
-        for (const line of lines) drop(`has the name of a part of the ${type} ${name}`, line);
+      for (const other of byName.get(name + suffix) ?? [])
+        for (const { line } of seriesOf(other)) drop(`has the name of a part of the ${type} ${name}`, line);
       byName.delete(name + suffix);
     }
   }
@@ -74,27 +80,36 @@ interface Series {
   readonly line: string;
 }
 
+function seriesOf(column: Column): Series[] {
+  const { family, values } = column;
+  const { labels, prefixes } = layoutOf(column);
+  return prefixes.map((prefix, i) => ({
+    family,
+    key: keyOf(family, labels, i),
+    line: `${prefix}${valueText(values[i])}`,
+  }));
+}
+
 const sameLabels = (a: Family, b: Family): boolean =>
   a === b || [...a.labels].sort().join() === [...b.labels].sort().join();
 
-/** Several columns of one name, or one that is out of order. The first written wins where two are the same series. */
-function merge(columns: readonly Column[], texts: string[], drop: (why: string, line: string) => void): void {
+/** Several columns of one name. The first written wins where two are the same series. */
+function merge(columns: readonly Column[], texts: string[], drop: Drop): void {
   const { type } = (columns[0] as Column).family;
   const all: Series[] = [];
-  for (const { family, keys, lines } of columns) {
-    for (const [i, key] of keys.entries()) {
-      const line = lines[i] as string;
-      if (family.type === type) all.push({ family, key, line });
-      else drop(`was collected before as ${type}, not ${family.type}`, line);
+  for (const column of columns) {
+    for (const series of seriesOf(column)) {
+      if (series.family.type === type) all.push(series);
+      else drop(`was collected before as ${type}, not ${series.family.type}`, series.line);
     }
   }
   all.sort((a, b) => a.family.labels.length - b.family.labels.length || compare(a.key, b.key));
   let before: Series | undefined;
   for (const series of all) {
     if (before !== undefined && before.key === series.key && sameLabels(before.family, series.family)) {
-      drop('was collected before with the same name and label values', series.line);
+      drop(ALREADY, series.line);
     } else {
-      texts.push(series.line);
+      texts.push(series.line, '\n');
       before = series;
     }
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { escapeLabel, formatFloat } from './format.ts';
+import { type Layout, lastLayout, layOut, prefixOf } from './layout.ts';
 import type { Family } from './metric.ts';
 
 /** One series of a histogram: cumulative counts by upper bound, in ascending order. `+Inf` is added where it is missing. */
@@ -29,17 +30,17 @@ export interface Writer {
   summary(family: Family, value: SummaryValue, labels: readonly string[]): void;
 }
 
-/** The series of one family: `lines[i]` is the text of the series whose label values, in order of output, are `keys[i]`. */
+/** What was written to one family. */
 export interface Column {
   readonly family: Family;
-  readonly keys: string[];
-  readonly lines: string[];
-  /** Whether the keys came in strictly ascending order, so that nothing need be sorted or compared. */
-  ascending: boolean;
+  /** How the family was laid out at the scrape before; `undefined` as soon as this scrape differs. */
+  before: Layout | undefined;
+  /** As in `Layout`; empty as long as `before` says the same. */
+  labels: string[];
+  prefixes: string[];
+  /** What follows the prefix of each series: its number, or all the lines of a histogram or a summary. */
+  readonly values: (number | string)[];
 }
-
-/** Below every character that a label value may hold but itself, so that joined values sort as the values do. */
-const BETWEEN = '\0';
 
 /** What one collector wrote during one scrape. After `close`, what a late collector still writes is dropped. */
 export class Samples implements Writer {
@@ -52,72 +53,99 @@ export class Samples implements Writer {
 
   /** Up to four labels (96% of the reference's samples) come as plain parameters: no array, no object per sample. */
   sample(family: Family, value: number, a?: string, b?: string, c?: string, d?: string): void {
-    if (a === undefined) {
-      this.#append(family, '', `${family.parts[0]}${formatFloat(value)}\n`);
-    } else if (b === undefined) {
-      this.#append(family, a, `${family.parts[0]}${escapeLabel(a)}"} ${formatFloat(value)}\n`);
-    } else if (family.order === undefined && c === undefined) {
-      const [first, second] = family.parts;
-      const line = `${first}${escapeLabel(a)}${second}${escapeLabel(b)}"} ${formatFloat(value)}\n`;
-      this.#append(family, a + BETWEEN + b, line);
-    } else {
-      this.row(family, value, c === undefined ? [a, b] : d === undefined ? [a, b, c] : [a, b, c, d]);
-    }
+    const column = this.#columnOf(family);
+    if (fits(column, a, b, c, d)) column.values.push(value);
+    else append(column, value, [a, b, c, d].slice(0, family.labels.length) as string[]);
   }
 
   row(family: Family, value: number, labels: readonly string[]): void {
-    const values = ordered(family, labels);
-    let line = family.parts[0] as string;
-    for (const [index, label] of values.entries()) line += escapeLabel(label) + family.parts[index + 1];
-    this.#append(family, values.join(BETWEEN), `${line}${formatFloat(value)}\n`);
+    this.#write(family, value, labels);
   }
 
   histogram(family: Family, { buckets, sum, count }: HistogramValue, labels: readonly string[]): void {
     const infinite = buckets.at(-1)?.[0] === Number.POSITIVE_INFINITY;
     const all = infinite ? buckets : [...buckets, [Number.POSITIVE_INFINITY, count] as const];
-    this.#compound(family, '_bucket', 'le', all, sum, count, labels);
+    this.#write(family, compoundText(family, '_bucket', 'le', all, sum, count, labels), labels, '');
   }
 
   summary(family: Family, { quantiles, sum, count }: SummaryValue, labels: readonly string[]): void {
-    this.#compound(family, '', 'quantile', quantiles, sum, count, labels);
+    this.#write(family, compoundText(family, '', 'quantile', quantiles, sum, count, labels), labels, '');
   }
 
-  #compound(
-    family: Family,
-    suffix: string,
-    label: string,
-    points: readonly (readonly [number, number])[],
-    sum: number,
-    count: number,
-    labels: readonly string[],
-  ): void {
-    const values = ordered(family, labels);
-    const names = [...family.labels].sort();
-    const name = (family.parts[0] as string).slice(0, (family.parts[0] as string).search(/[{ ]/));
-    const pairs = names.map((n, i) => `${n}="${escapeLabel(values[i] as string)}"`);
-    const braces = (extra: readonly string[]): string => (extra.length === 0 ? '' : `{${extra.join(',')}}`);
-    let text = '';
-    for (const [bound, value] of points)
-      text += `${name}${suffix}${braces([...pairs, `${label}="${formatFloat(bound)}"`])} ${formatFloat(value)}\n`;
-    text += `${name}_sum${braces(pairs)} ${formatFloat(sum)}\n${name}_count${braces(pairs)} ${formatFloat(count)}\n`;
-    this.#append(family, values.join(BETWEEN), text);
+  #write(family: Family, value: number | string, labels: readonly string[], prefix?: string): void {
+    assert.equal(labels.length, family.labels.length, `${family.name}: the number of labels`);
+    const column = this.#columnOf(family);
+    const at = column.values.length * labels.length;
+    const { before } = column;
+    if (
+      before !== undefined &&
+      column.values.length < before.count &&
+      labels.every((l, i) => before.labels[at + i] === l)
+    )
+      column.values.push(value);
+    else append(column, value, labels, prefix);
   }
 
-  #append(family: Family, key: string, line: string): void {
-    if (!this.#open) return;
+  #columnOf(family: Family): Column {
+    if (!this.#open) return { family, before: undefined, labels: [], prefixes: [], values: [] };
     let column = this.columns.get(family);
     if (column === undefined) {
-      column = { family, keys: [], lines: [], ascending: true };
+      column = { family, before: lastLayout(family), labels: [], prefixes: [], values: [] };
       this.columns.set(family, column);
-    } else if (column.ascending && !((column.keys.at(-1) as string) < key)) {
-      column.ascending = false;
     }
-    column.keys.push(key);
-    column.lines.push(line);
+    return column;
   }
 }
 
-function ordered(family: Family, labels: readonly string[]): readonly string[] {
-  assert.equal(labels.length, family.labels.length, `${family.name}: the number of labels`);
-  return family.order === undefined ? labels : family.order.map((place) => labels[place] as string);
+/** Whether the next series of a column is the one that was written at its place the scrape before. */
+function fits({ family, before, values }: Column, a?: string, b?: string, c?: string, d?: string): boolean {
+  const place = values.length;
+  if (before === undefined || place >= before.count) return false;
+  const { length } = family.labels;
+  const at = place * length;
+  const { labels } = before;
+  return (
+    length === 0 ||
+    (labels[at] === a &&
+      (length === 1 ||
+        (labels[at + 1] === b && (length === 2 || (labels[at + 2] === c && (length === 3 || labels[at + 3] === d))))))
+  );
+}
+
+function append(column: Column, value: number | string, labels: readonly string[], prefix?: string): void {
+  const { family, before, values } = column;
+  if (before !== undefined) {
+    column.labels = before.labels.slice(0, values.length * family.labels.length);
+    column.prefixes = before.prefixes.slice(0, values.length);
+    column.before = undefined;
+  }
+  column.labels.push(...labels);
+  column.prefixes.push(prefix ?? prefixOf(family, labels));
+  values.push(value);
+}
+
+/** The layout of what was written. */
+export function layoutOf({ family, before, labels, prefixes, values }: Column): Layout {
+  if (before === undefined) return layOut(family, labels, prefixes);
+  if (before.count === values.length) return before;
+  const { length } = family.labels;
+  return layOut(family, before.labels.slice(0, values.length * length), before.prefixes.slice(0, values.length));
+}
+
+function compoundText(
+  family: Family,
+  suffix: string,
+  label: string,
+  points: readonly (readonly [number, number])[],
+  sum: number,
+  count: number,
+  labels: readonly string[],
+): string {
+  const { name, order = family.labels.map((_, i) => i) } = family;
+  const pairs = order.map((i) => `${family.labels[i]}="${escapeLabel(labels[i] as string)}"`);
+  const braces = (extra: readonly string[]): string => (extra.length === 0 ? '' : `{${extra.join(',')}}`);
+  let text = '';
+  for (const [bound, value] of points)
+    text += `${name}${suffix}${braces([...pairs, `${label}="${formatFloat(bound)}"`])} ${formatFloat(value)}\n`;
+  return `${text}${name}_sum${braces(pairs)} ${formatFloat(sum)}\n${name}_count${braces(pairs)} ${formatFloat(count)}`;
 }
