@@ -15,24 +15,26 @@ export interface NvmeNamespace {
   readonly anaState: string;
   readonly blockBytes: number;
   readonly sizeBytes: number;
-  readonly usedBytes: number;
+  /** `undefined` on kernels before 6.8, which do not tell. */
+  readonly usedBytes: number | undefined;
 }
 
 /** Reads a namespace's folder in sysfs. https://docs.kernel.org/block/stat.html, https://docs.kernel.org/admin-guide/abi-stable.html */
 function readNamespace(sys: KernelFs, path: string, id: string): NvmeNamespace {
-  const number = (file: string): number => {
-    const text = neededAttribute(sys, `${path}/${file}`);
+  const parse = (file: string, text: string): number => {
     const value = uint(text);
     if (value === undefined) throw new ParseError(`${path}/${file}`, text);
     return value;
   };
+  const number = (file: string): number => parse(file, neededAttribute(sys, `${path}/${file}`));
   const blockBytes = number('queue/logical_block_size');
+  const blocksUsed = sys.attribute(`${path}/nuse`);
   return {
     id,
     anaState: optional(() => sys.attribute(`${path}/ana_state`), ['EACCES', 'EIO', 'EINVAL']) ?? 'unknown',
     blockBytes,
     sizeBytes: number('size') * BYTES_OF_SECTOR,
-    usedBytes: number('nuse') * blockBytes,
+    usedBytes: blocksUsed === undefined ? undefined : parse('nuse', blocksUsed) * blockBytes,
   };
 }
 
@@ -82,7 +84,7 @@ export default defineCollector({
           out.sample(metrics.namespace, 1, device, id, namespace.anaState);
           out.sample(metrics.capacity, namespace.sizeBytes, device, id);
           out.sample(metrics.size, namespace.sizeBytes, device, id);
-          out.sample(metrics.used, namespace.usedBytes, device, id);
+          if (namespace.usedBytes !== undefined) out.sample(metrics.used, namespace.usedBytes, device, id);
           out.sample(metrics.blockSize, namespace.blockBytes, device, id);
         }
       });

@@ -43,6 +43,15 @@ test('the paths below a multipath namespace are not namespaces; a size counts 51
   ]);
 });
 
+test('an old kernel does not tell how much is in use; the rest is told', async (t) => {
+  const at = 'sys/class/nvme/nvme0/nvme0n1';
+  const files = { [`${at}/size`]: '16\n', [`${at}/queue/logical_block_size`]: '512\n' };
+  const { text, success } = await scrape(nvme, { root: tree(t, { ...controller('nvme0'), ...files }) });
+  assert.ok(success);
+  assert.match(text, /node_nvme_namespace_size_bytes\{device="nvme0",nsid="1"\} 8192\n/);
+  assert.doesNotMatch(text, /used_bytes/);
+});
+
 test('a size that is no number is a fault', async (t) => {
   const at = 'sys/class/nvme/nvme0/nvme0n1';
   const files = { [`${at}/size`]: 'x\n', [`${at}/nuse`]: '1\n', [`${at}/queue/logical_block_size`]: '512\n' };
