@@ -1,10 +1,10 @@
 import { defineCollector } from '../core/collector.ts';
-import { forEachDevice } from '../core/device.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { float, lines } from '../core/text.ts';
+import { eachDevice } from '../kernel/devices.ts';
 
 const FOLDER = 'fs/bcache';
 const SECONDS_OF_UNIT = 1e-9;
@@ -155,7 +155,7 @@ export default defineCollector({
     ] as const;
     return (out, turn) => {
       const sets = (optional(() => sys.list(FOLDER)) ?? []).filter((name) => name.includes('-'));
-      return forEachDevice(sets, turn, (uuid) => {
+      return eachDevice(sets, turn, (uuid) => {
         const path = `${FOLDER}/${uuid}`;
         for (const [file, metric, scale] of ofSet) out.sample(metric, sizeIn(sys, `${path}/${file}`) * scale, uuid);
         for (const name of sys.list(path)) {

@@ -1,10 +1,10 @@
 import { defineCollector } from '../core/collector.ts';
-import { forEachDevice } from '../core/device.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, dynamic, gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
+import { eachDevice } from '../kernel/devices.ts';
 
 const FOLDER = 'fs/bcachefs';
 const UNITS = 'kmgtpe';
@@ -234,7 +234,7 @@ export default defineCollector({
           .filter((name) => name.startsWith(PREFIX))
           .map((folder) => () => tellDevice(out, uuid, folder)),
       ]);
-      return forEachDevice(parts, turn, (tell) => tell());
+      return eachDevice(parts, turn, (tell) => tell());
     };
   },
 });

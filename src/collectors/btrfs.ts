@@ -1,9 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
-import { forEachDevice } from '../core/device.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
+import { eachDevice } from '../kernel/devices.ts';
 
 const FOLDER = 'fs/btrfs';
 const BYTES_OF_SECTOR = 512;
@@ -138,7 +138,7 @@ export default defineCollector({
   setup({ sys }, metrics) {
     return (out, turn) => {
       const ids = (optional(() => sys.list(FOLDER)) ?? []).filter((name) => name.includes('-'));
-      return forEachDevice(ids, turn, (id) => {
+      return eachDevice(ids, turn, (id) => {
         const { uuid, label, globalReserve, commits, devices, groups } = readFilesystem(sys, id);
         if (label !== undefined) out.sample(metrics.info, 1, uuid, label);
         if (globalReserve !== undefined) out.sample(metrics.globalReserve, globalReserve, uuid);

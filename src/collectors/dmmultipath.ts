@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
-import { forEachDevice, neededAttribute } from '../core/device.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
+import { eachDevice, neededAttribute } from '../kernel/devices.ts';
 
 const BYTES_OF_SECTOR = 512;
 const WORKING: readonly string[] = ['running', 'live'];
@@ -35,7 +35,7 @@ export default defineCollector({
       const names = optional(() => sys.list('block'), ['ENOENT', 'ENOTDIR', 'EACCES']);
       if (names === undefined) throw new NoDataError('no block devices');
       const mapped = names.filter((name) => name.startsWith('dm-'));
-      return forEachDevice(mapped, turn, (sysfsName) => {
+      return eachDevice(mapped, turn, (sysfsName) => {
         const path = `block/${sysfsName}`;
         const uuid = neededAttribute(sys, `${path}/dm/uuid`);
         if (!uuid.startsWith('mpath-')) return;

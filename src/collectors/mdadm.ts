@@ -1,8 +1,8 @@
 import { defineCollector, type Turn } from '../core/collector.ts';
-import { forEachDevice, neededAttribute } from '../core/device.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
+import { eachDevice, neededAttribute } from '../kernel/devices.ts';
 
 export interface MdArray {
   readonly name: string;
@@ -129,7 +129,7 @@ export default defineCollector({
       const devices = (optional(() => sys.list('block')) ?? []).filter(
         (name) => name.startsWith('md') && sys.exists(`block/${name}/md`),
       );
-      await forEachDevice(devices, turn, (device) => {
+      await eachDevice(devices, turn, (device) => {
         const path = `block/${device}/md`;
         const level = neededAttribute(sys, `${path}/level`);
         // While its shape changes an array tells two numbers: `4 (3)`, the new one first.

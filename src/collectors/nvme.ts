@@ -1,9 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
-import { forEachDevice, neededAttribute } from '../core/device.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
+import { eachDevice, neededAttribute } from '../kernel/devices.ts';
 
 const FOLDER = 'class/nvme';
 const NAMESPACE = /nvme\d+n(\d+)/;
@@ -71,7 +71,7 @@ export default defineCollector({
     return (out, turn) => {
       const controllers = optional(() => sys.list(FOLDER));
       if (controllers === undefined) throw new NoDataError('no NVMe controllers');
-      return forEachDevice(controllers, turn, (device) => {
+      return eachDevice(controllers, turn, (device) => {
         const path = `${FOLDER}/${device}`;
         const labels = ['firmware_rev', 'model', 'serial', 'state', 'cntlid'].map((file) =>
           neededAttribute(sys, `${path}/${file}`),

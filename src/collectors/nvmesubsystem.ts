@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
-import { forEachDevice, neededAttribute } from '../core/device.ts';
 import { hasErrno, NoDataError, optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
+import { eachDevice, neededAttribute } from '../kernel/devices.ts';
 
 const FOLDER = 'class/nvme-subsystem';
 const NOT_READABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EACCES'];
@@ -56,7 +56,7 @@ export default defineCollector({
       const names = optional(() => sys.list(FOLDER), NOT_READABLE);
       if (names === undefined) throw new NoDataError('no NVMe subsystems');
       const subsystems = names.filter((name) => name.startsWith('nvme-subsys'));
-      return forEachDevice(subsystems, turn, (subsystem) => {
+      return eachDevice(subsystems, turn, (subsystem) => {
         const path = `${FOLDER}/${subsystem}`;
         const attribute = (file: string): string => read(() => neededAttribute(sys, `${path}/${file}`));
         const labels = ['subsysnqn', 'model', 'serial', 'iopolicy'].map(attribute);

@@ -1,9 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
-import { forEachDevice, neededAttribute } from '../core/device.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
+import { eachDevice, neededAttribute } from '../kernel/devices.ts';
 
 const FOLDER = 'class/scsi_tape';
 const SECONDS_OF_NS = 0.000000001;
@@ -50,7 +50,7 @@ export default defineCollector({
       const names = optional(() => sys.list(FOLDER));
       if (names === undefined) throw new NoDataError('no SCSI tape drives');
       const drives = names.filter((name) => /^st\d+$/.test(name) && !flags.ignored?.test(name));
-      return forEachDevice(drives, turn, (drive) => {
+      return eachDevice(drives, turn, (drive) => {
         const values = files.map(([file]) => {
           const text = neededAttribute(sys, `${FOLDER}/${drive}/stats/${file}`);
           const value = uint(text);

@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
-import { forEachDevice } from '../core/device.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
+import { eachDevice } from '../kernel/devices.ts';
 
 const U32_MAX = 2 ** 32 - 1;
 
@@ -105,7 +105,7 @@ export default defineCollector({
       ],
     };
     return (out, turn) =>
-      forEachDevice(optional(() => sys.list('fs/xfs')) ?? [], turn, (device) => {
+      eachDevice(optional(() => sys.list('fs/xfs')) ?? [], turn, (device) => {
         const text = optional(() => sys.readOnce(`fs/xfs/${device}/stats/stats`));
         if (text === undefined) return;
         const stats = parseXfsStats(text);

@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
-import { forEachDevice } from '../core/device.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import { dynamic, gauge } from '../core/metric.ts';
 import { fields, int, lines, uint } from '../core/text.ts';
+import { eachDevice } from '../kernel/devices.ts';
 
 const FOLDER = 'spl/kstat/zfs';
 const STATES = ['online', 'degraded', 'faulted', 'offline', 'removed', 'unavail', 'suspended'] as const;
@@ -130,7 +130,7 @@ export default defineCollector({
           for (const [field, value] of values) out.sample(metrics.dataset.of(field), value, pool, dataset);
         }
       };
-      await forEachDevice(
+      await eachDevice(
         [...files.map((each) => () => tellFile(each)), ...inPools.map((each) => () => tellOfPool(each))],
         turn,
         (tell) => tell(),

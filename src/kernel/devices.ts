@@ -1,5 +1,6 @@
 import type { Turn } from '../core/collector.ts';
-import { DeadlineError, optional } from '../core/errors.ts';
+import { DeadlineError, NoDataError, optional } from '../core/errors.ts';
+import type { KernelFs } from '../core/kernel_fs.ts';
 
 /** What drivers answer for a device that is gone, asleep or broken, or that has no such property after all. */
 const NO_VALUE: readonly string[] = [
@@ -41,4 +42,11 @@ export async function eachDevice<T>(
     }
   }
   if (faults.length > 0) throw faults[0];
+}
+
+/** A one-value file without which there is nothing to tell of its device. */
+export function neededAttribute(fs: KernelFs, path: string): string {
+  const value = fs.attribute(path);
+  if (value === undefined) throw new NoDataError(`${fs.path(path)} is not there`);
+  return value;
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Turn } from '../../src/core/collector.ts';
-import { DeadlineError } from '../../src/core/errors.ts';
-import { eachDevice, reading } from '../../src/kernel/devices.ts';
+import { DeadlineError, NoDataError } from '../../src/core/errors.ts';
+import { openTree } from '../../src/core/kernel_fs.ts';
+import { eachDevice, neededAttribute, reading } from '../../src/kernel/devices.ts';
+import { tree } from '../helpers/scrape.ts';
 
 const turn: Turn = { signal: new AbortController().signal, pause: () => undefined, leftMs: () => 5000 };
 const refusal = (code: string): Error => Object.assign(new Error(code), { code });
@@ -52,4 +54,10 @@ test('a device whose own devices take too long ends it all', async () => {
     throw new DeadlineError('not done');
   });
   await assert.rejects(telling, DeadlineError);
+});
+
+test('an attribute that is needed and not there means that there is nothing to tell of', (t) => {
+  const sys = openTree(tree(t, { 'a/b': ' x\n' }));
+  assert.equal(neededAttribute(sys, 'a/b'), 'x');
+  assert.throws(() => neededAttribute(sys, 'a/c'), NoDataError);
 });
