@@ -103,7 +103,7 @@ const kindsOf = ({ catalog, tracepoints, events }: Asked): PerfKind[] => [
 
 const readOnline = (host: PerfHost): number[] => {
   const file = 'devices/system/cpu/online';
-  return parseCpulist(host.sys.readOnce(file), host.sys.path(file));
+  return parseCpulist(host.sys.read(file), host.sys.path(file));
 };
 
 /** Opens every counter that is asked for, one group after the other. */
@@ -187,7 +187,9 @@ const coveredBy = (groups: readonly LiveGroup[]): Set<number> =>
 async function readAll(live: LiveGroups, online: readonly number[], turn: Turn): Promise<Set<number>> {
   const lost = new Set<number>();
   for (const group of live.groups) {
-    await turn.pause();
+    const pause = turn.pause();
+    // An await would cost a turn of the queue for every group, though there is nothing to wait for.
+    if (pause !== undefined) await pause;
     const { cpu, moves } = group.facts;
     if (!moves && !online.includes(cpu)) live.forget(group);
     else if (!live.read(group)) lost.add(cpu);
