@@ -3,12 +3,15 @@ import { NoDataError, optional } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { type Layout, NFS_METHODS, parseRpcStats } from '../kernel/rpc_stats.ts';
 
-/** The operations that the NFSv4 client counts, in the order of the kernel's `<linux/nfs4.h>`. */
+/**
+ * The operations that the NFSv4 client counts, in the order of the kernel's `<linux/nfs4.h>`, but for LayoutGet and
+ * GetDeviceInfo: node_exporter has these two the wrong way round, and what is computed from them must stay the same.
+ */
 const CLIENT_V4 = `
   Null Read Write Commit Open OpenConfirm OpenNoattr OpenDowngrade Close Setattr FsInfo Renew SetClientID
   SetClientIDConfirm Lock Lockt Locku Access Getattr Lookup LookupRoot Remove Rename Link Symlink Create Pathconf
   StatFs ReadLink ReadDir ServerCaps DelegReturn GetACL SetACL FsLocations ReleaseLockowner Secinfo FsidPresent
-  ExchangeID CreateSession DestroySession Sequence GetLeaseTime ReclaimComplete LayoutGet GetDeviceInfo
+  ExchangeID CreateSession DestroySession Sequence GetLeaseTime ReclaimComplete GetDeviceInfo LayoutGet
   LayoutCommit LayoutReturn SecinfoNoName TestStateID FreeStateID GetDeviceList BindConnToSession DestroyClientID
   Seek Allocate DeAllocate LayoutStats Clone`
   .trim()
