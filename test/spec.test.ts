@@ -59,8 +59,6 @@ for (const wanted of specCollectors) {
     for (const family of wanted.families) {
       // What btrfs tells through an ioctl alone is still to come.
       if (family.labels.includes('btrfs_dev_uuid')) continue;
-      // What netclass tells through netlink alone too.
-      if (wanted.name === 'netclass' && /netlink mode [(o]|with-stats/.test(family.emitted ?? '')) continue;
       const found = metrics.filter((metric) => covers(nameOf(metric), family.name));
       assert.ok(found.length > 0, `${family.name} is not declared`);
       if (found.some((metric) => metric.type === 'any')) continue;

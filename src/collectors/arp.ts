@@ -4,6 +4,8 @@ import { flag } from '../core/flag.ts';
 import { gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { autoInt, fields, lines } from '../core/text.ts';
+import { IPV4_NEIGHBOURS, type Neighbour, parseIpv4Neighbour } from '../kernel/rtnetlink.ts';
+import { createFallback, NETLINK_ROUTE, openNetlink } from '../sys/netlink.ts';
 
 export interface ArpEntry {
   readonly device: string;
@@ -31,6 +33,32 @@ export function parseArp(text: string): ArpEntry[] {
   return entries;
 }
 
+/** `NUD_NOARP` of <linux/neighbour.h>: an address that nobody is asked for, such as one for multicast. */
+const NOARP = 0x40;
+
+/** How many neighbours each device has, by the device's name; without those of devices that have gone since. */
+export function countNeighbours(
+  neighbours: readonly Neighbour[],
+  deviceName: (index: number) => string | undefined,
+): Map<string, number> {
+  const byIndex = new Map<number, number>();
+  for (const { index, state } of neighbours)
+    if ((state & NOARP) === 0) byIndex.set(index, (byIndex.get(index) ?? 0) + 1);
+  const byName = new Map<string, number>();
+  for (const [index, count] of byIndex) {
+    const device = deviceName(index);
+    if (device !== undefined) byName.set(device, count);
+  }
+  return byName;
+}
+
+/** The same of the rows in `/proc/net/arp`. */
+function countEntries(entries: readonly ArpEntry[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { device } of entries) counts.set(device, (counts.get(device) ?? 0) + 1);
+  return counts;
+}
+
 export default defineCollector({
   name: 'arp',
   help: 'Exposes how many neighbours the ARP tables hold.',
@@ -39,22 +67,26 @@ export default defineCollector({
   flags: {
     include: flag.regexp('collector.arp.device-include', 'Network devices to tell of, as a regular expression.'),
     exclude: flag.regexp('collector.arp.device-exclude', 'Network devices to leave out, as a regular expression.'),
-    netlink: flag.bool('collector.arp.netlink', 'Count what netlink would list, rather than the rows of /proc.', true),
+    netlink: flag.bool('collector.arp.netlink', 'Count what netlink lists, rather than the rows of /proc.', true),
   },
   metrics: {
     entries: gauge('node_arp_entries', 'Neighbours in the ARP table.', 'device'),
   },
-  setup({ proc, flags, isGiven, log }, metrics) {
+  setup({ proc, flags, log }, metrics) {
     const { include, exclude, netlink } = flags;
-    if (netlink && isGiven('netlink')) log.warn('ARP entries are read from /proc: netlink is not supported yet');
+    const route = openNetlink(NETLINK_ROUTE);
+    const orInstead = createFallback(log, 'ARP entries from /proc');
+    const rows = (): ArpEntry[] => parseArp(proc.read('net/arp'));
+    const counted = (): Map<string, number> =>
+      netlink
+        ? orInstead(
+            () => countNeighbours(route.dump(IPV4_NEIGHBOURS, parseIpv4Neighbour), route.deviceName),
+            // Netlink lists no addresses that are answered for.
+            () => countEntries(rows().filter(({ published }) => !published)),
+          )
+        : countEntries(rows());
     return (out) => {
-      const counts = new Map<string, number>();
-      for (const { device, published } of parseArp(proc.read('net/arp'))) {
-        // Netlink lists no addresses that are answered for.
-        if (netlink && published) continue;
-        counts.set(device, (counts.get(device) ?? 0) + 1);
-      }
-      for (const [device, count] of counts)
+      for (const [device, count] of counted())
         if (passes(device, include, exclude)) out.sample(metrics.entries, count, device);
     };
   },

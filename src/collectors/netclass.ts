@@ -1,11 +1,15 @@
-import { defineCollector } from '../core/collector.ts';
+import { defineCollector, type Turn } from '../core/collector.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KeptFolder, KernelFs } from '../core/kernel_fs.ts';
+import { type KeptFolder, type KernelFs, openTree } from '../core/kernel_fs.ts';
+import type { Logger } from '../core/log.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
 import { eachDevice } from '../kernel/devices.ts';
+import { ALL_FAMILIES, allLinkModes, type LinkMode, parseFamily, parseLinkMode } from '../kernel/ethtool_netlink.ts';
+import { ALL_LINKS, counterIndex, type Link, parseLink } from '../kernel/rtnetlink.ts';
+import { createFallback, NETLINK_GENERIC, NETLINK_ROUTE, type Netlink, openNetlink } from '../sys/netlink.ts';
 
 const metrics = {
   up: gauge('node_network_up', 'Whether the device can pass packets: its operational state is up.', 'device'),
@@ -19,6 +23,22 @@ const metrics = {
     'operstate',
     'adminstate',
     'ifalias',
+  ),
+  netlinkInfo: gauge(
+    'node_network_info',
+    'What is known of the network device, in labels; always 1.',
+    'device',
+    'address',
+    'broadcast',
+    'duplex',
+    'operstate',
+    'ifalias',
+  ),
+  altNames: gauge(
+    'node_network_altnames_info',
+    'Another name of the network device, in a label; always 1.',
+    'altname',
+    'device',
   ),
   addressAssignType: gauge(
     'node_network_address_assign_type',
@@ -49,7 +69,65 @@ const metrics = {
   queueLength: gauge('node_network_transmit_queue_length', 'Packets that the transmit queue holds at most.', 'device'),
   protocolType: gauge('node_network_protocol_type', 'Kind of hardware, as ARP numbers it.', 'device'),
   speed: gauge('node_network_speed_bytes', 'Speed of the link, in bytes per second.', 'device'),
+  // These are gauges here, though they count, and counters where they come from another collector.
+  receivePackets: gauge('node_network_receive_packets_total', 'Packets received.', 'device'),
+  transmitPackets: gauge('node_network_transmit_packets_total', 'Packets sent.', 'device'),
+  receiveBytes: gauge('node_network_receive_bytes_total', 'Bytes received.', 'device'),
+  transmitBytes: gauge('node_network_transmit_bytes_total', 'Bytes sent.', 'device'),
+  receiveErrors: gauge('node_network_receive_errors_total', 'Errors of every kind while receiving.', 'device'),
+  transmitErrors: gauge('node_network_transmit_errors_total', 'Errors of every kind while sending.', 'device'),
+  receiveDropped: gauge('node_network_receive_dropped_total', 'Packets received and dropped.', 'device'),
+  transmitDropped: gauge('node_network_transmit_dropped_total', 'Packets dropped on their way out.', 'device'),
+  multicast: gauge('node_network_multicast_total', 'Multicast packets received.', 'device'),
+  collisions: gauge('node_network_collisions_total', 'Collisions while sending.', 'device'),
+  receiveLengthErrors: gauge('node_network_receive_length_errors_total', 'Receive errors: wrong length.', 'device'),
+  receiveOverErrors: gauge('node_network_receive_over_errors_total', 'Receive errors: buffer overrun.', 'device'),
+  receiveCrcErrors: gauge('node_network_receive_crc_errors_total', 'Receive errors: wrong checksum.', 'device'),
+  receiveFrameErrors: gauge('node_network_receive_frame_errors_total', 'Receive errors: alignment.', 'device'),
+  receiveFifoErrors: gauge('node_network_receive_fifo_errors_total', 'Receive errors: FIFO overrun.', 'device'),
+  receiveMissedErrors: gauge('node_network_receive_missed_errors_total', 'Packets that the device missed.', 'device'),
+  transmitAbortedErrors: gauge('node_network_transmit_aborted_errors_total', 'Send errors: abort.', 'device'),
+  transmitCarrierErrors: gauge('node_network_transmit_carrier_errors_total', 'Send errors: carrier.', 'device'),
+  transmitFifoErrors: gauge('node_network_transmit_fifo_errors_total', 'Send errors: FIFO underrun.', 'device'),
+  transmitHeartbeatErrors: gauge('node_network_transmit_heartbeat_errors_total', 'Send errors: heartbeat.', 'device'),
+  transmitWindowErrors: gauge('node_network_transmit_window_errors_total', 'Send errors: late collision.', 'device'),
+  receiveCompressed: gauge('node_network_receive_compressed_total', 'Compressed packets received.', 'device'),
+  transmitCompressed: gauge('node_network_transmit_compressed_total', 'Compressed packets sent.', 'device'),
+  receiveNohandler: gauge(
+    'node_network_receive_nohandler_total',
+    'Packets received on an inactive device and dropped by the network stack.',
+    'device',
+  ),
 } as const;
+
+const STATISTICS = (
+  [
+    ['rx_packets', metrics.receivePackets],
+    ['tx_packets', metrics.transmitPackets],
+    ['rx_bytes', metrics.receiveBytes],
+    ['tx_bytes', metrics.transmitBytes],
+    ['rx_errors', metrics.receiveErrors],
+    ['tx_errors', metrics.transmitErrors],
+    ['rx_dropped', metrics.receiveDropped],
+    ['tx_dropped', metrics.transmitDropped],
+    ['multicast', metrics.multicast],
+    ['collisions', metrics.collisions],
+    ['rx_length_errors', metrics.receiveLengthErrors],
+    ['rx_over_errors', metrics.receiveOverErrors],
+    ['rx_crc_errors', metrics.receiveCrcErrors],
+    ['rx_frame_errors', metrics.receiveFrameErrors],
+    ['rx_fifo_errors', metrics.receiveFifoErrors],
+    ['rx_missed_errors', metrics.receiveMissedErrors],
+    ['tx_aborted_errors', metrics.transmitAbortedErrors],
+    ['tx_carrier_errors', metrics.transmitCarrierErrors],
+    ['tx_fifo_errors', metrics.transmitFifoErrors],
+    ['tx_heartbeat_errors', metrics.transmitHeartbeatErrors],
+    ['tx_window_errors', metrics.transmitWindowErrors],
+    ['rx_compressed', metrics.receiveCompressed],
+    ['tx_compressed', metrics.transmitCompressed],
+    ['rx_nohandler', metrics.receiveNohandler],
+  ] as const
+).map(([name, family]) => [counterIndex(name), family] as const);
 
 /** Attributes that are told as they are. */
 const NUMBERS = [
@@ -129,6 +207,80 @@ function createKeeper(sys: KernelFs) {
   };
 }
 
+/** IFF_DORMANT of <linux/if.h>. */
+const IFF_DORMANT = 0x20000;
+
+/** What netlink says of a device as a number, by the family that tells it; `undefined` where it says nothing. */
+const LINK_NUMBERS = [
+  [metrics.carrier, (link: Link) => link.carrier],
+  [metrics.carrierChanges, (link: Link) => link.carrierChanges],
+  [metrics.carrierUp, (link: Link) => link.carrierUp],
+  [metrics.carrierDown, (link: Link) => link.carrierDown],
+  [metrics.dormant, (link: Link) => ((link.flags & IFF_DORMANT) === 0 ? 0 : 1)],
+  [metrics.flags, (link: Link) => link.flags],
+  [metrics.ifaceId, (link: Link) => link.index],
+  // The kernel leaves out the number of the device below where it is the device's own.
+  [metrics.ifaceLink, (link: Link) => link.link ?? link.index],
+  [metrics.linkMode, (link: Link) => link.linkMode],
+  [metrics.mtu, (link: Link) => link.mtuBytes],
+  [metrics.group, (link: Link) => link.group],
+  [metrics.queueLength, (link: Link) => link.txQueueLength],
+  [metrics.protocolType, (link: Link) => link.type],
+] as const;
+
+/** What netlink does not say. */
+const FROM_SYSFS = [
+  ['addr_assign_type', metrics.addressAssignType],
+  ['dev_id', metrics.deviceId],
+  ['name_assign_type', metrics.nameAssignType],
+] as const;
+
+interface LinkContext {
+  /** The machine's own, which netlink speaks of too. */
+  readonly sys: KernelFs;
+  readonly modes: ReadonlyMap<string, LinkMode>;
+  readonly withStatistics: boolean;
+}
+
+function tellLink(link: Link, { sys, modes, withStatistics }: LinkContext, out: Writer): void {
+  const { device, address, broadcast, operstate, alias } = link;
+  const mode = modes.get(device);
+  out.sample(metrics.up, operstate === 'up' ? 1 : 0, device);
+  out.row(metrics.netlinkInfo, 1, [device, address, broadcast, mode?.duplex ?? '', operstate, alias]);
+  for (const name of link.altNames) out.sample(metrics.altNames, 1, name, device);
+  for (const [family, numberOf] of LINK_NUMBERS) {
+    const value = numberOf(link);
+    if (value !== undefined) out.sample(family, value, device);
+  }
+  for (const [file, family] of FROM_SYSFS) {
+    const value = autoInt(optional(() => sys.attribute(`class/net/${device}/${file}`), UNREADABLE));
+    if (value !== undefined) out.sample(family, value, device);
+  }
+  if (mode?.speedMegabits !== undefined) out.sample(metrics.speed, mode.speedMegabits * MEGABIT_BYTES, device);
+  if (!withStatistics || link.counters === undefined) return;
+  for (const [place, family] of STATISTICS) {
+    const value = link.counters[place];
+    if (value !== undefined) out.sample(family, value, device);
+  }
+}
+
+/** Asks for link modes, by device. Kernels before 5.6 cannot be asked, and a device that sleeps ends the answer: none then. */
+function createModes(log: Logger): () => ReadonlyMap<string, LinkMode> {
+  const generic = openNetlink(NETLINK_GENERIC);
+  let family: number | undefined;
+  let told = false;
+  return () => {
+    family ??= generic.dump(ALL_FAMILIES, parseFamily).find(({ name }) => name === 'ethtool')?.id;
+    const modes = family === undefined ? undefined : optional(() => askModes(generic, family as number), NO_MODES);
+    if (modes === undefined && !told) log.info('duplex and speed are left out: ethtool does not tell them by netlink');
+    told = modes === undefined;
+    return new Map(modes?.map((mode) => [mode.device, mode]));
+  };
+}
+
+const NO_MODES = ['ENOENT', 'ENODEV', 'ENOTSUP'] as const;
+const askModes = (generic: Netlink, family: number): LinkMode[] => generic.dump(allLinkModes(family), parseLinkMode);
+
 export default defineCollector({
   name: 'netclass',
   help: 'Exposes the attributes of network devices.',
@@ -142,7 +294,7 @@ export default defineCollector({
     ),
     ignoreInvalidSpeed: flag.bool(
       'collector.netclass.ignore-invalid-speed',
-      'Leave out the speed of a device that says -1: not known.',
+      'Leave out the speed of a device that says -1: not known. Netlink always does.',
     ),
     netlink: flag.bool('collector.netclass.netlink', 'Ask netlink rather than sysfs.'),
     withStatistics: flag.bool(
@@ -152,15 +304,36 @@ export default defineCollector({
   },
   metrics,
   setup({ sys, flags, log }) {
-    const { ignored, ignoreInvalidSpeed, netlink } = flags;
-    if (netlink) log.warn('attributes of network devices are read from sysfs: netlink is not supported yet');
+    const { ignored, ignoreInvalidSpeed, netlink, withStatistics } = flags;
+    const passes = (device: string): boolean => !(ignored?.test(device) ?? false);
+    const route = openNetlink(NETLINK_ROUTE);
+    const modesOf = createModes(log);
+    const orInstead = createFallback(log, 'attributes of network devices from sysfs');
+    const machineSys = openTree('/sys');
+
+    const fromNetlink = (): Answer => ({ links: route.dump(ALL_LINKS, parseLink).sort(byDevice), modes: modesOf() });
     const keeper = createKeeper(sys);
-    return async (out, turn) => {
+    const tellFiles = async (out: Writer, turn: Turn): Promise<void> => {
       const devices = optional(() => sys.list('class/net'), ['ENOENT', 'EACCES']);
       if (devices === undefined) throw new NoDataError('there is no list of network devices');
-      const told = devices.filter((device) => !(ignored?.test(device) ?? false));
+      const told = devices.filter(passes);
       keeper.forgetAllBut(new Set(told));
       await eachDevice(told, turn, (device) => tell(sys, device, keeper.folderOf(device), !ignoreInvalidSpeed, out));
     };
+    return async (out, turn) => {
+      const answer = netlink ? orInstead<Answer | undefined>(fromNetlink, () => undefined) : undefined;
+      if (answer === undefined) return tellFiles(out, turn);
+      const context = { sys: machineSys, modes: answer.modes, withStatistics };
+      const told = answer.links.filter(({ device }) => passes(device));
+      await eachDevice(told, turn, (link) => tellLink(link, context, out));
+    };
   },
 });
+
+interface Answer {
+  readonly links: readonly Link[];
+  readonly modes: ReadonlyMap<string, LinkMode>;
+}
+
+/** Samples that come in their order need not be sorted. */
+const byDevice = (a: Link, b: Link): number => (a.device < b.device ? -1 : 1);

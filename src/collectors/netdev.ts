@@ -7,7 +7,19 @@ import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
 import { fields, lines, uint } from '../core/text.ts';
+import type { Writer } from '../core/writer.ts';
 import { eachDevice } from '../kernel/devices.ts';
+import {
+  ALL_ADDRESSES,
+  ALL_LINKS,
+  counterIndex,
+  type DeviceAddress,
+  type LinkCounter,
+  type LinkCounters,
+  parseDeviceAddress,
+  parseLinkCounters,
+} from '../kernel/rtnetlink.ts';
+import { createFallback, NETLINK_ROUTE, openNetlink } from '../sys/netlink.ts';
 
 const metrics = {
   receiveBytes: counter('node_network_receive_bytes_total', 'Bytes received.', 'device'),
@@ -87,7 +99,7 @@ const PROC_COLUMNS = [
 ] as const;
 
 /** What the detailed metrics call some of these columns, although they are the same sums. */
-const DETAILED_NAMES = new Map<Family, Family>([
+const DETAILED_NAMES = new Map<Family, Family<readonly ['device']>>([
   [metrics.receiveErrs, metrics.receiveErrors],
   [metrics.receiveDrop, metrics.receiveDropped],
   [metrics.transmitErrs, metrics.transmitErrors],
@@ -96,7 +108,7 @@ const DETAILED_NAMES = new Map<Family, Family>([
 
 const NOHANDLER = [['rx_nohandler', metrics.receiveNohandler]] as const;
 
-/** The files of `/sys/class/net/<device>/statistics`, which hold what netlink tells one by one. */
+/** What netlink tells one by one. The files of `/sys/class/net/<device>/statistics` have the same names. */
 const STATISTICS = [
   ['rx_bytes', metrics.receiveBytes],
   ['rx_packets', metrics.receivePackets],
@@ -123,6 +135,42 @@ const STATISTICS = [
   ['tx_window_errors', metrics.transmitWindowErrors],
   ['tx_compressed', metrics.transmitCompressed],
 ] as const;
+
+type Column = readonly [family: Family<readonly ['device']>, counters: readonly LinkCounter[]];
+
+const DETAILED: readonly Column[] = STATISTICS.map(([name, family]) => [family, [name]]);
+
+/** The sums that `/proc/net/dev` shows, of what netlink tells. */
+const SUMMED: readonly Column[] = [
+  [metrics.receiveBytes, ['rx_bytes']],
+  [metrics.receivePackets, ['rx_packets']],
+  [metrics.receiveErrs, ['rx_errors']],
+  [metrics.receiveDrop, ['rx_dropped', 'rx_missed_errors']],
+  [metrics.receiveFifo, ['rx_fifo_errors']],
+  [metrics.receiveFrame, ['rx_length_errors', 'rx_over_errors', 'rx_crc_errors', 'rx_frame_errors']],
+  [metrics.receiveCompressed, ['rx_compressed']],
+  [metrics.receiveMulticast, ['multicast']],
+  [metrics.receiveNohandler, ['rx_nohandler']],
+  [metrics.transmitBytes, ['tx_bytes']],
+  [metrics.transmitPackets, ['tx_packets']],
+  [metrics.transmitErrs, ['tx_errors']],
+  [metrics.transmitDrop, ['tx_dropped']],
+  [metrics.transmitFifo, ['tx_fifo_errors']],
+  [metrics.transmitColls, ['collisions']],
+  [metrics.transmitCarrier, ['tx_carrier_errors', 'tx_aborted_errors', 'tx_heartbeat_errors', 'tx_window_errors']],
+  [metrics.transmitCompressed, ['tx_compressed']],
+];
+
+/** The sum of these counters; `undefined` where this kernel lacks one. */
+export function sumOf(counters: readonly number[], places: readonly number[]): number | undefined {
+  let sum = 0;
+  for (const place of places) {
+    const count = counters[place];
+    if (count === undefined) return undefined;
+    sum += count;
+  }
+  return sum;
+}
 
 export interface DeviceCounters {
   readonly device: string;
@@ -161,15 +209,28 @@ export function scopeOf(address: string): 'link-local' | 'interface-local' | 'gl
   return address === '::' || /^ff..:/i.test(address) ? '' : 'global';
 }
 
-/** The labels of each address: device, address, prefix length, scope. */
-export const addressRows = (interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>): [string, string, string, string][] =>
+type AddressRow = readonly [device: string, address: string, prefixLength: string, scope: string];
+
+/** Addresses as netlink tells them, but for those of devices that have gone since. */
+export const addressRows = (
+  addresses: readonly DeviceAddress[],
+  deviceName: (index: number) => string | undefined,
+): AddressRow[] => {
+  const names = new Map<number, string | undefined>();
+  return addresses.flatMap(({ index, address, prefixLength }): AddressRow[] => {
+    if (!names.has(index)) names.set(index, deviceName(index));
+    const device = names.get(index);
+    return device === undefined ? [] : [[device, address, String(prefixLength), scopeOf(address)]];
+  });
+};
+
+/** Addresses as the C library tells them: only of devices that are up. */
+export const interfaceRows = (interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>): AddressRow[] =>
   Object.entries(interfaces).flatMap(([device, addresses = []]) =>
-    addresses.map(({ address, cidr }): [string, string, string, string] => [
-      device,
-      address,
-      cidr?.slice(cidr.lastIndexOf('/') + 1) ?? '',
-      scopeOf(address),
-    ]),
+    addresses.map(({ address, cidr }): AddressRow => {
+      const prefixLength = cidr?.slice(cidr.lastIndexOf('/') + 1) ?? '';
+      return [device, address, prefixLength, scopeOf(address)];
+    }),
   );
 
 const flags = {
@@ -227,6 +288,23 @@ function readStatistic(sys: KernelFs, device: string, file: string): number | un
   return value;
 }
 
+/** How samples are written: with the alias of the device in a label, where that is wanted. */
+type Tell = (out: Writer, family: Family<readonly ['device']>, value: number, device: string, alias: string) => void;
+
+function createTell(withAlias: boolean): Tell {
+  if (!withAlias) return (out, family, value, device) => out.sample(family, value, device);
+  // With the alias in a label every family is another.
+  const families = new Map<Family, Family<readonly ['device', 'ifalias']>>();
+  return (out, family, value, device, alias) => {
+    let found = families.get(family);
+    if (found === undefined) {
+      found = counter(family.name, family.help, 'device', 'ifalias');
+      families.set(family, found);
+    }
+    out.sample(found, value, device, alias);
+  };
+}
+
 export default defineCollector({
   name: 'netdev',
   help: 'Exposes what network devices have sent and received.',
@@ -234,37 +312,53 @@ export default defineCollector({
   reads: ['/proc/net/dev', '/sys/class/net/<device>/statistics/*', '/sys/class/net/<device>/ifalias'],
   flags,
   metrics,
-  setup({ proc, sys, flags: values, isGiven, log }) {
+  setup({ proc, sys, flags: values, log }) {
     const { include, exclude } = filtersOf(values);
     const { addressInfo, detailed, ifalias, netlink } = values;
-    if (netlink && isGiven('netlink'))
-      log.warn('counters of network devices are read from /proc and sysfs: netlink is not supported yet');
-    // With the alias in a label every family is another.
-    const families = new Map<Family, Family>();
-    const told = (family: Family): Family => {
-      let found = families.get(family);
-      if (found === undefined) {
-        const named = (detailed ? DETAILED_NAMES.get(family) : undefined) ?? family;
-        found = ifalias ? counter(named.name, named.help, 'device', 'ifalias') : named;
-        families.set(family, found);
+    const route = openNetlink(NETLINK_ROUTE);
+    const orInstead = createFallback(log, 'counters of network devices from /proc and sysfs');
+    const tell = createTell(ifalias);
+    const aliasOf = (device: string): string =>
+      ifalias ? (readAttribute(sys, `class/net/${device}/ifalias`) ?? '') : '';
+
+    const columns = (detailed ? DETAILED : SUMMED).map(([family, names]) => [family, names.map(counterIndex)] as const);
+    const tellLink = (out: Writer, { device, counters }: LinkCounters): void => {
+      if (counters === undefined) return;
+      const alias = aliasOf(device);
+      for (const [family, places] of columns) {
+        const sum = sumOf(counters, places);
+        if (sum !== undefined) tell(out, family, sum, device, alias);
       }
-      return found;
     };
-    // Netlink tells one by one what /proc adds up, and more of it. Sysfs has the same.
+
+    // Without netlink: what it tells one by one, /proc adds up, but sysfs has it too.
     const fromProc = detailed && netlink ? [] : PROC_COLUMNS;
     const fromSys = !netlink ? [] : detailed ? STATISTICS : NOHANDLER;
+    const tellRow = (out: Writer, { device, values: counts }: DeviceCounters): void => {
+      const alias = aliasOf(device);
+      for (const [place, family] of fromProc.entries())
+        tell(out, (detailed && DETAILED_NAMES.get(family)) || family, counts[place] as number, device, alias);
+      for (const [file, family] of fromSys) {
+        const value = readStatistic(sys, device, file);
+        if (value !== undefined) tell(out, family, value, device, alias);
+      }
+    };
+    const rows = (): DeviceCounters[] => parseNetDev(proc.read('net/dev'));
+    const links = (): LinkCounters[] => route.dump(ALL_LINKS, parseLinkCounters).sort(byDevice);
 
     return async (out, turn) => {
-      const devices = parseNetDev(proc.read('net/dev')).filter(({ device }) => passes(device, include, exclude));
-      await eachDevice(devices, turn, ({ device, values: counts }) => {
-        const labels = ifalias ? [device, readAttribute(sys, `class/net/${device}/ifalias`) ?? ''] : [device];
-        for (const [column, family] of fromProc.entries()) out.row(told(family), counts[column] as number, labels);
-        for (const [file, family] of fromSys) {
-          const value = readStatistic(sys, device, file);
-          if (value !== undefined) out.row(told(family), value, labels);
-        }
-      });
-      if (addressInfo) for (const row of addressRows(networkInterfaces())) out.sample(metrics.addressInfo, 1, ...row);
+      const devices = netlink ? orInstead<readonly (LinkCounters | DeviceCounters)[]>(links, rows) : rows();
+      const told = devices.filter(({ device }) => passes(device, include, exclude));
+      await eachDevice(told, turn, (each) => ('values' in each ? tellRow(out, each) : tellLink(out, each)));
+      if (!addressInfo) return;
+      const addresses = orInstead(
+        () => addressRows(route.dump(ALL_ADDRESSES, parseDeviceAddress), route.deviceName),
+        () => interfaceRows(networkInterfaces()),
+      );
+      for (const row of addresses) out.sample(metrics.addressInfo, 1, ...row);
     };
   },
 });
+
+/** Samples that come in their order need not be sorted. */
+const byDevice = (a: LinkCounters, b: LinkCounters): number => (a.device < b.device ? -1 : 1);

@@ -44,6 +44,8 @@ const NUMBERS = {
   memfd_create: { x64: 319, arm64: 279 },
   perf_event_open: { x64: 298, arm64: 241 },
   prctl: { x64: 157, arm64: 167 },
+  recvfrom: { x64: 45, arm64: 207 },
+  sendto: { x64: 44, arm64: 206 },
   setsockopt: { x64: 54, arm64: 208 },
   socket: { x64: 41, arm64: 198 },
 } as const;

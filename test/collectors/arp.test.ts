@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import arp, { parseArp } from '../../src/collectors/arp.ts';
+import process from 'node:process';
+import { mock, test } from 'node:test';
+import arp, { countNeighbours, parseArp } from '../../src/collectors/arp.ts';
 import { ParseError } from '../../src/core/errors.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
+
+// Without the interface to the kernel there is no netlink, and what is read instead is a tree that tests can have.
+// With netlink: rtnetlink.test.ts and the end-to-end tests.
+mock.method(process, 'getBuiltinModule', () => undefined);
 
 const HEADING = 'IP address       HW type     Flags       HW address            Mask     Device\n';
 const ROW = '192.0.2.1        0x1         0x2         52:54:00:8b:1f:01     *        eth0\n';
@@ -46,11 +51,21 @@ test('arp: fails without its file', async (t) => {
   assert.equal((await scrape(arp, { root: tree(t, {}) })).success, false);
 });
 
-test('arp: says that there is no netlink where it is asked for in so many words', async () => {
+test('arp: says that netlink cannot be used, unless it is not wanted', async () => {
   const warnings: string[] = [];
   const log: Logger = { ...silent, warn: (message) => warnings.push(message), with: () => log };
-  await scrape(arp, { log });
+  await scrape(arp, { log, argv: ['--no-collector.arp.netlink'] });
   assert.equal(warnings.length, 0);
-  await scrape(arp, { log, argv: ['--collector.arp.netlink'] });
-  assert.equal(warnings.length, 1);
+  await scrape(arp, { log });
+  assert.deepEqual(warnings, ['netlink cannot be used: reading ARP entries from /proc']);
+});
+
+test('countNeighbours counts all states but NOARP, and leaves out devices that have gone', () => {
+  const [reachable, failed, incomplete, permanent, noarp] = [0x02, 0x20, 0x01, 0x80, 0x40];
+  const neighbours = [
+    ...[reachable, failed, incomplete, permanent, noarp].map((state) => ({ index: 2, state })),
+    { index: 1, state: noarp },
+    { index: 9, state: reachable },
+  ];
+  assert.deepEqual([...countNeighbours(neighbours, (index) => ['', 'lo', 'eno1'][index])], [['eno1', 4]]);
 });

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import process from 'node:process';
+import { mock, test } from 'node:test';
 import fc from 'fast-check';
-import netdev, { addressRows, parseNetDev, scopeOf } from '../../src/collectors/netdev.ts';
+import netdev, { addressRows, interfaceRows, parseNetDev, scopeOf, sumOf } from '../../src/collectors/netdev.ts';
 import { ParseError, UsageError } from '../../src/core/errors.ts';
 import type { KernelFs } from '../../src/core/kernel_fs.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
+
+// Without the interface to the kernel there is no netlink, and what is read instead is a tree that tests can have.
+// With netlink: rtnetlink.test.ts and the end-to-end tests.
+mock.method(process, 'getBuiltinModule', () => undefined);
 
 const HEADING = 'Inter-|   Receive\n face |bytes\n';
 const ROW = '  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n';
@@ -105,11 +110,11 @@ for (const [address, scope] of [
 ] as const)
   test(`scopeOf ${address} is ${JSON.stringify(scope)}`, () => assert.equal(scopeOf(address), scope));
 
-test('addressRows tells device, address, prefix length and scope', () => {
+test('interfaceRows tells device, address, prefix length and scope', () => {
   const v4 = { address: '192.0.2.7', netmask: '255.255.255.0', mac: '52:54:00:1f:8b:01', internal: false };
   const v6 = { address: 'fe80::7', netmask: 'ffff:ffff:ffff:ffff::', mac: v4.mac, internal: false, scopeid: 2 };
   assert.deepEqual(
-    addressRows({
+    interfaceRows({
       eno1: [
         { ...v4, family: 'IPv4', cidr: '192.0.2.7/24' },
         { ...v6, family: 'IPv6', cidr: 'fe80::7/64' },
@@ -152,11 +157,40 @@ test('netdev: fails without its file, and over a counter that is no number', asy
   assert.ok((await scrape(netdev, { root: tree(t, files) })).error instanceof ParseError);
 });
 
-test('netdev: says that there is no netlink where it is asked for in so many words', async () => {
+test('netdev: says once that netlink cannot be used, and not at all where it is not wanted', async () => {
   const warnings: string[] = [];
   const log: Logger = { ...silent, warn: (message) => warnings.push(message), with: () => log };
-  await scrape(netdev, { log });
+  await prepared(netdev, { log, argv: ['--no-collector.netdev.netlink'] })();
   assert.equal(warnings.length, 0);
-  await scrape(netdev, { log, argv: ['--collector.netdev.netlink'] });
-  assert.equal(warnings.length, 1);
+  const twice = prepared(netdev, { log, argv: ['--collector.netdev.address-info'] });
+  await twice();
+  await twice();
+  assert.deepEqual(warnings, ['netlink cannot be used: reading counters of network devices from /proc and sysfs']);
+});
+
+test('addressRows names devices, and leaves out those that have gone', () => {
+  const names = ['', 'lo', 'eno1'];
+  const asked: number[] = [];
+  const deviceName = (index: number): string | undefined => {
+    asked.push(index);
+    return names[index];
+  };
+  const address = (index: number, text: string, prefixLength: number) => ({ index, address: text, prefixLength });
+  assert.deepEqual(
+    addressRows(
+      [address(1, '127.0.0.1', 8), address(2, '192.0.2.7', 24), address(9, '192.0.2.9', 24), address(2, 'fe80::7', 64)],
+      deviceName,
+    ),
+    [
+      ['lo', '127.0.0.1', '8', 'link-local'],
+      ['eno1', '192.0.2.7', '24', 'global'],
+      ['eno1', 'fe80::7', '64', 'link-local'],
+    ],
+  );
+  assert.deepEqual(asked, [1, 2, 9]);
+});
+
+test('sumOf adds counters, unless the kernel lacks one', () => {
+  assert.equal(sumOf([1, 2, 4], [0, 2]), 5);
+  assert.equal(sumOf([1, 2, 4], [2, 3]), undefined);
 });
