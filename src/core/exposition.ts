@@ -35,14 +35,23 @@ export function render(written: Iterable<Samples>, only?: ReadonlySet<string>): 
   };
   dropCollisions(byName, drop);
   const texts: string[] = [];
-  for (const name of [...byName.keys()].sort(compare)) {
+  for (const name of sortedNames(byName)) {
     const columns = byName.get(name) as Column[];
     const [first] = columns as [Column];
-    texts.push(first.family.header);
-    if (columns.length === 1) renderOne(first, texts, drop);
-    else merge(columns, texts, drop);
+    if (columns.length === 1) texts.push(renderOne(first, drop));
+    else texts.push(first.family.header, ...merge(columns, drop));
   }
   return { text: texts.join(''), dropped, droppedCount };
+}
+
+let namesBefore: readonly string[] = [];
+
+/** The names in order. They are nearly always those of the scrape before: looking them up is cheaper than sorting them. */
+function sortedNames(byName: ReadonlyMap<string, unknown>): readonly string[] {
+  const same = namesBefore.length === byName.size && namesBefore.every((name) => byName.has(name));
+  // Names are ASCII, for which the order of UTF-16 is that of bytes.
+  if (!same) namesBefore = [...byName.keys()].sort();
+  return namesBefore;
 }
 
 const ALREADY = 'was collected before with the same name and label values';
@@ -50,15 +59,24 @@ const ALREADY = 'was collected before with the same name and label values';
 const valueText = (value: number | string | undefined): string =>
   typeof value === 'number' ? formatFloat(value) : (value as string);
 
-function renderOne(column: Column, texts: string[], drop: Drop): void {
-  const { values } = column;
-  const { prefixes, order, duplicates } = layoutOf(column);
-  const put = (place: number): void => {
-    texts.push(prefixes[place] as string, valueText(values[place]), '\n');
-  };
-  if (order === undefined) for (let i = 0; i < prefixes.length; i += 1) put(i);
-  else for (const place of order) put(place);
-  for (const place of duplicates) drop(ALREADY, `${prefixes[place]}${valueText(values[place])}`);
+/** The text of a family. What has not changed since it was rendered last is taken from there. */
+function renderOne(column: Column, drop: Drop): string {
+  const { family, values } = column;
+  const { prefixes, order, duplicates, rendered } = layoutOf(column);
+  const { values: before, lines } = rendered;
+  let same = before.length === values.length;
+  for (let i = 0; i < values.length; i += 1) {
+    if (Object.is(values[i], before[i])) continue;
+    same = false;
+    lines[i] = `${prefixes[i]}${valueText(values[i])}`;
+  }
+  if (!same) {
+    const shown = order === undefined ? lines : order.map((place) => lines[place]);
+    rendered.text = `${family.header}${shown.join('\n')}\n`;
+    rendered.values = values;
+  }
+  for (const place of duplicates) drop(ALREADY, lines[place] as string);
+  return rendered.text;
 }
 
 /** A histogram `x` has series named `x_sum` and so on, so no other family may have these names. */
@@ -93,24 +111,24 @@ function seriesOf(column: Column): Series[] {
 const sameLabels = (a: Family, b: Family): boolean =>
   a === b || [...a.labels].sort().join() === [...b.labels].sort().join();
 
-/** Several columns of one name. The first written wins where two are the same series. */
-function merge(columns: readonly Column[], texts: string[], drop: Drop): void {
+/** The lines of several columns of one name. The first written wins where two are the same series. */
+function merge(columns: readonly Column[], drop: Drop): string[] {
   const { type } = (columns[0] as Column).family;
   const all: Series[] = [];
-  for (const column of columns) {
-    for (const series of seriesOf(column)) {
-      if (series.family.type === type) all.push(series);
-      else drop(`was collected before as ${type}, not ${series.family.type}`, series.line);
-    }
+  for (const series of columns.flatMap(seriesOf)) {
+    if (series.family.type === type) all.push(series);
+    else drop(`was collected before as ${type}, not ${series.family.type}`, series.line);
   }
   all.sort((a, b) => a.family.labels.length - b.family.labels.length || compare(a.key, b.key));
+  const lines: string[] = [];
   let before: Series | undefined;
   for (const series of all) {
     if (before !== undefined && before.key === series.key && sameLabels(before.family, series.family)) {
       drop(ALREADY, series.line);
     } else {
-      texts.push(series.line, '\n');
+      lines.push(`${series.line}\n`);
       before = series;
     }
   }
+  return lines;
 }

@@ -12,6 +12,16 @@ export interface Layout {
   readonly order: readonly number[] | undefined;
   /** The places of series that were written before. */
   readonly duplicates: readonly number[];
+  /** What was rendered last: most values are the same at the next scrape. */
+  readonly rendered: Rendered;
+}
+
+export interface Rendered {
+  /** By place. */
+  values: readonly (number | string)[];
+  readonly lines: string[];
+  /** The whole family, with its header. */
+  text: string;
 }
 
 /** Larger families are laid out anew at every scrape rather than held in memory. */
@@ -57,7 +67,9 @@ export function layOut(family: Family, labels: readonly string[], prefixes: read
   const count = prefixes.length;
   const keys = prefixes.map((_, place) => keyOf(family, labels, place));
   const ascending = keys.every((key, i) => i === 0 || compare(keys[i - 1] as string, key) < 0);
-  const layout = { count, labels, prefixes, ...(ascending ? { order: undefined, duplicates: [] } : sorted(keys)) };
+  const rendered: Rendered = { values: [], lines: [], text: '' };
+  const places = ascending ? { order: undefined, duplicates: [] } : sorted(keys);
+  const layout = { count, labels, prefixes, ...places, rendered };
   if (count <= REMEMBERED_SERIES_MAX) remembered.set(family, layout);
   return layout;
 }

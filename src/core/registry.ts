@@ -127,9 +127,15 @@ function createRunner({ name, collect }: Ready, { timeoutMs, log, clock, pace }:
       tell(error, seconds);
       return { samples, seconds, error };
     };
-    const abort = new AbortController();
+    // Made when it is asked for, which is seldom: it costs more than many a collector.
+    let abort: AbortController | undefined;
+    let lateness: DeadlineError | undefined;
     const turn: Turn = {
-      signal: abort.signal,
+      get signal() {
+        abort ??= new AbortController();
+        if (lateness !== undefined) abort.abort(lateness);
+        return abort.signal;
+      },
       leftMs: () => timeoutMs - (clock() - startedAt),
       pause() {
         if (clock() - startedAt < timeoutMs) return pace();
@@ -154,7 +160,8 @@ function createRunner({ name, collect }: Ready, { timeoutMs, log, clock, pace }:
     const error = await Promise.race([settled, late]);
     clearTimeout(timer);
     if (error instanceof DeadlineError) {
-      abort.abort(error);
+      lateness = error;
+      abort?.abort(error);
       // It may still hang somewhere. Until it returns nobody starts it again and nobody waits for it.
       overdue = true;
       void settled.then(() => {

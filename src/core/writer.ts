@@ -46,9 +46,11 @@ export interface Column {
 export class Samples implements Writer {
   readonly columns = new Map<Family, Column>();
   #open = true;
+  #last: Column | undefined;
 
   close(): void {
     this.#open = false;
+    this.#last = undefined;
   }
 
   /** Up to four labels (96% of the reference's samples) come as plain parameters: no array, no object per sample. */
@@ -87,12 +89,14 @@ export class Samples implements Writer {
   }
 
   #columnOf(family: Family): Column {
+    if (this.#last?.family === family) return this.#last;
     if (!this.#open) return { family, before: undefined, labels: [], prefixes: [], values: [] };
     let column = this.columns.get(family);
     if (column === undefined) {
       column = { family, before: lastLayout(family), labels: [], prefixes: [], values: [] };
       this.columns.set(family, column);
     }
+    this.#last = column;
     return column;
   }
 }
