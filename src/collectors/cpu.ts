@@ -25,7 +25,7 @@ const RESTART_TICKS = 3 * USER_HZ;
 
 export interface CpuTimes {
   readonly cpu: string;
-  /** 1/100 s by column, in the order of `MODES`, then guest and guest_nice. Old kernels have fewer columns. */
+  /** 1/100 s by column: `MODES`, then guest and guest_nice. A mode that an old kernel has no column for has no time. */
   readonly ticks: readonly number[];
 }
 
@@ -36,13 +36,13 @@ export function parseCpuTimes(text: string): CpuTimes[] {
     if (!/^cpu[0-9]/.test(line)) continue;
     const [name = '', ...columns] = fields(line);
     const number = uint(name.slice('cpu'.length));
-    const ticks: number[] = [];
-    for (const column of columns.slice(0, COLUMNS)) {
+    if (number === undefined || columns.length === 0) throw new ParseError('stat', line);
+    const ticks = new Array<number>(COLUMNS).fill(0);
+    for (const [i, column] of columns.slice(0, COLUMNS).entries()) {
       const value = uint(column);
       if (value === undefined) throw new ParseError('stat', line);
-      ticks.push(value);
+      ticks[i] = value;
     }
-    if (number === undefined || ticks.length === 0) throw new ParseError('stat', line);
     all.push({ cpu: String(number), ticks });
   }
   return all;
@@ -121,7 +121,7 @@ const flags = {
 } as const;
 
 const metrics = {
-  seconds: counter('node_cpu_seconds_total', 'Time that the CPU spent in each mode.', 'cpu', 'mode'),
+  seconds: counter('node_cpu_seconds_total', 'How long the CPU has been in the mode since boot.', 'cpu', 'mode'),
   guest: counter(
     'node_cpu_guest_seconds_total',
     'Time that the CPU ran guests; it is in the modes user and nice too.',
@@ -219,13 +219,13 @@ async function collectOnline(out: Writer, sys: KernelFs, turn: Turn): Promise<vo
   const folders = cpuFolders(sys);
   const read = (cpu: string): string | undefined => optional(() => sys.read(`${DIR}/${cpu}/online`).trim());
   if (read(folders[0] as string) === undefined) return;
-  const list = optional(() => new Set(parseCpulist(sys.read(`${DIR}/online`), 'online')));
+  const list = new Set(parseCpulist(optional(() => sys.read(`${DIR}/online`)) ?? '', 'online'));
   for (const folder of folders) {
     await turn.pause();
     const cpu = String(Number(folder.slice('cpu'.length)));
     const text = read(folder);
-    if (text !== undefined) out.sample(metrics.online, text === '1' ? 1 : 0, cpu);
-    else if (list !== undefined) out.sample(metrics.online, list.has(Number(cpu)) ? 1 : 0, cpu);
+    const online = text === undefined ? list.has(Number(cpu)) : text === '1';
+    out.sample(metrics.online, online ? 1 : 0, cpu);
   }
 }
 

@@ -22,7 +22,7 @@ const seriesOf = (text: string, name: string): string[] =>
 test('parseCpuTimes reads the lines of CPUs, not that of all together', () => {
   assert.deepEqual(parseCpuTimes('cpu  9 9 9 9\ncpu0 1 2 3 4 5 6 7 8 9 10 11\ncpu12 1 2 3 4\nintr 5 1\n'), [
     { cpu: '0', ticks: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
-    { cpu: '12', ticks: [1, 2, 3, 4] },
+    { cpu: '12', ticks: [1, 2, 3, 4, 0, 0, 0, 0, 0, 0] },
   ]);
 });
 
@@ -124,15 +124,13 @@ test('cpu tells who is online only where the first CPU has the file', async (t) 
   assert.doesNotMatch((await scrape(cpu, { root: tree(t, files) })).text, /node_cpu_online/);
 });
 
-test('cpu asks the list of all CPUs about one without the file, or says nothing', async (t) => {
+test('cpu asks the list of all CPUs about one without the file', async (t) => {
   const files = { 'proc/stat': STAT, [`${SYS}/cpu0/online`]: '1\n', [`${SYS}/cpu1/uevent`]: '' };
-  const silentRoot = tree(t, files);
-  const listRoot = tree(t, { ...files, [`${SYS}/online`]: '0-1\n' });
-  assert.deepEqual(seriesOf((await scrape(cpu, { root: silentRoot })).text, 'node_cpu_online'), ['{cpu="0"} 1']);
-  assert.deepEqual(seriesOf((await scrape(cpu, { root: listRoot })).text, 'node_cpu_online'), [
-    '{cpu="0"} 1',
-    '{cpu="1"} 1',
-  ]);
+  const online = async (more: Readonly<Record<string, string>>): Promise<string[]> =>
+    seriesOf((await scrape(cpu, { root: tree(t, { ...files, ...more }) })).text, 'node_cpu_online');
+  assert.deepEqual(await online({ [`${SYS}/online`]: '0-1\n' }), ['{cpu="0"} 1', '{cpu="1"} 1']);
+  assert.deepEqual(await online({ [`${SYS}/online`]: '0\n' }), ['{cpu="0"} 1', '{cpu="1"} 0']);
+  assert.deepEqual(await online({}), ['{cpu="0"} 1', '{cpu="1"} 0']);
 });
 
 test('cpu remembers between scrapes, and sees what changes', async (t) => {
