@@ -9,15 +9,15 @@ const MODES: Readonly<Record<string, number>> = { enforcing: 1, permissive: 0 };
 const DISABLED = -1;
 
 /**
- * The mode that `/etc/selinux/config` asks for at boot: 1 enforcing, 0 permissive, -1 disabled or a word that is neither.
- * `undefined` where it does not say. https://man7.org/linux/man-pages/man8/selinux.8.html
+ * The mode that `/etc/selinux/config` asks for at boot: 1 enforcing, 0 permissive, -1 disabled, a word that is neither, or
+ * nothing. https://man7.org/linux/man-pages/man8/selinux.8.html
  */
-export function parseConfigMode(text: string): number | undefined {
+export function parseConfigMode(text: string): number {
   for (const line of lines(text)) {
     const [, value] = /^\s*SELINUX\s*=\s*"?([^"\s]*)/.exec(line) ?? [];
     if (value !== undefined) return MODES[value] ?? DISABLED;
   }
-  return undefined;
+  return DISABLED;
 }
 
 /** Whether a policy is loaded: until then everything runs with the label of the kernel itself. */
@@ -36,7 +36,7 @@ export default defineCollector({
     enabled: gauge('node_selinux_enabled', 'Whether SELinux is on (1) or not (0).'),
     config: gauge(
       'node_selinux_config_mode',
-      'The mode set for the next boot: -1 disabled, 0 permissive, 1 enforcing.',
+      'The mode set for the next boot: -1 disabled or not set, 0 permissive, 1 enforcing.',
     ),
     current: gauge('node_selinux_current_mode', 'The mode of this moment: -1 disabled, 0 permissive, 1 enforcing.'),
   },
@@ -52,9 +52,7 @@ export default defineCollector({
       const mode = uint(enforce);
       if (mode === undefined) throw new ParseError('selinux/enforce', enforce);
       out.sample(metrics.current, mode);
-      const config = optional(() => readFileSync(configPath, 'utf8'));
-      const configured = config === undefined ? undefined : parseConfigMode(config);
-      if (configured !== undefined) out.sample(metrics.config, configured);
+      out.sample(metrics.config, parseConfigMode(optional(() => readFileSync(configPath, 'utf8')) ?? ''));
     };
   },
 });

@@ -9,8 +9,8 @@ for (const [text, mode] of [
   ['SELINUXTYPE=targeted\n  SELINUX = "permissive" \n', 0],
   ['SELINUX=disabled\n', -1],
   ['SELINUX=whatever\n', -1],
-  ['#SELINUX=enforcing\nSELINUXTYPE=targeted\n', undefined],
-  ['', undefined],
+  ['#SELINUX=enforcing\nSELINUXTYPE=targeted\n', -1],
+  ['', -1],
 ] as const)
   test(`parseConfigMode reads ${JSON.stringify(text)}`, () => assert.equal(parseConfigMode(text), mode));
 
@@ -22,9 +22,10 @@ test('selinux: a machine that enforces, with a config, scrapes to the golden tex
   return golden(t, selinux, { root, rootfs: `${root}/host` });
 });
 
-test('without a config its mode is not known', async (t) => {
+test('without a config no mode is set', async (t) => {
   const root = tree(t, ON);
   assert.deepEqual(values(await scrape(selinux, { root, rootfs: root })), [
+    'node_selinux_config_mode -1',
     'node_selinux_current_mode 0',
     'node_selinux_enabled 1',
   ]);
