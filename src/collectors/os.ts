@@ -25,13 +25,14 @@ const LABELS = [
 /** Within double quotes a backslash escapes these only, as in a shell. */
 const ESCAPED = new Set(['"', '\\', '$', '`']);
 
-/** A value as a shell would read it, or `undefined` where a quote is not closed. */
+/** A value as a shell would read it, without a comment behind it; `undefined` where a quote is not closed. */
 function unquote(text: string): string | undefined {
   let value = '';
   let quote = '';
   for (let i = 0; i < text.length; i += 1) {
     const char = text[i] as string;
     const next = text[i + 1];
+    if (char === '#' && quote === '' && /^\s?$/.test(text[i - 1] ?? '')) return unquote(text.slice(0, i).trimEnd());
     if (char === quote) quote = '';
     else if (quote === '' && (char === '"' || char === "'")) quote = char;
     else if (char === '\\' && quote !== "'" && next !== undefined && (quote === '' || ESCAPED.has(next))) {

@@ -14,6 +14,10 @@ for (const [line, key, value] of [
   ['NAME=a\\ b', 'NAME', 'a b'],
   ['export NAME="a"b', 'NAME', 'ab'],
   ['URL=https://example.org/?a=b', 'URL', 'https://example.org/?a=b'],
+  ['ID=debian # the universal one', 'ID', 'debian'],
+  ['NAME="a # b" # c', 'NAME', 'a # b'],
+  ['NAME=#', 'NAME', ''],
+  ['NAME=a#b', 'NAME', 'a#b'],
 ] as const)
   test(`parseOsRelease reads ${line}`, () => assert.deepEqual([...parseOsRelease(`${line}\n`)], [[key, value]]));
 
