@@ -4,6 +4,7 @@ import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
 import { parseCpulist } from '../kernel/cpulist.ts';
+import { eachDevice } from '../kernel/devices.ts';
 
 const DIR = 'devices/system/cpu';
 
@@ -56,15 +57,14 @@ export default defineCollector({
     governor: gauge('node_cpu_scaling_governor', 'Whether the governor is the one in charge.', 'cpu', 'governor'),
   },
   setup({ sys }, metrics) {
-    return async (out, turn) => {
+    return (out, turn) => {
       const folders = sys.list(DIR).filter((name) => /^cpu[0-9]+$/.test(name));
       const offline = new Set(parseCpulist(sys.read(`${DIR}/offline`), 'offline'));
       if (folders.length === 0) throw new Error(`${sys.path(DIR)}: no CPUs`);
-      for (const folder of folders) {
-        await turn.pause();
+      return eachDevice(folders, turn, (folder) => {
         const number = Number(folder.slice('cpu'.length));
         const policy = `${DIR}/${folder}/cpufreq`;
-        if (offline.has(number) || !sys.exists(policy)) continue;
+        if (offline.has(number) || !sys.exists(policy)) return;
         const cpu = String(number);
         const governor = sys.read(`${policy}/scaling_governor`).trim();
         const available = sys.read(`${policy}/scaling_available_governors`).trim();
@@ -72,9 +72,9 @@ export default defineCollector({
           const frequencyKhz = readFrequency(sys, `${policy}/${file}`);
           if (frequencyKhz !== undefined) out.sample(metrics[key], frequencyKhz * 1000, cpu);
         }
-        if (governor === '' || available === '') continue;
+        if (governor === '' || available === '') return;
         for (const name of available.split(' ')) out.sample(metrics.governor, name === governor ? 1 : 0, cpu, name);
-      }
+      });
     };
   },
 });

@@ -2,11 +2,9 @@ import { defineCollector } from '../core/collector.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { lines, uint } from '../core/text.ts';
+import { eachDevice, reading } from '../kernel/devices.ts';
 
 const CARD = /^card[0-9]+$/;
-
-/** What a driver answers for an attribute that it does not have, or not while the device sleeps. */
-const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'ENODATA', 'EPERM', 'EINVAL', 'EOPNOTSUPP'];
 
 const memory = (name: string, help: string) => gauge(`node_drm_memory_${name}_bytes`, help, 'card');
 
@@ -43,12 +41,11 @@ export default defineCollector({
   setup({ sys }, { info, ...values }) {
     /** One attribute of a card. https://docs.kernel.org/gpu/amdgpu/driver-misc.html */
     const read = (card: string, name: string): string | undefined =>
-      optional(() => sys.readOnce(`class/drm/${card}/device/${name}`).trim(), UNAVAILABLE);
-    return async (out, turn) => {
-      for (const card of optional(() => sys.list('class/drm')) ?? []) {
-        if (!CARD.test(card)) continue;
-        await turn.pause();
-        if (!lines(read(card, 'uevent') ?? '').includes('DRIVER=amdgpu')) continue;
+      reading(() => sys.readOnce(`class/drm/${card}/device/${name}`).trim());
+    return (out, turn) => {
+      const cards = (optional(() => sys.list('class/drm')) ?? []).filter((name) => CARD.test(name));
+      return eachDevice(cards, turn, (card) => {
+        if (!lines(read(card, 'uevent') ?? '').includes('DRIVER=amdgpu')) return;
         const label = (name: string): string => read(card, name) ?? '';
         const level = label('power_dpm_force_performance_level');
         out.row(info, 1, [card, label('mem_info_vram_vendor'), level, label('unique_id'), 'amd']);
@@ -59,7 +56,7 @@ export default defineCollector({
           if (value === undefined) throw new ParseError(`${card}/device/${file}`, text);
           out.sample(family, value, card);
         }
-      }
+      });
     };
   },
 });

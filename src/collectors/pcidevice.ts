@@ -7,14 +7,12 @@ import type { Logger } from '../core/log.ts';
 import { gauge } from '../core/metric.ts';
 import { float, int, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
+import { eachDevice, reading } from '../kernel/devices.ts';
 import { findPciNames, type PciIds, type PciNames } from '../kernel/pci_ids.ts';
 
 const DEVICES = 'bus/pci/devices';
 const IDS_FILES = ['/usr/share/misc/pci.ids', '/usr/share/hwdata/pci.ids'];
 const STATES = ['D0', 'D1', 'D2', 'D3hot', 'D3cold', 'unknown', 'error'] as const;
-
-/** What the kernel answers for an attribute that a device does not have, or not while it is switched off. */
-const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EINVAL', 'EACCES', 'EIO'];
 
 const PLACE = ['segment', 'bus', 'device', 'function'] as const;
 const INFO = [
@@ -69,12 +67,10 @@ export function parsePlace(text: string): Place {
   return found.slice(1) as unknown as Place;
 }
 
-/** Parses a speed, `8.0 GT/s PCIe` (before Linux 5.7 without the last word), in transfers per second; -1 for `Unknown`. */
-export function parseSpeed(text: string): number {
+/** Parses a speed, `8.0 GT/s PCIe` (before Linux 5.7 without the last word), in transfers per second. */
+export function parseSpeed(text: string): number | undefined {
   const giga = float(/^(\S+) GT\/s( PCIe)?$/.exec(text)?.[1]);
-  if (giga !== undefined) return giga * 1e9;
-  if (text.startsWith('Unknown')) return -1;
-  throw new ParseError('link speed', text);
+  return giga === undefined ? undefined : giga * 1e9;
 }
 
 interface Device {
@@ -82,14 +78,16 @@ interface Device {
   readonly parent: Place | undefined;
   readonly ids: PciIds;
   readonly revision: string;
-  /** An attribute; `undefined` where the device does not have it. */
+  /** An attribute; `undefined` where the device does not have it, or nothing to tell in it. */
   read(name: string): string | undefined;
 }
 
 /** The ids of one device; `undefined` where it has gone away. */
 function readDevice(sys: KernelFs, name: string): Device | undefined {
-  const read = (file: string): string | undefined =>
-    optional(() => sys.readOnce(`${DEVICES}/${name}/${file}`).trim(), UNAVAILABLE);
+  const read = (file: string): string | undefined => {
+    const text = reading(() => sys.readOnce(`${DEVICES}/${name}/${file}`))?.trim();
+    return text === '' || text?.startsWith('Unknown') ? undefined : text;
+  };
   const id = (file: string, digits: number): string | undefined => {
     const text = read(file);
     if (text === undefined) return undefined;
@@ -134,8 +132,9 @@ function collectDevice(device: Device, names: PciNames | undefined, out: Writer)
   out.sample(metrics.speed, numberIn(device, 'current_link_speed', parseSpeed, -1), ...place);
   out.sample(metrics.width, numberIn(device, 'current_link_width', uint, -1), ...place);
   for (const [family, file] of NUMBERS) out.sample(family, numberIn(device, file, uint, 0), ...place);
-  const power = read('power_state') ?? '';
-  if (power !== '') for (const state of STATES) out.row(metrics.power, state === power ? 1 : 0, [...place, state]);
+  const power = read('power_state');
+  if (power !== undefined)
+    for (const state of STATES) out.row(metrics.power, state === power ? 1 : 0, [...place, state]);
   const node = numberIn(device, 'numa_node', int, -1);
   if (node !== -1) out.sample(metrics.numa, node, ...place);
 }
@@ -151,15 +150,24 @@ function readIds(paths: readonly string[], log: Logger): string {
   return '';
 }
 
-/** Looks names up. What was found is kept, the 1.5 MB of pci.ids are not: they are read again when a new kind of device comes. */
-function createNames(paths: readonly string[], log: Logger): (devices: readonly Device[]) => (ids: PciIds) => PciNames {
-  let known = new Map<string, PciNames>();
-  const keyOf = (ids: PciIds): string => Object.values(ids).join();
-  return (devices) => {
-    const missing = devices.filter(({ ids }) => !known.has(keyOf(ids)));
-    const text = missing.length === 0 ? '' : readIds(paths, log);
-    known = new Map(devices.map(({ ids }) => [keyOf(ids), known.get(keyOf(ids)) ?? findPciNames(text, ids)]));
-    return (ids) => known.get(keyOf(ids)) as PciNames;
+/**
+ * Gives what looks names up during one scrape. What was found is kept, the 1.5 MB of pci.ids are not: they are read again when
+ * a new kind of device comes.
+ */
+function createNames(paths: readonly string[], log: Logger): () => (ids: PciIds) => PciNames {
+  const known = new Map<string, PciNames>();
+  return () => {
+    let text: string | undefined;
+    return (ids) => {
+      const key = Object.values(ids).join();
+      let names = known.get(key);
+      if (names === undefined) {
+        text ??= readIds(paths, log);
+        names = findPciNames(text, ids);
+        known.set(key, names);
+      }
+      return names;
+    };
   };
 }
 
@@ -177,21 +185,15 @@ export default defineCollector({
   },
   metrics,
   setup({ sys, flags, log }) {
-    const nameAll = flags.names ? createNames(flags.idsfile === '' ? IDS_FILES : [flags.idsfile], log) : undefined;
-    return async (out, turn) => {
+    const names = flags.names ? createNames(flags.idsfile === '' ? IDS_FILES : [flags.idsfile], log) : undefined;
+    return (out, turn) => {
       const list = optional(() => sys.list(DEVICES));
       if (list === undefined) throw new NoDataError('no PCI bus');
-      const devices: Device[] = [];
-      for (const name of list) {
-        await turn.pause();
+      const namesOf = names?.();
+      return eachDevice(list, turn, (name) => {
         const device = readDevice(sys, name);
-        if (device !== undefined) devices.push(device);
-      }
-      const namesOf = nameAll?.(devices);
-      for (const device of devices) {
-        await turn.pause();
-        collectDevice(device, namesOf?.(device.ids), out);
-      }
+        if (device !== undefined) collectDevice(device, namesOf?.(device.ids), out);
+      });
     };
   },
 });

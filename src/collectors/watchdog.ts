@@ -3,6 +3,7 @@ import { hasErrno, NoDataError, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
+import { eachDevice, reading } from '../kernel/devices.ts';
 
 const DIR = 'class/watchdog';
 
@@ -19,28 +20,9 @@ const NUMBERS = [
 
 const TEXTS = ['options', 'identity', 'state', 'status', 'pretimeout_governor'] as const;
 
-interface Watchdog {
-  readonly name: string;
-  readonly numbers: readonly (readonly [key: (typeof NUMBERS)[number][0], value: number])[];
-  /** In the order of `TEXTS`. */
-  readonly texts: readonly string[];
-}
-
-function readWatchdog(sys: KernelFs, name: string): Watchdog {
-  const numbers: [(typeof NUMBERS)[number][0], number][] = [];
-  for (const [key, file] of NUMBERS) {
-    const text = sys.attribute(`${DIR}/${name}/${file}`);
-    if (text === undefined) continue;
-    const value = autoInt(text);
-    if (value === undefined) throw new ParseError(`${name}/${file}`, text);
-    numbers.push([key, value]);
-  }
-  return { name, numbers, texts: TEXTS.map((file) => sys.attribute(`${DIR}/${name}/${file}`) ?? '') };
-}
-
-function readWatchdogs(sys: KernelFs): Watchdog[] {
+function listWatchdogs(sys: KernelFs): string[] {
   try {
-    return sys.list(DIR).map((name) => readWatchdog(sys, name));
+    return sys.list(DIR);
   } catch (error) {
     if (!hasErrno(error, ['ENOENT', 'EACCES', 'EINVAL'])) throw error;
     throw new NoDataError('there is no watchdog that can be read', { cause: error });
@@ -82,11 +64,18 @@ export default defineCollector({
     ),
   },
   setup({ sys }, metrics) {
-    return (out) => {
-      for (const { name, numbers, texts } of readWatchdogs(sys)) {
-        for (const [key, value] of numbers) out.sample(metrics[key], value, name);
-        out.row(metrics.info, 1, [name, ...texts]);
-      }
-    };
+    return (out, turn) =>
+      eachDevice(listWatchdogs(sys), turn, (name) => {
+        const read = (file: string): string | undefined =>
+          reading(() => sys.readOnce(`${DIR}/${name}/${file}`))?.trim();
+        out.row(metrics.info, 1, [name, ...TEXTS.map((file) => read(file) ?? '')]);
+        for (const [key, file] of NUMBERS) {
+          const text = read(file);
+          if (text === undefined) continue;
+          const value = autoInt(text);
+          if (value === undefined) throw new ParseError(`${name}/${file}`, text);
+          out.sample(metrics[key], value, name);
+        }
+      });
   },
 });

@@ -2,7 +2,7 @@ import type { Turn } from '../core/collector.ts';
 import { DeadlineError, NoDataError, optional } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 
-/** What drivers answer for a device that is gone, asleep or broken, or that has no such property after all. */
+/** What drivers answer for a device that is gone, asleep, broken or being reset, or that has no such property after all. */
 const NO_VALUE: readonly string[] = [
   'ENOENT',
   'ENODEV',
@@ -13,6 +13,7 @@ const NO_VALUE: readonly string[] = [
   'EINVAL',
   'EIO',
   'ENODATA',
+  'EPERM',
   'ENOTSUP',
   'EOPNOTSUPP',
   'EREMOTEIO',

@@ -71,3 +71,10 @@ for (const [why, files] of [
   test(`cpufreq fails without ${why}`, async (t) => {
     assert.equal((await scrape(cpufreq, { root: tree(t, files) })).success, false);
   });
+
+test('cpufreq tells of the other CPUs where one cannot be told', async (t) => {
+  const root = tree(t, { ...governed('a\n', 'a b\n'), [`${SYS}/cpu1/cpufreq/scaling_cur_freq`]: '1\n' });
+  const { text, success } = await scrape(cpufreq, { root });
+  assert.equal(success, false);
+  assert.match(text, /^node_cpu_scaling_governor\{cpu="0",governor="b"\} 0$/m);
+});

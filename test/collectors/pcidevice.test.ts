@@ -19,13 +19,11 @@ for (const [text, speed] of [
   ['2.5 GT/s PCIe', 2.5e9],
   ['64.0 GT/s PCIe', 64e9],
   ['8 GT/s', 8e9],
-  ['Unknown', -1],
-  ['Unknown speed', -1],
 ] as const)
   test(`parseSpeed reads ${text}`, () => assert.equal(parseSpeed(text), speed));
 
 for (const text of ['', 'fast', '8', '8 GB/s', 'x GT/s PCIe'])
-  test(`parseSpeed refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseSpeed(text), ParseError));
+  test(`parseSpeed refuses ${JSON.stringify(text)}`, () => assert.equal(parseSpeed(text), undefined));
 
 test('pcidevice: the fixtures scrape to the golden text', (t) => golden(t, pcidevice));
 
@@ -60,6 +58,28 @@ for (const [why, file, text] of [
     });
     assert.ok(error instanceof ParseError);
   });
+
+for (const text of ['Unknown\n', 'Unknown speed\n', '\n'])
+  test(`a link of which nothing is known (${JSON.stringify(text)}) has -1`, async () => {
+    const links = /(max|current)_link_(speed|width)$/;
+    const { text: told, success } = await scrape(pcidevice, {
+      wrap: (real) => ({ ...real, readOnce: (path) => (links.test(path) ? text : real.readOnce(path)) }),
+    });
+    assert.ok(success);
+    assert.deepEqual([...new Set(told.match(/(?<=^node_pcidevice_.*_link_.* ).*$/gm))], ['-1']);
+  });
+
+test('a device that cannot be told does not silence the others', async () => {
+  const { text, error } = await scrape(pcidevice, {
+    wrap: (real) => ({
+      ...real,
+      readOnce: (path) => (path.endsWith('0000:0a:00.0/vendor') ? 'amd\n' : real.readOnce(path)),
+    }),
+  });
+  assert.ok(error instanceof ParseError);
+  assert.doesNotMatch(text, /bus="0a"/);
+  assert.match(text, /bus="41"/);
+});
 
 test('a device that goes away during the scrape is left out', async () => {
   const { text, success } = await scrape(pcidevice, {

@@ -22,7 +22,27 @@ for (const code of ['EACCES', 'EINVAL'])
     assert.ok((await scrape(watchdog, { wrap: refusing })).error instanceof NoDataError);
   });
 
-test('watchdog refuses what is not a number', async (t) => {
-  const root = tree(t, { 'sys/class/watchdog/watchdog0/timeout': 'soon\n' });
-  assert.ok((await scrape(watchdog, { root })).error instanceof ParseError);
+test('watchdog refuses what is not a number, and tells of the other watchdogs', async (t) => {
+  const root = tree(t, {
+    'sys/class/watchdog/watchdog0/timeout': 'soon\n',
+    'sys/class/watchdog/watchdog1/timeout': '0x3c\n',
+  });
+  const { text, error } = await scrape(watchdog, { root });
+  assert.ok(error instanceof ParseError);
+  assert.match(text, /^node_watchdog_timeout_seconds\{name="watchdog1"\} 60$/m);
+});
+
+test('watchdog passes over what its driver refuses to tell', async (t) => {
+  const files = { 'sys/class/watchdog/watchdog0/timeleft': '1\n', 'sys/class/watchdog/watchdog0/timeout': '2\n' };
+  const refusing = (fs: KernelFs): KernelFs => ({
+    ...fs,
+    readOnce(path) {
+      if (path.endsWith('timeleft')) throw Object.assign(new Error('EOPNOTSUPP'), { code: 'EOPNOTSUPP' });
+      return fs.readOnce(path);
+    },
+  });
+  const { text, success } = await scrape(watchdog, { root: tree(t, files), wrap: refusing });
+  assert.ok(success);
+  assert.doesNotMatch(text, /timeleft/);
+  assert.match(text, /^node_watchdog_timeout_seconds\{name="watchdog0"\} 2$/m);
 });
