@@ -81,9 +81,13 @@ export default defineCollector({
     available: gauge('node_bcache_cache_available_percent', 'Share of the cache without dirty data.', 'uuid'),
     congested: gauge('node_bcache_congested', 'How congested the cache is.', 'uuid'),
     rootUsage: gauge('node_bcache_root_usage_percent', "Share of the B-tree's root that is in use.", 'uuid'),
-    treeDepth: gauge('node_bcache_tree_depth', 'Depth of the B-tree.', 'uuid'),
-    journal: gauge('node_bcache_active_journal_entries', 'Journal entries newer than the index.', 'uuid'),
-    btreeNodes: gauge('node_bcache_btree_nodes', 'Nodes of the B-tree.', 'uuid'),
+    treeDepth: gauge('node_bcache_tree_depth', 'How many levels the B-tree has.', 'uuid'),
+    journal: gauge(
+      'node_bcache_active_journal_entries',
+      'Entries of the journal that the index does not have yet.',
+      'uuid',
+    ),
+    btreeNodes: gauge('node_bcache_btree_nodes', 'How many nodes the B-tree has.', 'uuid'),
     btreeRead: gauge(
       'node_bcache_btree_read_average_duration_seconds',
       "The kernel's figure for the mean read of the B-tree, taken as nanoseconds.",

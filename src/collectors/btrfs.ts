@@ -113,7 +113,7 @@ export default defineCollector({
   flags: {},
   metrics: {
     info: gauge('node_btrfs_info', 'A Btrfs file system; always 1.', 'uuid', 'label'),
-    globalReserve: gauge('node_btrfs_global_rsv_size_bytes', 'Size of the global reserve.', 'uuid'),
+    globalReserve: gauge('node_btrfs_global_rsv_size_bytes', 'Space kept back for the file system itself.', 'uuid'),
     commits: counter('node_btrfs_commits_total', 'Commits.', 'uuid'),
     lastCommit: gauge('node_btrfs_last_commit_seconds', 'How long the last commit took.', 'uuid'),
     maxCommit: gauge('node_btrfs_max_commit_seconds', 'How long the longest commit took.', 'uuid'),
@@ -133,7 +133,7 @@ export default defineCollector({
       'block_group_type',
       'mode',
     ),
-    deviceSize: gauge('node_btrfs_device_size_bytes', 'Size of a device of the file system.', 'uuid', 'device'),
+    deviceSize: gauge('node_btrfs_device_size_bytes', 'How large the device is.', 'uuid', 'device'),
   },
   setup({ sys }, metrics) {
     return (out, turn) => {

@@ -50,7 +50,7 @@ export default defineCollector({
     entries: gauge('node_nf_conntrack_entries', 'Connections in the tracking table.'),
     limit: gauge('node_nf_conntrack_entries_limit', 'Connections that the tracking table can hold.'),
     found: gauge('node_nf_conntrack_stat_found', 'Searched entries that were found.'),
-    invalid: gauge('node_nf_conntrack_stat_invalid', 'Packets seen that cannot be tracked.'),
+    invalid: gauge('node_nf_conntrack_stat_invalid', 'Packets that no connection could be made out for.'),
     ignore: gauge('node_nf_conntrack_stat_ignore', 'Packets seen that already belong to a tracked connection.'),
     insert: gauge('node_nf_conntrack_stat_insert', 'Entries put into the table.'),
     insertFailed: gauge(

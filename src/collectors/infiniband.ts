@@ -117,10 +117,13 @@ const metrics = {
     'firmware_version',
     'hca_type',
   ),
-  state: state('state_id', 'State of the port: 0 no change, 1 down, 2 init, 3 armed, 4 active, 5 active and deferred.'),
+  state: state(
+    'state_id',
+    'How far the port has come up: 1 down, 2 initialising, 3 armed, 4 active, 5 active deferred; 0 unchanged.',
+  ),
   physical: state(
     'physical_state_id',
-    'Physical state: 0 no change, 1 sleep, 2 polling, 3 disabled, 4 training, 5 up, 6 recovering, 7 test.',
+    'What the link does: 1 sleeps, 2 polls, 3 is disabled, 4 trains, 5 is up, 6 recovers, 7 is under test; 0 unchanged.',
   ),
   rate: state('rate_bytes_per_second', 'Most that the link can carry.'),
   lifespan: state('lifespan_seconds', 'How long the driver keeps hardware counters before it reads them again.'),

@@ -90,7 +90,7 @@ export default defineCollector({
   ],
   flags: {},
   metrics: {
-    seconds: gauge('node_time_seconds', 'The time, in seconds since 1970.'),
+    seconds: gauge('node_time_seconds', 'What the clock of the machine shows, as Unix time.'),
     zone: gauge('node_time_zone_offset_seconds', 'How far the time zone is ahead of UTC.', 'time_zone'),
     available: gauge(
       'node_time_clocksource_available_info',
