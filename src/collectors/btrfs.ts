@@ -3,7 +3,7 @@ import { optional, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
-import { eachDevice } from '../kernel/devices.ts';
+import { eachDevice, uintAttribute } from '../kernel/devices.ts';
 
 const FOLDER = 'fs/btrfs';
 const BYTES_OF_SECTOR = 512;
@@ -63,23 +63,18 @@ interface BlockGroup {
   readonly profiles: readonly { readonly mode: string; readonly total: number; readonly used: number }[];
 }
 
-/** A file with one number; `undefined` where it is absent. */
-function number(sys: KernelFs, path: string): number | undefined {
-  const text = sys.attribute(path);
-  const value = uint(text);
-  if (text !== undefined && value === undefined) throw new ParseError(path, text);
-  return value;
-}
-
 function readGroup(sys: KernelFs, type: BlockGroup['type'], path: string): BlockGroup | undefined {
   const names = optional(() => sys.list(path));
   if (names === undefined) return undefined;
   const profiles = names.flatMap((mode) => {
     // Only the folder of a profile has files of these names in it.
-    const [total, used] = [number(sys, `${path}/${mode}/total_bytes`), number(sys, `${path}/${mode}/used_bytes`)];
+    const [total, used] = [
+      uintAttribute(sys, `${path}/${mode}/total_bytes`),
+      uintAttribute(sys, `${path}/${mode}/used_bytes`),
+    ];
     return total === undefined || used === undefined ? [] : [{ mode, total, used }];
   });
-  return { type, reserved: number(sys, `${path}/bytes_reserved`), profiles };
+  return { type, reserved: uintAttribute(sys, `${path}/bytes_reserved`), profiles };
 }
 
 function readFilesystem(sys: KernelFs, id: string) {
@@ -87,12 +82,12 @@ function readFilesystem(sys: KernelFs, id: string) {
   const commitStats = optional(() => sys.readOnce(`${path}/commit_stats`));
   const devices = (optional(() => sys.list(`${path}/devices`)) ?? []).map((name) => ({
     name,
-    sectors: number(sys, `${path}/devices/${name}/size`),
+    sectors: uintAttribute(sys, `${path}/devices/${name}/size`),
   }));
   return {
     uuid: sys.attribute(`${path}/metadata_uuid`) || id,
     label: sys.attribute(`${path}/label`),
-    globalReserve: number(sys, `${path}/allocation/global_rsv_size`),
+    globalReserve: uintAttribute(sys, `${path}/allocation/global_rsv_size`),
     commits: commitStats === undefined ? NO_COMMITS : parseCommitStats(commitStats),
     devices,
     groups: GROUPS.flatMap((type) => readGroup(sys, type, `${path}/allocation/${type}`) ?? []),

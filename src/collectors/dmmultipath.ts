@@ -1,8 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { NoDataError, optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
-import { uint } from '../core/text.ts';
-import { eachDevice, neededAttribute } from '../kernel/devices.ts';
+import { eachDevice, neededAttribute, neededUint } from '../kernel/devices.ts';
 
 const BYTES_OF_SECTOR = 512;
 const WORKING: readonly string[] = ['running', 'live'];
@@ -41,9 +40,7 @@ export default defineCollector({
         if (!uuid.startsWith('mpath-')) return;
         const device = neededAttribute(sys, `${path}/dm/name`);
         const suspended = neededAttribute(sys, `${path}/dm/suspended`);
-        const text = neededAttribute(sys, `${path}/size`);
-        const sectors = uint(text);
-        if (sectors === undefined) throw new ParseError(`${path}/size`, text);
+        const sectors = neededUint(sys, `${path}/size`);
         const states = sys.list(`${path}/slaves`).map((name) => ({
           name,
           state: neededAttribute(sys, `block/${name}/device/state`),

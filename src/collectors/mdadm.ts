@@ -2,7 +2,7 @@ import { defineCollector, type Turn } from '../core/collector.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
-import { eachDevice, neededAttribute } from '../kernel/devices.ts';
+import { eachDevice, neededAttribute, neededUint } from '../kernel/devices.ts';
 
 export interface MdArray {
   readonly name: string;
@@ -139,10 +139,7 @@ export default defineCollector({
           out.sample(metrics.degraded, 0, device);
           return;
         }
-        const degraded = neededAttribute(sys, `${path}/degraded`);
-        const missing = uint(degraded);
-        if (missing === undefined) throw new ParseError(`${path}/degraded`, degraded);
-        out.sample(metrics.degraded, missing, device);
+        out.sample(metrics.degraded, neededUint(sys, `${path}/degraded`), device);
       });
     };
   },

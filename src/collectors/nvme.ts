@@ -1,9 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { NoDataError, optional } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
-import { uint } from '../core/text.ts';
-import { eachDevice, neededAttribute } from '../kernel/devices.ts';
+import { eachDevice, neededAttribute, neededUint, uintAttribute } from '../kernel/devices.ts';
 
 const FOLDER = 'class/nvme';
 const NAMESPACE = /nvme\d+n(\d+)/;
@@ -21,20 +20,14 @@ export interface NvmeNamespace {
 
 /** Reads a namespace's folder in sysfs. https://docs.kernel.org/block/stat.html, https://docs.kernel.org/admin-guide/abi-stable.html */
 function readNamespace(sys: KernelFs, path: string, id: string): NvmeNamespace {
-  const parse = (file: string, text: string): number => {
-    const value = uint(text);
-    if (value === undefined) throw new ParseError(`${path}/${file}`, text);
-    return value;
-  };
-  const number = (file: string): number => parse(file, neededAttribute(sys, `${path}/${file}`));
-  const blockBytes = number('queue/logical_block_size');
-  const blocksUsed = sys.attribute(`${path}/nuse`);
+  const blockBytes = neededUint(sys, `${path}/queue/logical_block_size`);
+  const blocksUsed = uintAttribute(sys, `${path}/nuse`);
   return {
     id,
     anaState: optional(() => sys.attribute(`${path}/ana_state`), ['EACCES', 'EIO', 'EINVAL']) ?? 'unknown',
     blockBytes,
-    sizeBytes: number('size') * BYTES_OF_SECTOR,
-    usedBytes: blocksUsed === undefined ? undefined : parse('nuse', blocksUsed) * blockBytes,
+    sizeBytes: neededUint(sys, `${path}/size`) * BYTES_OF_SECTOR,
+    usedBytes: blocksUsed === undefined ? undefined : blocksUsed * blockBytes,
   };
 }
 

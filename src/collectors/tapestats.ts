@@ -1,9 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { uint } from '../core/text.ts';
-import { eachDevice, neededAttribute } from '../kernel/devices.ts';
+import { eachDevice, neededUint } from '../kernel/devices.ts';
 
 const FOLDER = 'class/scsi_tape';
 const SECONDS_OF_NS = 0.000000001;
@@ -51,12 +50,7 @@ export default defineCollector({
       if (names === undefined) throw new NoDataError('no SCSI tape drives');
       const drives = names.filter((name) => /^st\d+$/.test(name) && !flags.ignored?.test(name));
       return eachDevice(drives, turn, (drive) => {
-        const values = files.map(([file]) => {
-          const text = neededAttribute(sys, `${FOLDER}/${drive}/stats/${file}`);
-          const value = uint(text);
-          if (value === undefined) throw new ParseError(`${drive}/stats/${file}`, text);
-          return value;
-        });
+        const values = files.map(([file]) => neededUint(sys, `${FOLDER}/${drive}/stats/${file}`));
         for (const [i, [, metric, scale]] of files.entries()) out.sample(metric, (values[i] as number) * scale, drive);
       });
     };

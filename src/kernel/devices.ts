@@ -1,6 +1,7 @@
 import type { Turn } from '../core/collector.ts';
-import { DeadlineError, NoDataError, optional } from '../core/errors.ts';
+import { DeadlineError, NoDataError, optional, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
+import { uint } from '../core/text.ts';
 
 /** What drivers answer for a device that is gone, asleep, broken or being reset, or that has no such property after all. */
 const NO_VALUE: readonly string[] = [
@@ -48,6 +49,21 @@ export async function eachDevice<T>(
 /** A one-value file without which there is nothing to tell of its device. */
 export function neededAttribute(fs: KernelFs, path: string): string {
   const value = fs.attribute(path);
+  if (value === undefined) throw new NoDataError(`${fs.path(path)} is not there`);
+  return value;
+}
+
+/** The whole number in a one-value file; `undefined` where the file is absent. */
+export function uintAttribute(fs: KernelFs, path: string): number | undefined {
+  const text = fs.attribute(path);
+  const value = uint(text);
+  if (text !== undefined && value === undefined) throw new ParseError(path, text);
+  return value;
+}
+
+/** As `neededAttribute`, for a whole number. */
+export function neededUint(fs: KernelFs, path: string): number {
+  const value = uintAttribute(fs, path);
   if (value === undefined) throw new NoDataError(`${fs.path(path)} is not there`);
   return value;
 }

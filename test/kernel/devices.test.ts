@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Turn } from '../../src/core/collector.ts';
-import { DeadlineError, NoDataError } from '../../src/core/errors.ts';
+import { DeadlineError, NoDataError, ParseError } from '../../src/core/errors.ts';
 import { openTree } from '../../src/core/kernel_fs.ts';
-import { eachDevice, neededAttribute, reading } from '../../src/kernel/devices.ts';
+import { eachDevice, neededAttribute, neededUint, reading, uintAttribute } from '../../src/kernel/devices.ts';
 import { tree } from '../helpers/scrape.ts';
 
 const turn: Turn = { signal: new AbortController().signal, pause: () => undefined, leftMs: () => 5000 };
@@ -60,4 +60,15 @@ test('an attribute that is needed and not there means that there is nothing to t
   const sys = openTree(tree(t, { 'a/b': ' x\n' }));
   assert.equal(neededAttribute(sys, 'a/b'), 'x');
   assert.throws(() => neededAttribute(sys, 'a/c'), NoDataError);
+});
+
+test('a number may be absent, unless it is needed; what is no number is refused', (t) => {
+  const sys = openTree(tree(t, { 'a/b': ' 42\n', 'a/word': 'many\n', 'a/empty': '\n' }));
+  for (const read of [uintAttribute, neededUint]) {
+    assert.equal(read(sys, 'a/b'), 42);
+    assert.throws(() => read(sys, 'a/word'), ParseError);
+    assert.throws(() => read(sys, 'a/empty'), ParseError);
+  }
+  assert.equal(uintAttribute(sys, 'a/c'), undefined);
+  assert.throws(() => neededUint(sys, 'a/c'), NoDataError);
 });
