@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
-import { type Mount, parseMountinfo, parseMountOptions, unescapeMount } from '../kernel/mountinfo.ts';
+import { type Mount, parseMountinfo, parseMountOptions } from '../kernel/mountinfo.ts';
 import { type NfsMount, parseMountstats } from '../kernel/mountstats.ts';
 
 const MOUNT = ['export', 'protocol', 'mountaddr'] as const;
@@ -116,10 +116,9 @@ function emitMount(mount: NfsMount, labels: Labels, out: Writer): void {
     out.sample(metrics.receives, each.receives, ...all);
     out.sample(metrics.badIds, each.badIds, ...all);
     out.sample(metrics.backlog, each.backlog, ...all);
-    if (each.queues === undefined) continue;
-    out.sample(metrics.slots, each.queues.slots, ...all);
-    out.sample(metrics.sending, each.queues.sending, ...all);
-    out.sample(metrics.pending, each.queues.pending, ...all);
+    out.sample(metrics.slots, each.slots, ...all);
+    out.sample(metrics.sending, each.sending, ...all);
+    out.sample(metrics.pending, each.pending, ...all);
   }
   for (const each of mount.operations) {
     const all = [...labels, each.name] as const;
@@ -160,9 +159,9 @@ export default defineCollector({
         await turn.pause();
         const protocol = mount.transports[0]?.protocol;
         if (protocol === undefined) continue;
-        const labels: Labels = [unescapeMount(mount.device), protocol, addressOf(mount, known)];
-        const mountPoint = unescapeMount(mount.mountPoint);
-        if (once(...labels, mountPoint)) out.sample(metrics.mountpoint, 1, ...labels, mountPoint);
+        // The kernel's escapes for blanks (`\040`) stay in the labels, as in the reference's.
+        const labels: Labels = [mount.device, protocol, addressOf(mount, known)];
+        if (once(...labels, mount.mountPoint)) out.sample(metrics.mountpoint, 1, ...labels, mount.mountPoint);
         if (once(...labels)) emitMount(mount, labels, out);
       }
       if (failure !== undefined) throw failure;

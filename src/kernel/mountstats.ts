@@ -12,8 +12,10 @@ export interface NfsTransport {
   readonly receives: number;
   readonly badIds: number;
   readonly backlog: number;
-  /** Since statvers 1.1, and not of RDMA. */
-  readonly queues: { readonly slots: number; readonly sending: number; readonly pending: number } | undefined;
+  /** These three are 0 in statvers 1.0 and of RDMA, where the kernel does not tell them. */
+  readonly slots: number;
+  readonly sending: number;
+  readonly pending: number;
 }
 
 export interface NfsOperation {
@@ -74,6 +76,7 @@ function parseTransport(line: string, [protocol = '', ...texts]: readonly string
   const udp = protocol === 'udp';
   // UDP has no connections: the fields for connects, connect time and idle time are not there.
   const at = (place: number): number => numbers[udp ? place - 3 : place] as number;
+  const ofQueue = (place: number): number => (version === '1.0' || protocol === 'rdma' ? 0 : at(place));
   return {
     protocol,
     binds: numbers[1] as number,
@@ -83,7 +86,9 @@ function parseTransport(line: string, [protocol = '', ...texts]: readonly string
     receives: at(6),
     badIds: at(7),
     backlog: at(9),
-    queues: version === '1.0' || protocol === 'rdma' ? undefined : { slots: at(10), sending: at(11), pending: at(12) },
+    slots: ofQueue(10),
+    sending: ofQueue(11),
+    pending: ofQueue(12),
   };
 }
 

@@ -26,19 +26,18 @@ test('NFS without statistics and statistics of another file system are passed ov
 });
 
 test('the fields of a transport depend on its protocol and on the version', () => {
-  const tcp = { protocol: 'tcp', binds: 2, connects: 3, idleSeconds: 5, sends: 6, receives: 7, badIds: 8, backlog: 10 };
-  assert.deepEqual(transport('tcp 1 2 3 4 5 6 7 8 9 10 11 12 13'), {
-    ...tcp,
-    queues: { slots: 11, sending: 12, pending: 13 },
-  });
-  assert.deepEqual(transport('tcp 1 2 3 4 5 6 7 8 9 10', ' statvers=1.0'), { ...tcp, queues: undefined });
-  assert.deepEqual(transport('rdma 1 2 3 4 5 6 7 8 9 10 11 12 13'), { ...tcp, protocol: 'rdma', queues: undefined });
-  const udp = { ...tcp, protocol: 'udp', connects: 0, idleSeconds: 0 };
-  assert.deepEqual(transport('udp 1 2 6 7 8 9 10 11 12 13'), {
-    ...udp,
-    queues: { slots: 11, sending: 12, pending: 13 },
-  });
-  assert.deepEqual(transport('udp 1 2 6 7 8 9 10', ' statvers=1.0'), { ...udp, queues: undefined });
+  const common = { binds: 2, connects: 3, idleSeconds: 5, sends: 6, receives: 7, badIds: 8, backlog: 10 };
+  const queues = { slots: 11, sending: 12, pending: 13 };
+  const noQueues = { slots: 0, sending: 0, pending: 0 };
+  const tcp = { ...common, protocol: 'tcp' };
+  const udp = { ...common, protocol: 'udp', connects: 0, idleSeconds: 0 };
+  const rdma = { ...common, protocol: 'rdma' };
+  assert.deepEqual(transport('tcp 1 2 3 4 5 6 7 8 9 10 11 12 13'), { ...tcp, ...queues });
+  assert.deepEqual(transport('tcp 1 2 3 4 5 6 7 8 9 10', ' statvers=1.0'), { ...tcp, ...noQueues });
+  assert.deepEqual(transport('udp 1 2 6 7 8 9 10 11 12 13'), { ...udp, ...queues });
+  assert.deepEqual(transport('udp 1 2 6 7 8 9 10', ' statvers=1.0'), { ...udp, ...noQueues });
+  const chunks = Array.from({ length: 18 }, (_, i) => 100 + i).join(' ');
+  assert.deepEqual(transport(`rdma 1 2 3 4 5 6 7 8 9 10 ${chunks}`), { ...rdma, ...noQueues });
 });
 
 test('times beyond 2^53 are cut to what a double holds', () => {
