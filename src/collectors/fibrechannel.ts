@@ -3,11 +3,12 @@ import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { autoBigint } from '../core/text.ts';
+import { eachDevice } from '../kernel/devices.ts';
 
 const HOSTS = 'class/fc_host';
 
-/** What a driver answers for an attribute that it does not have. */
-const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EINVAL', 'EOPNOTSUPP', 'ENOSYS'];
+/** What a driver answers for an attribute that it does not have. Node's name for EOPNOTSUPP is ENOTSUP. */
+const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EINVAL', 'ENOTSUP', 'ENOSYS'];
 
 /** All ones is how the kernel says that the driver does not count this. */
 const NOT_COUNTED = 2n ** 64n - 1n;
@@ -76,8 +77,7 @@ export default defineCollector({
     return async (out, turn) => {
       const hosts = optional(() => sys.list(HOSTS));
       if (hosts === undefined) throw new NoDataError('no Fibre Channel host');
-      for (const host of hosts) {
-        await turn.pause();
+      await eachDevice(hosts, turn, (host) => {
         const state = read(sys, `${HOSTS}/${host}/port_state`);
         const values = attributes.map((name) => {
           const text = (name === 'port_state' ? state : read(sys, `${HOSTS}/${host}/${name}`)) ?? '';
@@ -90,7 +90,7 @@ export default defineCollector({
           const value = readCounter(sys, host, file, fallback);
           if (value !== undefined) out.sample(family, value, host);
         }
-      }
+      });
     };
   },
 });

@@ -6,14 +6,16 @@ import { counter, type Family, gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { autoBigint, float, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
+import { eachDevice, neededAttribute } from '../kernel/devices.ts';
 
 const DEVICES = 'class/infiniband';
 
-/** What a driver answers for a counter that it does not have. */
-const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EACCES', 'EPERM', 'EINVAL', 'EOPNOTSUPP', 'ENOSYS'];
+/** What a driver answers for a counter that it does not have. Node's name for EOPNOTSUPP is ENOTSUP. */
+const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EACCES', 'EPERM', 'EINVAL', 'ENOTSUP', 'ENOSYS'];
 const NOT_COUNTED = 'N/A (no PMA)';
 
 const WORD_BYTES = 4n;
+const MS_PER_SECOND = 1000n;
 const BYTES_PER_GIGABIT = 125_000_000;
 
 type PortFamily = Family<readonly ['device', 'port']>;
@@ -162,19 +164,21 @@ function readCounter(sys: KernelFs, path: string): bigint | undefined {
   return value;
 }
 
-function collectCounters(sys: KernelFs, device: string, port: string, out: Writer): void {
-  const base = `${DEVICES}/${device}/ports/${port}`;
+function tellPort(sys: KernelFs, device: string, port: string, out: Writer): void {
+  const path = `${DEVICES}/${device}/ports/${port}`;
+  out.sample(metrics.state, parseState(neededAttribute(sys, `${path}/state`)), device, port);
+  out.sample(metrics.physical, parseState(neededAttribute(sys, `${path}/phys_state`)), device, port);
+  out.sample(metrics.rate, parseRate(neededAttribute(sys, `${path}/rate`)), device, port);
   for (const [folder, families] of GROUPS) {
-    for (const file of optional(() => sys.list(`${base}/${folder}`), UNAVAILABLE) ?? []) {
+    for (const file of optional(() => sys.list(`${path}/${folder}`), UNAVAILABLE) ?? []) {
       const family = Object.hasOwn(families, file) ? families[file] : undefined;
-      if (family === undefined && (folder !== 'hw_counters' || file !== 'lifespan')) continue;
-      const value = readCounter(sys, `${base}/${folder}/${file}`);
-      if (value === undefined) continue;
-      if (family === undefined) out.sample(metrics.lifespan, Number(value / 1000n), device, port);
-      else
-        out.sample(family, Number(IN_WORDS.has(file) ? BigInt.asUintN(64, value * WORD_BYTES) : value), device, port);
+      const value = family === undefined ? undefined : readCounter(sys, `${path}/${folder}/${file}`);
+      if (family === undefined || value === undefined) continue;
+      out.sample(family, Number(IN_WORDS.has(file) ? BigInt.asUintN(64, value * WORD_BYTES) : value), device, port);
     }
   }
+  const lifespanMs = readCounter(sys, `${path}/hw_counters/lifespan`);
+  if (lifespanMs !== undefined) out.sample(metrics.lifespan, Number(lifespanMs / MS_PER_SECOND), device, port);
 }
 
 export default defineCollector({
@@ -195,21 +199,14 @@ export default defineCollector({
     return async (out, turn) => {
       const devices = optional(() => sys.list(DEVICES));
       if (devices === undefined) throw new NoDataError('no InfiniBand device');
-      for (const device of devices) {
-        if (!passes(device, include, exclude)) continue;
+      const taken = devices.filter((device) => passes(device, include, exclude));
+      await eachDevice(taken, turn, async (device) => {
         const text = (name: string): string => sys.attribute(`${DEVICES}/${device}/${name}`) ?? '';
         const ports = optional(() => sys.list(`${DEVICES}/${device}/ports`));
-        if (ports === undefined) continue;
+        if (ports === undefined) return;
         out.sample(metrics.info, 1, device, text('board_id'), text('fw_ver'), text('hca_type'));
-        for (const port of ports) {
-          await turn.pause();
-          const read = (name: string): string => sys.readOnce(`${DEVICES}/${device}/ports/${port}/${name}`);
-          out.sample(metrics.state, parseState(read('state')), device, port);
-          out.sample(metrics.physical, parseState(read('phys_state')), device, port);
-          out.sample(metrics.rate, parseRate(read('rate')), device, port);
-          collectCounters(sys, device, port, out);
-        }
-      }
+        await eachDevice(ports, turn, (port) => tellPort(sys, device, port, out));
+      });
     };
   },
 });

@@ -31,9 +31,31 @@ test('a host of unknown state that still counts gives its counts, and 0 for the 
   );
 });
 
-test('a statistic that is no number is refused', async (t) => {
-  const root = tree(t, { [`${HOST}/port_state`]: 'Online\n', [`${HOST}/statistics/rx_frames`]: 'many\n' });
-  const { error } = await scrape(fibrechannel, { root });
+test('a statistic that is no number is refused; the other hosts are told', async (t) => {
+  const other = HOST.replace('host0', 'host1');
+  const root = tree(t, {
+    [`${HOST}/port_state`]: 'Online\n',
+    [`${HOST}/statistics/rx_frames`]: 'many\n',
+    [`${other}/port_state`]: 'Online\n',
+    [`${other}/statistics/rx_frames`]: '0x10\n',
+  });
+  const { text, error } = await scrape(fibrechannel, { root });
   assert.ok(error instanceof ParseError);
   assert.match(error.message, /host0\/statistics\/rx_frames.*many/);
+  assert.match(text, /^node_fibrechannel_rx_frames_total\{fc_host="host1"\} 16$/m);
+});
+
+test('what the driver refuses is left out', async () => {
+  const { text, success } = await scrape(fibrechannel, {
+    wrap: (real) => ({
+      ...real,
+      readOnce(path) {
+        if (path.endsWith('statistics/rx_words')) throw Object.assign(new Error('ENOTSUP'), { code: 'ENOTSUP' });
+        return real.readOnce(path);
+      },
+    }),
+  });
+  assert.ok(success);
+  assert.match(text, /tx_words/);
+  assert.doesNotMatch(text, /rx_words_total\{fc_host="host3"/);
 });

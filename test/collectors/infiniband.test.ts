@@ -73,16 +73,26 @@ for (const [why, file, text] of [
     assert.ok(error instanceof ParseError);
   });
 
-test('a counter that the driver refuses is left out', async () => {
-  const { text, success } = await scrape(infiniband, {
-    wrap: (real) => ({
-      ...real,
-      readOnce(path) {
-        if (path.endsWith('counters/port_rcv_data')) throw Object.assign(new Error('EINVAL'), { code: 'EINVAL' });
-        return real.readOnce(path);
-      },
-    }),
+for (const code of ['EINVAL', 'ENOTSUP', 'EACCES'])
+  test(`a counter that the driver refuses with ${code} is left out`, async () => {
+    const { text, success } = await scrape(infiniband, {
+      wrap: (real) => ({
+        ...real,
+        readOnce(path) {
+          if (path.endsWith('counters/port_rcv_data')) throw Object.assign(new Error(code), { code });
+          return real.readOnce(path);
+        },
+      }),
+    });
+    assert.ok(success);
+    assert.match(text, /port_data_transmitted/);
+    assert.doesNotMatch(text, /port_data_received/);
   });
-  assert.ok(success);
-  assert.doesNotMatch(text, /port_data_received/);
+
+test('a port that lacks something leaves the others told', async (t) => {
+  const { [`${PORT}/rate`]: _, ...lacking } = BASE;
+  const other = Object.fromEntries(Object.entries(BASE).map(([path, text]) => [path.replace('rxe0', 'rxe1'), text]));
+  const { text, error } = await scrape(infiniband, { root: tree(t, { ...lacking, ...other }) });
+  assert.ok(error instanceof NoDataError);
+  assert.match(text, /node_infiniband_rate_bytes_per_second\{device="rxe1",port="1"\}/);
 });
