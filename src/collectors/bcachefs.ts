@@ -4,7 +4,7 @@ import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, dynamic, gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
-import { eachDevice } from '../kernel/devices.ts';
+import { eachDevice, uintAttribute } from '../kernel/devices.ts';
 
 const FOLDER = 'fs/bcachefs';
 const UNITS = 'kmgtpe';
@@ -70,15 +70,17 @@ export interface BtreeWrites {
 
 /** Parses `btree_write_stats`: a line of titles, then why a node was written, how often, and how large it was on average. */
 export const parseBtreeWrites = (text: string): BtreeWrites[] =>
-  lines(text).flatMap((line) => {
-    const [type = '', count, size] = words(line);
-    if (count === undefined || size === undefined || count === 'nr') return [];
-    return {
-      type: type.replace(/:$/, ''),
-      count: countOf('btree_write_stats', count, line),
-      averageBytes: sizeOf('btree_write_stats', size, line),
-    };
-  });
+  lines(text)
+    .slice(1)
+    .flatMap((line) => {
+      const [type = '', count, size] = words(line);
+      if (count === undefined || size === undefined) return [];
+      return {
+        type: type.replace(/:$/, ''),
+        count: countOf('btree_write_stats', count, line),
+        averageBytes: sizeOf('btree_write_stats', size, line),
+      };
+    });
 
 const SINCE_MOUNT = 'since mount:';
 const SINCE_CREATION = 'since filesystem creation:';
@@ -129,9 +131,6 @@ export function parseIoErrors(text: string): (readonly [type: string, count: num
   }
   return errors;
 }
-
-/** The state in force, where all that there are stand in a line: `[rw] ro evacuating spare`. */
-export const stateOf = (text: string): string => /\[([^\]]+)\]/.exec(text)?.[1] ?? text;
 
 const sanitize = (name: string): string => name.replace(/_*[^0-9A-Za-z_]+_*/g, '_');
 /** Where a name is a folder: one that can be listed. */
@@ -211,13 +210,14 @@ export default defineCollector({
     const tellDevice = (out: Writer, uuid: string, folder: string): void => {
       const path = `${FOLDER}/${uuid}/${folder}`;
       const device = folder.slice(PREFIX.length);
-      const state = read(`${path}/state`, stateOf) ?? '';
-      out.row(metrics.deviceInfo, 1, [uuid, device, sys.attribute(`${path}/label`) ?? '', state]);
+      const shown = (file: string): string => sys.attribute(`${path}/${file}`) ?? '';
+      // Some kernels list every state there is, the one in force in brackets.
+      out.row(metrics.deviceInfo, 1, [uuid, device, shown('label'), shown('state')]);
       const bucketSize = read(`${path}/bucket_size`, (text) => sizeOf('bucket_size', text));
       if (bucketSize !== undefined) out.sample(metrics.bucketSize, bucketSize, uuid, device);
-      const buckets = read(`${path}/nbuckets`, (text) => countOf('nbuckets', text, text));
+      const buckets = uintAttribute(sys, `${path}/nbuckets`);
       if (buckets !== undefined) out.sample(metrics.buckets, buckets, uuid, device);
-      const durability = read(`${path}/durability`, (text) => countOf('durability', text, text));
+      const durability = uintAttribute(sys, `${path}/durability`);
       if (durability !== undefined) out.sample(metrics.durability, durability, uuid, device);
       for (const { operation, dataType, bytes } of read(`${path}/io_done`, parseIoDone) ?? [])
         out.sample(metrics.ioDone, bytes, uuid, device, operation, dataType);

@@ -8,7 +8,6 @@ import bcachefs, {
   parseIoDone,
   parseIoErrors,
   parseSize,
-  stateOf,
 } from '../../src/collectors/bcachefs.ts';
 import { NoDataError, ParseError } from '../../src/core/errors.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
@@ -64,16 +63,11 @@ test('parseCounter wants what was counted since the file system was created', ()
   assert.equal(parseCounter('c', 'since mount:  1\n'), undefined);
 });
 
-test('stateOf finds the state in force', () => {
-  assert.equal(stateOf('rw [ro] evacuating spare'), 'ro');
-  assert.equal(stateOf('rw'), 'rw');
-});
-
 for (const [why, parse] of [
   ['a compressed size', () => parseCompressionStats('t\nlz4 x 1\n')],
   ['a count of errors', () => parseErrors('a x\n')],
-  ['a count of writes', () => parseBtreeWrites('a x 1\n')],
-  ['a size of writes', () => parseBtreeWrites('a 1 x\n')],
+  ['a count of writes', () => parseBtreeWrites('nr size\na x 1\n')],
+  ['a size of writes', () => parseBtreeWrites('nr size\na 1 x\n')],
   ['a counter with neither line', () => parseCounter('c', 'x: 1\n')],
   ['a counter that is no number', () => parseCounter('c', 'since filesystem creation: x\n')],
   ['bytes before a section', () => parseIoDone('sb : 1\n')],
