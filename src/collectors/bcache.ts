@@ -54,9 +54,9 @@ function sizeOf(file: string, text: string): number {
   return value;
 }
 
-/** A line's number in a file of pairs, without the unit at its end. */
+/** A line's number in a file of pairs, without the unit at its end; 0 where this kernel's file has no such line. */
 function sizeAt(file: string, pairs: ReadonlyMap<string, string>, name: string, unit = ''): number {
-  const text = pairs.get(name) ?? '';
+  const text = pairs.get(name) ?? '0';
   return sizeOf(file, text.endsWith(unit) ? text.slice(0, text.length - unit.length) : text);
 }
 

@@ -83,11 +83,19 @@ test('what is absent counts as zero; reads ahead only where there are any', asyn
   assert.doesNotMatch(text, /readaheads/);
 });
 
+test('before Linux 4.15 the writeback had no integral part: it is 0', async (t) => {
+  const old = RATE.replace('integral', 'derivative').replace('target:\t0', 'target:\t1.0k');
+  const { text, success } = await scrape(bcache, { root: tree(t, { [`${AT}/bdev0/writeback_rate_debug`]: old }) });
+  assert.ok(success);
+  assert.match(text, /node_bcache_dirty_target_bytes\{.*\} 1024\n/);
+  assert.match(text, /node_bcache_writeback_rate_integral_term\{.*\} 0\n/);
+});
+
 for (const [why, files] of [
   ['an empty value', { [`${AT}/congested`]: '\n' }],
   ['a value that is no number', { [`${AT}/bdev0/writeback_rate_debug`]: RATE, [`${AT}/bdev0/dirty_data`]: '1x\n' }],
   ['no debug file of the writeback', { [`${AT}/bdev0/dirty_data`]: '1\n' }],
-  ['a debug file that lacks a line', { [`${AT}/bdev0/writeback_rate_debug`]: 'rate: 1\n' }],
+  ['a line without its number', { [`${AT}/bdev0/writeback_rate_debug`]: 'rate:\n' }],
   ['no priority statistics though they are asked for', { [`${AT}/cache0/written`]: '1\n' }],
 ] as const)
   test(`bcache fails with ${why}`, async (t) => {
