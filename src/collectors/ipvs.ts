@@ -118,7 +118,7 @@ function sumBy(labels: readonly Label[], backends: readonly IpvsBackend[]): Iter
 }
 
 function chosenLabels(text: string): readonly Label[] {
-  const asked = text === '' ? [] : text.split(',');
+  const asked = text.split(',').filter((label) => label !== '');
   const unknown = asked.find((label) => !LABELS.some((known) => known === label));
   if (unknown !== undefined)
     throw new UsageError(`--collector.ipvs.backend-labels: unknown label ${JSON.stringify(unknown)}`);

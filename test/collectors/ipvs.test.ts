@@ -14,6 +14,14 @@ test('ipvs: servers that share their labels are added up', (t) =>
   golden(t, ipvs, { argv: [`${LABELS}=proto,local_address`] }, 'ipvs_labels'));
 test('ipvs: without labels everything is added up', (t) => golden(t, ipvs, { argv: [`${LABELS}=`] }, 'ipvs_no_labels'));
 
+test('ipvs: a comma too many does no harm', async () => {
+  const [plain, comma] = await Promise.all(
+    ['proto', ',proto,'].map((labels) => scrape(ipvs, { argv: [`${LABELS}=${labels}`] })),
+  );
+  assert.deepEqual(comma, plain);
+  assert.match(comma?.text ?? '', /^node_ipvs_backend_weight\{proto="TCP"\}/m);
+});
+
 test('ipvs: an unknown label is refused at the start', () => {
   assert.throws(() => prepared(ipvs, { argv: [`${LABELS}=proto,weight`] }), UsageError);
 });
