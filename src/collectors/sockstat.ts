@@ -21,7 +21,7 @@ const KEYS = ['orphan', 'tw', 'alloc', 'mem', 'memory'] as const;
 export function parseSockstat(file: string, text: string): SocketStatistics[] {
   return lines(text).map((line) => {
     const [label = '', ...pairs] = fields(line);
-    if (!label.endsWith(':') || pairs.length % 2 !== 0) throw new ParseError(file, line);
+    if (!label.endsWith(':') || pairs.length === 0 || pairs.length % 2 !== 0) throw new ParseError(file, line);
     const counts = new Map<string, number>();
     for (let i = 0; i < pairs.length; i += 2) {
       const value = autoInt(pairs[i + 1]);

@@ -29,7 +29,7 @@ for (const [why, text] of [
   ['an unknown line', 'rc 0 0 0\nnew 1\n'],
   ['a short line', 'fh 0 0\n'],
   ['threads that are no number', 'th x 0 0.000\n'],
-  ['too few operations', 'proc4ops 2 0 0\n'],
+  ['too few operations', `proc4ops 38 ${'0 '.repeat(38)}\n`],
   ['an empty file', ''],
 ] as const)
   test(`parseNfsd refuses ${why}`, () => assert.throws(() => parseNfsd(text), ParseError));

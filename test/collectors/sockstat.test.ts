@@ -10,7 +10,7 @@ test('sockstat: the fixtures scrape to the golden text', { skip: pageSizeBytes()
 );
 
 test('parseSockstat reads pairs of names and numbers', () => {
-  assert.deepEqual(parseSockstat('x', 'sockets: used 9\nTCP: inuse 3 mem 2\nRAW:\n'), [
+  assert.deepEqual(parseSockstat('x', 'sockets: used 9\nTCP: inuse 3 mem 2\n'), [
     { protocol: 'sockets', counts: new Map([['used', 9]]) },
     {
       protocol: 'TCP',
@@ -19,12 +19,12 @@ test('parseSockstat reads pairs of names and numbers', () => {
         ['mem', 2],
       ]),
     },
-    { protocol: 'RAW', counts: new Map() },
   ]);
 });
 
 for (const [why, text] of [
   ['an empty line', '\n'],
+  ['a label alone', 'TCP:\n'],
   ['a name without a number', 'TCP: inuse 3 mem\n'],
   ['a line without a label', 'TCP inuse 3 mem 2\n'],
   ['what is not a number', 'TCP: inuse many\n'],
