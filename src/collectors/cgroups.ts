@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, int, lines } from '../core/text.ts';
 
@@ -15,11 +15,9 @@ export function parseCgroups(text: string): Controller[] {
   const controllers: Controller[] = [];
   for (const line of lines(text)) {
     if (line.startsWith('#')) continue;
-    const [name, ...columns] = fields(line);
-    const [hierarchy, cgroups, enabled] = columns.slice(0, 3).map(int);
-    if (name === undefined || hierarchy === undefined || cgroups === undefined || enabled === undefined)
-      throw new ParseError('cgroups', line);
-    controllers.push({ name, cgroups, enabled });
+    const [name = '', , cgroups, enabled] = fields(line);
+    const number = (column: string | undefined): number => parsed(int(column), 'cgroups', line);
+    controllers.push({ name, cgroups: number(cgroups), enabled: number(enabled) });
   }
   return controllers;
 }

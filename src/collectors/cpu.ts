@@ -1,11 +1,12 @@
 import { defineCollector, type Host, type Turn } from '../core/collector.ts';
-import { errnoOf, optional, ParseError } from '../core/errors.ts';
+import { errnoOf, optional, ParseError, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Pattern } from '../core/pattern.ts';
 import { fields, lines, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
+import { type CpuFolder, cpuFolders } from '../kernel/cpu_folders.ts';
 import { parseCpuinfo } from '../kernel/cpuinfo.ts';
 import { parseCpulist } from '../kernel/cpulist.ts';
 
@@ -38,11 +39,7 @@ export function parseCpuTimes(text: string): CpuTimes[] {
     const number = uint(name.slice('cpu'.length));
     if (number === undefined || columns.length === 0) throw new ParseError('stat', line);
     const ticks = new Array<number>(COLUMNS).fill(0);
-    for (const [i, column] of columns.slice(0, COLUMNS).entries()) {
-      const value = uint(column);
-      if (value === undefined) throw new ParseError('stat', line);
-      ticks[i] = value;
-    }
+    for (const [i, column] of columns.slice(0, COLUMNS).entries()) ticks[i] = parsed(uint(column), 'stat', line);
     all.push({ cpu: String(number), ticks });
   }
   return all;
@@ -82,25 +79,18 @@ function readUint(sys: KernelFs, path: string): number | undefined {
 }
 
 /** Where a CPU is does not change while the kernel runs: it is read once. */
-function createTopology(sys: KernelFs): (cpu: string) => Place | undefined {
+function createTopology(sys: KernelFs): (folder: string) => Place | undefined {
   const known = new Map<string, Place>();
-  return (cpu) => {
-    const before = known.get(cpu);
+  return (folder) => {
+    const before = known.get(folder);
     if (before !== undefined) return before;
-    const packageId = readUint(sys, `${DIR}/${cpu}/topology/physical_package_id`);
-    const coreId = readUint(sys, `${DIR}/${cpu}/topology/core_id`);
+    const packageId = readUint(sys, `${folder}/topology/physical_package_id`);
+    const coreId = readUint(sys, `${folder}/topology/core_id`);
     if (packageId === undefined || coreId === undefined) return undefined;
     const place = { package: String(packageId), core: String(coreId) };
-    known.set(cpu, place);
+    known.set(folder, place);
     return place;
   };
-}
-
-/** The folders of CPUs (`cpu0`), sorted by name. */
-function cpuFolders(sys: KernelFs): string[] {
-  const folders = sys.list(DIR).filter((name) => /^cpu[0-9]+$/.test(name));
-  if (folders.length === 0) throw new Error(`${sys.path(DIR)}: no CPUs`);
-  return folders;
 }
 
 /** The words that a pattern lets through, each once; none where there is no pattern. */
@@ -187,23 +177,23 @@ function collectTimes(out: Writer, times: ReadonlyMap<string, readonly number[]>
 async function collectThrottles(
   out: Writer,
   sys: KernelFs,
-  placeOf: (cpu: string) => Place | undefined,
+  placeOf: (folder: string) => Place | undefined,
   turn: Turn,
 ): Promise<void> {
   const told = new Set<string>();
-  for (const cpu of cpuFolders(sys)) {
+  for (const { path } of cpuFolders(sys)) {
     await turn.pause();
-    const place = placeOf(cpu);
+    const place = placeOf(path);
     if (place === undefined) continue;
     const core = `${place.package} ${place.core}`;
-    const coreCount = told.has(core) ? undefined : readUint(sys, `${DIR}/${cpu}/thermal_throttle/core_throttle_count`);
+    const coreCount = told.has(core) ? undefined : readUint(sys, `${path}/thermal_throttle/core_throttle_count`);
     if (coreCount !== undefined) {
       told.add(core);
       out.sample(metrics.coreThrottles, coreCount, place.package, place.core);
     }
     const packageCount = told.has(place.package)
       ? undefined
-      : readUint(sys, `${DIR}/${cpu}/thermal_throttle/package_throttle_count`);
+      : readUint(sys, `${path}/thermal_throttle/package_throttle_count`);
     if (packageCount !== undefined) {
       told.add(place.package);
       out.sample(metrics.packageThrottles, packageCount, place.package);
@@ -217,15 +207,14 @@ async function collectThrottles(
  */
 async function collectOnline(out: Writer, sys: KernelFs, turn: Turn): Promise<void> {
   const folders = cpuFolders(sys);
-  const read = (cpu: string): string | undefined => optional(() => sys.read(`${DIR}/${cpu}/online`).trim());
-  if (read(folders[0] as string) === undefined) return;
+  const read = ({ path }: CpuFolder): string | undefined => optional(() => sys.read(`${path}/online`).trim());
+  if (read(folders[0] as CpuFolder) === undefined) return;
   const list = new Set(parseCpulist(optional(() => sys.read(`${DIR}/online`)) ?? '', 'online'));
   for (const folder of folders) {
     await turn.pause();
-    const cpu = String(Number(folder.slice('cpu'.length)));
     const text = read(folder);
-    const online = text === undefined ? list.has(Number(cpu)) : text === '1';
-    out.sample(metrics.online, online ? 1 : 0, cpu);
+    const online = text === undefined ? list.has(folder.number) : text === '1';
+    out.sample(metrics.online, online ? 1 : 0, String(folder.number));
   }
 }
 

@@ -1,12 +1,11 @@
 import { defineCollector } from '../core/collector.ts';
-import { errnoOf, ParseError } from '../core/errors.ts';
+import { errnoOf, parsed } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
+import { cpuFolders } from '../kernel/cpu_folders.ts';
 import { parseCpulist } from '../kernel/cpulist.ts';
 import { eachDevice } from '../kernel/devices.ts';
-
-const DIR = 'devices/system/cpu';
 
 /** Files with a frequency in kHz, by the metric's key. */
 const FREQUENCIES = [
@@ -21,10 +20,7 @@ const FREQUENCIES = [
 
 /** Parses a frequency in kHz; the kernel writes `<unknown>` where the hardware does not tell. */
 export function parseFrequency(text: string, file: string): number | undefined {
-  if (text === '<unknown>') return undefined;
-  const frequencyKhz = uint(text);
-  if (frequencyKhz === undefined) throw new ParseError(file, text);
-  return frequencyKhz;
+  return text === '<unknown>' ? undefined : parsed(uint(text), file, text);
 }
 
 /** A frequency in kHz; `undefined` where the file is absent, is for root only, or where hardware or driver refuse. */
@@ -58,12 +54,10 @@ export default defineCollector({
   },
   setup({ sys }, metrics) {
     return (out, turn) => {
-      const folders = sys.list(DIR).filter((name) => /^cpu[0-9]+$/.test(name));
-      const offline = new Set(parseCpulist(sys.read(`${DIR}/offline`), 'offline'));
-      if (folders.length === 0) throw new Error(`${sys.path(DIR)}: no CPUs`);
-      return eachDevice(folders, turn, (folder) => {
-        const number = Number(folder.slice('cpu'.length));
-        const policy = `${DIR}/${folder}/cpufreq`;
+      const folders = cpuFolders(sys);
+      const offline = new Set(parseCpulist(sys.read('devices/system/cpu/offline'), 'offline'));
+      return eachDevice(folders, turn, ({ path, number }) => {
+        const policy = `${path}/cpufreq`;
         if (offline.has(number) || !sys.exists(policy)) return;
         const cpu = String(number);
         const governor = sys.read(`${policy}/scaling_governor`).trim();

@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { optional, ParseError } from '../core/errors.ts';
+import { optional, parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { lines, uint } from '../core/text.ts';
 import { eachDevice, reading } from '../kernel/devices.ts';
@@ -51,10 +51,7 @@ export default defineCollector({
         out.row(info, 1, [card, label('mem_info_vram_vendor'), level, label('unique_id'), 'amd']);
         for (const [file, family] of Object.entries(values)) {
           const text = read(card, file);
-          if (text === undefined) continue;
-          const value = uint(text);
-          if (value === undefined) throw new ParseError(`${card}/device/${file}`, text);
-          out.sample(family, value, card);
+          if (text !== undefined) out.sample(family, parsed(uint(text), `${card}/device/${file}`, text), card);
         }
       });
     };

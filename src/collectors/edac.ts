@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { optional, ParseError } from '../core/errors.ts';
+import { optional, parsed } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
 import { eachDevice, reading } from '../kernel/devices.ts';
@@ -59,11 +59,7 @@ export default defineCollector({
     ),
   },
   setup({ sys }, metrics) {
-    const parse = (path: string, text: string): number => {
-      const value = uint(text.trim());
-      if (value === undefined) throw new ParseError(sys.path(path), text);
-      return value;
-    };
+    const parse = (path: string, text: string): number => parsed(uint(text.trim()), sys.path(path), text);
     const count = (path: string): number => parse(path, sys.readOnce(path));
     const labelOf = (path: string): string => {
       const label = reading(() => sys.readOnce(path))?.trim() ?? 'unknown';

@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
 
@@ -17,9 +17,7 @@ export default defineCollector({
   setup({ proc }, metrics) {
     const read = (name: string): number => {
       const text = proc.read(`sys/kernel/random/${name}`).trim();
-      const bits = uint(text);
-      if (bits === undefined) throw new ParseError(name, text);
-      return bits;
+      return parsed(uint(text), name, text);
     };
     return (out) => {
       out.sample(metrics.available, read('entropy_avail'));

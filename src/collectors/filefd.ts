@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
 
@@ -11,10 +11,8 @@ export interface FileHandles {
 /** Parses `/proc/sys/fs/file-nr`; its second number has been 0 since Linux 2.6. https://docs.kernel.org/admin-guide/sysctl/fs.html */
 export function parseFileNr(text: string): FileHandles {
   const columns = text.trim().split('\t');
-  const allocated = uint(columns[0]);
-  const maximum = uint(columns[2]);
-  if (allocated === undefined || maximum === undefined) throw new ParseError('file-nr', text);
-  return { allocated, maximum };
+  const number = (column: string | undefined): number => parsed(uint(column), 'file-nr', text);
+  return { allocated: number(columns[0]), maximum: number(columns[2]) };
 }
 
 export default defineCollector({

@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
@@ -22,12 +22,7 @@ function parseRow(line: string, cpuCount: number): Interrupt | undefined {
   const colon = line.indexOf(':');
   const columns = colon < 0 ? [] : fields(line.slice(colon + 1));
   if (columns.length < cpuCount + 1) return undefined;
-  const counts: number[] = [];
-  for (let i = 0; i < cpuCount; i += 1) {
-    const count = uint(columns[i]);
-    if (count === undefined) throw new ParseError('interrupts', line);
-    counts.push(count);
-  }
+  const counts = columns.slice(0, cpuCount).map((column) => parsed(uint(column), 'interrupts', line));
   const type = line.slice(0, colon).trimStart();
   const words = columns.slice(cpuCount);
   return /^[+-]?[0-9]+$/.test(type)

@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { NoDataError, optional, parsed } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
 
@@ -17,9 +17,7 @@ export default defineCollector({
     return (out) => {
       const text = optional(() => proc.read('sys/kernel/hung_task_detect_count').trim());
       if (text === undefined) throw new NoDataError('this kernel does not count tasks that hang');
-      const count = uint(text);
-      if (count === undefined) throw new ParseError('hung_task_detect_count', text);
-      out.sample(tasks, count);
+      out.sample(tasks, parsed(uint(text), 'hung_task_detect_count', text));
     };
   },
 });

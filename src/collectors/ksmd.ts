@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { parsed } from '../core/errors.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { int } from '../core/text.ts';
 
@@ -30,8 +30,7 @@ export default defineCollector({
       for (const [file, family] of Object.entries(metrics)) {
         const text = sys.attribute(`kernel/mm/ksm/${file}`);
         if (text === undefined) continue;
-        const value = int(text);
-        if (value === undefined) throw new ParseError(file, text);
+        const value = parsed(int(text), file, text);
         out.sample(family, family === metrics.sleep_millisecs ? value / 1000 : value);
       }
     };

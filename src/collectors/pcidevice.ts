@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineCollector } from '../core/collector.ts';
-import { messageOf, NoDataError, optional, ParseError } from '../core/errors.ts';
+import { messageOf, NoDataError, optional, ParseError, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import type { Logger } from '../core/log.ts';
@@ -115,9 +115,7 @@ const NO_PARENT = ['*', '*', '*', '*'] as const;
 function numberIn<T>(device: Device, file: string, parse: (text: string) => number | undefined, absent: T): number | T {
   const text = device.read(file);
   if (text === undefined) return absent;
-  const value = parse(text);
-  if (value === undefined) throw new ParseError(`${device.place.join(':')} ${file}`, text);
-  return value;
+  return parsed(parse(text), `${device.place.join(':')} ${file}`, text);
 }
 
 function collectDevice(device: Device, names: PciNames | undefined, out: Writer): void {

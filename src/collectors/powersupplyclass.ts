@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { NoDataError, optional, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { type Family, gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
@@ -161,9 +161,7 @@ export default defineCollector({
         await eachDevice(scaled, turn, ([file, { family, divisor }]) => {
           const text = attribute(file);
           if (text === undefined) return;
-          const value = autoInt(text);
-          if (value === undefined) throw new ParseError(sys.path(`${path}/${file}`), text);
-          out.sample(family, value / divisor, name);
+          out.sample(family, parsed(autoInt(text), sys.path(`${path}/${file}`), text) / divisor, name);
         });
       });
     };

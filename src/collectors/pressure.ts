@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { hasErrno, NoDataError, optional, ParseError } from '../core/errors.ts';
+import { hasErrno, NoDataError, optional, parsed } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
@@ -12,9 +12,7 @@ export interface Pressure {
 
 function parseTotal(line: string): number {
   const total = fields(line).find((field) => field.startsWith('total='));
-  const value = uint(total?.slice('total='.length));
-  if (value === undefined) throw new ParseError('pressure', line);
-  return value;
+  return parsed(uint(total?.slice('total='.length)), 'pressure', line);
 }
 
 /** Parses a file of `/proc/pressure/`. https://docs.kernel.org/accounting/psi.html */

@@ -1,5 +1,5 @@
 import { defineCollector, type Turn } from '../core/collector.ts';
-import { optional, ParseError } from '../core/errors.ts';
+import { optional, ParseError, parsed } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
@@ -63,9 +63,7 @@ async function count(proc: KernelFs, turn: Turn): Promise<Counts> {
 
 function readLimit(proc: KernelFs, name: string): number {
   const text = proc.read(`sys/kernel/${name}`).trim();
-  const limit = uint(text);
-  if (limit === undefined) throw new ParseError(name, text);
-  return limit;
+  return parsed(uint(text), name, text);
 }
 
 export default defineCollector({

@@ -1,6 +1,6 @@
 import { openSync, readSync } from 'node:fs';
 import { type Acquired, defineCollector, type Held } from '../core/collector.ts';
-import { errnoOf, hasErrno, NoDataError, optional, ParseError } from '../core/errors.ts';
+import { errnoOf, hasErrno, NoDataError, optional, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, dynamic } from '../core/metric.ts';
@@ -102,8 +102,7 @@ export default defineCollector({
           refused.push(folder);
         }
         if (text === undefined) return;
-        const microjoules = uint(text.trim());
-        if (microjoules === undefined) throw new ParseError(sys.path(energyOf(folder)), text);
+        const microjoules = parsed(uint(text.trim()), sys.path(energyOf(folder)), text);
         const labels = [`${zone.index}`, sys.path(`${POWERCAP}/${folder}`)] as const;
         if (flags.zoneLabel) out.sample(metrics.all, microjoules / 1000000, ...labels, name);
         else out.sample(metrics.zone.of(name.replaceAll(/_*[^0-9A-Za-z_]+_*/g, '_')), microjoules / 1000000, ...labels);

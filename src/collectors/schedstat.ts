@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { NoDataError, optional, parsed } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 
@@ -16,11 +16,13 @@ export function parseSchedstat(text: string): CpuSchedule[] {
   for (const line of lines(text)) {
     if (!/^cpu[0-9]/.test(line)) continue;
     const [name = '', ...columns] = fields(line);
-    const number = uint(name.slice('cpu'.length));
-    const [runningNs, waitingNs, timeslices] = columns.slice(6, 9).map(uint);
-    if (number === undefined || runningNs === undefined || waitingNs === undefined || timeslices === undefined)
-      throw new ParseError('schedstat', line);
-    all.push({ cpu: String(number), runningNs, waitingNs, timeslices });
+    const number = (text: string | undefined): number => parsed(uint(text), 'schedstat', line);
+    all.push({
+      cpu: String(number(name.slice('cpu'.length))),
+      runningNs: number(columns[6]),
+      waitingNs: number(columns[7]),
+      timeslices: number(columns[8]),
+    });
   }
   return all;
 }

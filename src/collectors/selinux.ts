@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineCollector } from '../core/collector.ts';
-import { optional, ParseError } from '../core/errors.ts';
+import { optional, parsed } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
 import { lines, uint } from '../core/text.ts';
@@ -49,9 +49,7 @@ export default defineCollector({
         return;
       }
       out.sample(metrics.enabled, 1);
-      const mode = uint(enforce);
-      if (mode === undefined) throw new ParseError('selinux/enforce', enforce);
-      out.sample(metrics.current, mode);
+      out.sample(metrics.current, parsed(uint(enforce), 'selinux/enforce', enforce));
       out.sample(metrics.config, parseConfigMode(optional(() => readFileSync(configPath, 'utf8')) ?? ''));
     };
   },

@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { ParseError, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
@@ -22,18 +22,16 @@ export function parseSlabinfo(text: string): Slab[] {
   for (const line of lines(text)) {
     if (line.startsWith('slabinfo -') || line.startsWith('# name')) continue;
     const columns = fields(line);
-    const [activeObjects, objects, objectSizeBytes, objectsPerSlab, pagesPerSlab] = columns.slice(1, 6).map(int);
-    if (
-      columns.length !== FIELDS ||
-      activeObjects === undefined ||
-      objects === undefined ||
-      objectSizeBytes === undefined ||
-      objectsPerSlab === undefined ||
-      pagesPerSlab === undefined
-    )
-      throw new ParseError('slabinfo', line);
-    const name = columns[0] as string;
-    slabs.push({ name, activeObjects, objects, objectSizeBytes, objectsPerSlab, pagesPerSlab });
+    if (columns.length !== FIELDS) throw new ParseError('slabinfo', line);
+    const number = (column: string | undefined): number => parsed(int(column), 'slabinfo', line);
+    slabs.push({
+      name: columns[0] as string,
+      activeObjects: number(columns[1]),
+      objects: number(columns[2]),
+      objectSizeBytes: number(columns[3]),
+      objectsPerSlab: number(columns[4]),
+      pagesPerSlab: number(columns[5]),
+    });
   }
   return slabs;
 }

@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { ParseError, parsed } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 import { parseCpuColumns } from '../kernel/cpu_columns.ts';
@@ -32,13 +32,7 @@ export function parseSoftirqs(text: string): Softirqs {
     const type = name.slice(0, -1);
     if (!TYPES.has(type)) continue;
     if (columns.length !== cpus.length) throw new ParseError('softirqs', line);
-    const counts: number[] = [];
-    for (const column of columns) {
-      const count = uint(column);
-      if (count === undefined) throw new ParseError('softirqs', line);
-      counts.push(count);
-    }
-    rows.push({ type, counts });
+    rows.push({ type, counts: columns.map((column) => parsed(uint(column), 'softirqs', line)) });
   }
   return { cpus, rows };
 }

@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
@@ -38,9 +38,7 @@ export function parseStat(text: string): KernelStat {
     const [word = ''] = line.split(' ', 1);
     if (isKey(word)) {
       // The line `intr` goes on with thousands of numbers.
-      const total = uint(line.split(' ', 2)[1]);
-      if (total === undefined) throw new ParseError('stat', line);
-      totals.set(word, total);
+      totals.set(word, parsed(uint(line.split(' ', 2)[1]), 'stat', line));
     } else if (word === 'softirq') {
       softirqs = parseSoftirqs(line);
     }
@@ -50,11 +48,7 @@ export function parseStat(text: string): KernelStat {
 
 function parseSoftirqs(line: string): number[] {
   const [, , ...counts] = fields(line);
-  return counts.map((count) => {
-    const value = uint(count);
-    if (value === undefined) throw new ParseError('stat', line);
-    return value;
-  });
+  return counts.map((count) => parsed(uint(count), 'stat', line));
 }
 
 export default defineCollector({

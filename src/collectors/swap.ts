@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, int, lines } from '../core/text.ts';
 import { joinReplacements } from '../kernel/utf8.ts';
@@ -19,11 +19,15 @@ export function parseSwaps(text: string): SwapArea[] {
   return lines(text)
     .slice(1)
     .map((line) => {
-      const [device, type, ...columns] = fields(line);
-      const [sizeKib, usedKib, priority] = columns.slice(0, 3).map(int);
-      if (device === undefined || type === undefined) throw new ParseError('swaps', line);
-      if (sizeKib === undefined || usedKib === undefined || priority === undefined) throw new ParseError('swaps', line);
-      return { device: joinReplacements(device), type, sizeKib, usedKib, priority };
+      const [device = '', type = '', ...columns] = fields(line);
+      const number = (column: string | undefined): number => parsed(int(column), 'swaps', line);
+      return {
+        device: joinReplacements(device),
+        type,
+        sizeKib: number(columns[0]),
+        usedKib: number(columns[1]),
+        priority: number(columns[2]),
+      };
     });
 }
 

@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { ParseError, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { dynamic, gauge } from '../core/metric.ts';
@@ -39,11 +39,7 @@ const metrics = {
 
 function collectNumbers(proc: KernelFs, sysctl: Sysctl, out: Writer): void {
   const { name, keys } = sysctl;
-  const numbers = readWords(proc, sysctl).map((word) => {
-    const number = autoInt(word);
-    if (number === undefined) throw new ParseError(`sysctl ${name}`, word);
-    return number;
-  });
+  const numbers = readWords(proc, sysctl).map((word) => parsed(autoInt(word), `sysctl ${name}`, word));
   for (const [index, number] of numbers.entries()) {
     if (keys.length > 0) out.sample(metrics.keyed.of(name, keys[index] as string), number);
     else if (numbers.length > 1) out.sample(metrics.indexed.of(name), number, String(index));

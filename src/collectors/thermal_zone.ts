@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { optional, ParseError } from '../core/errors.ts';
+import { optional, parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { int } from '../core/text.ts';
 import { eachDevice, reading } from '../kernel/devices.ts';
@@ -27,9 +27,7 @@ export default defineCollector({
     const attribute = (path: string): string | undefined => reading(() => sys.readOnce(`${THERMAL}/${path}`))?.trim();
     const number = (path: string): number | undefined => {
       const text = attribute(path);
-      const value = int(text);
-      if (text !== undefined && value === undefined) throw new ParseError(sys.path(`${THERMAL}/${path}`), text);
-      return value;
+      return text === undefined ? undefined : parsed(int(text), sys.path(`${THERMAL}/${path}`), text);
     };
     return async (out, turn) => {
       const names = optional(() => sys.list(THERMAL)) ?? [];

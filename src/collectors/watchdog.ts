@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { hasErrno, NoDataError, ParseError } from '../core/errors.ts';
+import { hasErrno, NoDataError, parsed } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
@@ -71,10 +71,7 @@ export default defineCollector({
         out.row(metrics.info, 1, [name, ...TEXTS.map((file) => read(file) ?? '')]);
         for (const [key, file] of NUMBERS) {
           const text = read(file);
-          if (text === undefined) continue;
-          const value = autoInt(text);
-          if (value === undefined) throw new ParseError(`${name}/${file}`, text);
-          out.sample(metrics[key], value, name);
+          if (text !== undefined) out.sample(metrics[key], parsed(autoInt(text), `${name}/${file}`, text), name);
         }
       });
   },

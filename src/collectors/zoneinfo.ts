@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { ParseError, parsed } from '../core/errors.ts';
 import { counter, dynamic, gauge } from '../core/metric.ts';
 import { autoInt, lines } from '../core/text.ts';
 
@@ -18,11 +18,7 @@ function parseProtection(line: string, list: string): number[] {
   return list
     .replaceAll(/[()]/g, '')
     .split(',')
-    .map((text) => {
-      const pages = autoInt(text.trim());
-      if (pages === undefined) throw new ParseError('zoneinfo', line);
-      return pages;
-    });
+    .map((text) => parsed(autoInt(text.trim()), 'zoneinfo', line));
 }
 
 /** Parses `/proc/zoneinfo`; `wanted` are the names to keep. https://docs.kernel.org/admin-guide/sysctl/vm.html */
@@ -43,13 +39,8 @@ export function parseZoneinfo(text: string, wanted: ReadonlySet<string>): Zone[]
     if (name !== 'protection:' && !wanted.has(name)) continue;
     const rest = trimmed.slice(name.length).trim();
     if (current === undefined) throw new ParseError('zoneinfo', line);
-    if (name === 'protection:') {
-      current.protection = parseProtection(line, rest);
-      continue;
-    }
-    const value = autoInt(rest);
-    if (value === undefined) throw new ParseError('zoneinfo', line);
-    current.values.set(name, value);
+    if (name === 'protection:') current.protection = parseProtection(line, rest);
+    else current.values.set(name, parsed(autoInt(rest), 'zoneinfo', line));
   }
   return zones;
 }

@@ -21,6 +21,12 @@ export class ParseError extends ExporterError {
   }
 }
 
+/** What a parser made of a line of `file`, which it cannot parse where it made `undefined` of it. */
+export function parsed<T>(value: T | undefined, file: string, line: string): T {
+  if (value === undefined) throw new ParseError(file, line);
+  return value;
+}
+
 /** More of something than Keyhole is willing to hold. */
 export class LimitError extends ExporterError {
   override readonly name = 'LimitError';

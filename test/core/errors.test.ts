@@ -26,3 +26,8 @@ test('a parse error quotes the line, and not more of it than fits', () => {
   assert.equal(new errors.ParseError('stat', 'cpu "x"').message, 'stat: cannot parse "cpu \\"x\\""');
   assert.ok(new errors.ParseError('stat', 'x'.repeat(10_000)).message.length < 200);
 });
+
+test('what a parser made of a line is passed on, but for nothing', () => {
+  assert.equal(errors.parsed(0, 'stat', 'cpu0'), 0);
+  assert.throws(() => errors.parsed(undefined, 'stat', 'cpu0'), { message: 'stat: cannot parse "cpu0"' });
+});
