@@ -29,6 +29,7 @@ export const EXEC_ARGV = [
   '--v8-pool-size=1',
   '--single-threaded-gc',
   '--optimize-for-size',
+  '--no-concurrent-recompilation',
   '--disable-warning=ExperimentalWarning',
 ] as const;
 
