@@ -170,7 +170,7 @@ export default defineCollector({
     ),
     deviceInfo: gauge('node_bcachefs_device_info', 'A device; always 1.', ...DEVICE, 'label', 'state'),
     bucketSize: gauge('node_bcachefs_device_bucket_size_bytes', 'Size of a bucket.', ...DEVICE),
-    buckets: gauge('node_bcachefs_device_buckets', 'Buckets.', ...DEVICE),
+    buckets: gauge('node_bcachefs_device_buckets', 'Buckets that the device has.', ...DEVICE),
     durability: gauge('node_bcachefs_device_durability', 'How many copies one on this device counts as.', ...DEVICE),
     ioDone: counter(
       'node_bcachefs_device_io_done_bytes_total',
@@ -179,7 +179,12 @@ export default defineCollector({
       'operation',
       'data_type',
     ),
-    ioErrors: counter('node_bcachefs_device_io_errors_total', 'Errors of the device.', ...DEVICE, 'type'),
+    ioErrors: counter(
+      'node_bcachefs_device_io_errors_total',
+      'Errors that the device made since the file system was created.',
+      ...DEVICE,
+      'type',
+    ),
   },
   setup({ sys }, metrics) {
     const read = <T>(path: string, parse: (text: string) => T): T | undefined => {

@@ -109,7 +109,7 @@ export default defineCollector({
   metrics: {
     info: gauge('node_btrfs_info', 'A Btrfs file system; always 1.', 'uuid', 'label'),
     globalReserve: gauge('node_btrfs_global_rsv_size_bytes', 'Space kept back for the file system itself.', 'uuid'),
-    commits: counter('node_btrfs_commits_total', 'Commits.', 'uuid'),
+    commits: counter('node_btrfs_commits_total', 'Commits made.', 'uuid'),
     lastCommit: gauge('node_btrfs_last_commit_seconds', 'How long the last commit took.', 'uuid'),
     maxCommit: gauge('node_btrfs_max_commit_seconds', 'How long the longest commit took.', 'uuid'),
     commitTime: counter('node_btrfs_commit_seconds_total', 'How long all commits took together.', 'uuid'),
@@ -119,8 +119,8 @@ export default defineCollector({
       'uuid',
       'block_group_type',
     ),
-    used: gauge('node_btrfs_used_bytes', 'Space that data take.', 'uuid', 'block_group_type', 'mode'),
-    size: gauge('node_btrfs_size_bytes', 'Space that block groups give.', 'uuid', 'block_group_type', 'mode'),
+    used: gauge('node_btrfs_used_bytes', 'Space in block groups that is in use.', 'uuid', 'block_group_type', 'mode'),
+    size: gauge('node_btrfs_size_bytes', 'Space in block groups, in use and free.', 'uuid', 'block_group_type', 'mode'),
     ratio: gauge(
       'node_btrfs_allocation_ratio',
       'How many bytes of the devices one byte takes.',

@@ -49,16 +49,16 @@ export default defineCollector({
   metrics: {
     entries: gauge('node_nf_conntrack_entries', 'Connections in the tracking table.'),
     limit: gauge('node_nf_conntrack_entries_limit', 'Connections that the tracking table can hold.'),
-    found: gauge('node_nf_conntrack_stat_found', 'Searched entries that were found.'),
+    found: gauge('node_nf_conntrack_stat_found', 'Lookups that found their entry.'),
     invalid: gauge('node_nf_conntrack_stat_invalid', 'Packets that no connection could be made out for.'),
-    ignore: gauge('node_nf_conntrack_stat_ignore', 'Packets seen that already belong to a tracked connection.'),
+    ignore: gauge('node_nf_conntrack_stat_ignore', 'Packets that needed no tracking: tracked already, or exempt.'),
     insert: gauge('node_nf_conntrack_stat_insert', 'Entries put into the table.'),
     insertFailed: gauge(
       'node_nf_conntrack_stat_insert_failed',
-      'Entries that were in the table when they were put in.',
+      'Entries not put in: another packet of the connection had come first.',
     ),
-    drop: gauge('node_nf_conntrack_stat_drop', 'Packets dropped because tracking them failed.'),
-    earlyDrop: gauge('node_nf_conntrack_stat_early_drop', 'Entries dropped to make room in a full table.'),
+    drop: gauge('node_nf_conntrack_stat_drop', 'Packets lost to a failure of tracking.'),
+    earlyDrop: gauge('node_nf_conntrack_stat_early_drop', 'Entries taken out of a full table to make room.'),
     searchRestart: gauge('node_nf_conntrack_stat_search_restart', 'Lookups begun anew because the table was resized.'),
   },
   setup({ proc }, metrics) {

@@ -23,7 +23,7 @@ export default defineCollector({
   metrics: {
     info: gauge('node_dmmultipath_device_info', 'A multipath device; always 1.', ...DEVICE, 'uuid'),
     active: gauge('node_dmmultipath_device_active', 'Whether the device works (1) or is suspended (0).', ...DEVICE),
-    size: gauge('node_dmmultipath_device_size_bytes', 'Size.', ...DEVICE),
+    size: gauge('node_dmmultipath_device_size_bytes', 'Size of the device.', ...DEVICE),
     paths: gauge('node_dmmultipath_device_paths', 'Paths to the device.', ...DEVICE),
     pathsActive: gauge('node_dmmultipath_device_paths_active', 'Paths that work: running or live.', ...DEVICE),
     pathsFailed: gauge('node_dmmultipath_device_paths_failed', 'Paths in any other state.', ...DEVICE),

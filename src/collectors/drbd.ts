@@ -36,7 +36,11 @@ export default defineCollector({
   flags: {},
   metrics: {
     sent: counter('node_drbd_network_sent_bytes_total', 'Bytes sent to the other node.', 'device'),
-    received: counter('node_drbd_network_received_bytes_total', 'Received from the other node.', 'device'),
+    received: counter(
+      'node_drbd_network_received_bytes_total',
+      'KiB received from the other node, whatever the name says.',
+      'device',
+    ),
     written: counter('node_drbd_disk_written_bytes_total', 'Bytes written to the disk below.', 'device'),
     read: counter('node_drbd_disk_read_bytes_total', 'Bytes read from the disk below.', 'device'),
     activityLog: counter('node_drbd_activitylog_writes_total', 'Updates of the activity log.', 'device'),
@@ -53,7 +57,7 @@ export default defineCollector({
       'Requests of applications that have not been answered.',
       'device',
     ),
-    epochs: gauge('node_drbd_epochs', 'Epochs.', 'device'),
+    epochs: gauge('node_drbd_epochs', 'Epochs under way.', 'device'),
     outOfSync: gauge('node_drbd_out_of_sync_bytes', 'Bytes that differ, or may, between the nodes.', 'device'),
     primary: gauge('node_drbd_node_role_is_primary', 'Whether the node is primary (1).', 'device', 'node'),
     upToDate: gauge(
@@ -67,7 +71,7 @@ export default defineCollector({
   setup({ proc }, metrics) {
     const numbers = [
       ['ns', metrics.sent, BYTES_OF_KIB],
-      // In KiB as the others, but given as node_exporter gives it.
+      // In KiB as the others, but node_exporter gives it as it is.
       ['nr', metrics.received, 1],
       ['dw', metrics.written, BYTES_OF_KIB],
       ['dr', metrics.read, BYTES_OF_KIB],

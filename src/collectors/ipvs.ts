@@ -138,11 +138,17 @@ export default defineCollector({
     ),
   },
   metrics: {
-    connections: counter('node_ipvs_connections_total', 'Connections made.'),
-    incomingPackets: counter('node_ipvs_incoming_packets_total', 'Packets that came in.'),
-    outgoingPackets: counter('node_ipvs_outgoing_packets_total', 'Packets that went out.'),
-    incomingBytes: counter('node_ipvs_incoming_bytes_total', 'Bytes that came in.'),
-    outgoingBytes: counter('node_ipvs_outgoing_bytes_total', 'Bytes that went out.'),
+    connections: counter('node_ipvs_connections_total', 'Connections that were given a real server.'),
+    incomingPackets: counter('node_ipvs_incoming_packets_total', 'Packets from clients to real servers.'),
+    outgoingPackets: counter(
+      'node_ipvs_outgoing_packets_total',
+      'Packets from real servers to clients, where these come through here.',
+    ),
+    incomingBytes: counter('node_ipvs_incoming_bytes_total', 'Bytes from clients to real servers.'),
+    outgoingBytes: counter(
+      'node_ipvs_outgoing_bytes_total',
+      'Bytes from real servers to clients, where these come through here.',
+    ),
     active: gauge('node_ipvs_backend_connections_active', 'Active connections to the real server.', ...LABELS),
     inactive: gauge('node_ipvs_backend_connections_inactive', 'Inactive connections to the real server.', ...LABELS),
     weight: gauge('node_ipvs_backend_weight', 'Weight of the real server.', ...LABELS),
