@@ -5,6 +5,7 @@ import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { fields, float, lines, uint } from '../core/text.ts';
+import type { Writer } from '../core/writer.ts';
 
 export interface DiskStats {
   readonly major: string;
@@ -55,6 +56,122 @@ const isRotational = (sys: KernelFs, device: string): boolean =>
     ['EACCES', 'EIO', 'EINVAL'],
   ) === '1';
 
+const metrics = {
+  info: gauge(
+    'node_disk_info',
+    'What udev and sysfs know of a block device; always 1.',
+    'device',
+    'major',
+    'minor',
+    'path',
+    'wwn',
+    'model',
+    'serial',
+    'revision',
+    'rotational',
+  ),
+  reads: counter('node_disk_reads_completed_total', 'Reads that ended well.', 'device'),
+  readsMerged: counter('node_disk_reads_merged_total', 'Reads that were merged into another.', 'device'),
+  readBytes: counter('node_disk_read_bytes_total', 'Bytes read.', 'device'),
+  readTime: counter('node_disk_read_time_seconds_total', 'Time that all reads took together.', 'device'),
+  writes: counter('node_disk_writes_completed_total', 'Writes that ended well.', 'device'),
+  writesMerged: counter('node_disk_writes_merged_total', 'Writes that were merged into another.', 'device'),
+  writtenBytes: counter('node_disk_written_bytes_total', 'Bytes written.', 'device'),
+  writeTime: counter('node_disk_write_time_seconds_total', 'Time that all writes took together.', 'device'),
+  ioNow: gauge('node_disk_io_now', 'Requests under way.', 'device'),
+  ioTime: counter('node_disk_io_time_seconds_total', 'Time during which a request was under way.', 'device'),
+  ioTimeWeighted: counter(
+    'node_disk_io_time_weighted_seconds_total',
+    'Time during which requests were under way, times their number.',
+    'device',
+  ),
+  discards: counter('node_disk_discards_completed_total', 'Discards that ended well.', 'device'),
+  discardsMerged: counter('node_disk_discards_merged_total', 'Discards that were merged into another.', 'device'),
+  discardedSectors: counter('node_disk_discarded_sectors_total', 'Sectors of 512 bytes discarded.', 'device'),
+  discardTime: counter('node_disk_discard_time_seconds_total', 'Time that all discards took together.', 'device'),
+  flushes: counter('node_disk_flush_requests_total', 'Flushes that ended well.', 'device'),
+  flushTime: counter('node_disk_flush_requests_time_seconds_total', 'Time that all flushes took together.', 'device'),
+  filesystem: gauge(
+    'node_disk_filesystem_info',
+    'The file system that udev found on a block device; always 1.',
+    'device',
+    'type',
+    'usage',
+    'uuid',
+    'version',
+  ),
+  deviceMapper: gauge(
+    'node_disk_device_mapper_info',
+    'What udev knows of a device of the device mapper; always 1.',
+    'device',
+    'name',
+    'uuid',
+    'vg_name',
+    'lv_name',
+    'lv_layer',
+  ),
+  ataWriteCache: gauge('node_disk_ata_write_cache', 'Whether the ATA disk has a write cache (1).', 'device'),
+  ataWriteCacheEnabled: gauge(
+    'node_disk_ata_write_cache_enabled',
+    'Whether the write cache of the ATA disk is on (1).',
+    'device',
+  ),
+  ataRotationRate: gauge(
+    'node_disk_ata_rotation_rate_rpm',
+    'Rotations per minute of the ATA disk; 0 where it does not rotate.',
+    'device',
+  ),
+} as const;
+
+/** What is told of a line's values, in the kernel's order, and what to multiply them by. */
+const COLUMNS = [
+  [metrics.reads, 1],
+  [metrics.readsMerged, 1],
+  [metrics.readBytes, BYTES_OF_SECTOR],
+  [metrics.readTime, SECONDS_OF_MS],
+  [metrics.writes, 1],
+  [metrics.writesMerged, 1],
+  [metrics.writtenBytes, BYTES_OF_SECTOR],
+  [metrics.writeTime, SECONDS_OF_MS],
+  [metrics.ioNow, 1],
+  [metrics.ioTime, SECONDS_OF_MS],
+  [metrics.ioTimeWeighted, SECONDS_OF_MS],
+  [metrics.discards, 1],
+  [metrics.discardsMerged, 1],
+  [metrics.discardedSectors, 1],
+  [metrics.discardTime, SECONDS_OF_MS],
+  [metrics.flushes, 1],
+  [metrics.flushTime, SECONDS_OF_MS],
+] as const;
+
+const FILESYSTEM = ['ID_FS_TYPE', 'ID_FS_USAGE', 'ID_FS_UUID', 'ID_FS_VERSION'] as const;
+const DEVICE_MAPPER = ['DM_NAME', 'DM_UUID', 'DM_VG_NAME', 'DM_LV_NAME', 'DM_LV_LAYER'] as const;
+const ATA_COLUMNS = [
+  ['ID_ATA_WRITE_CACHE', metrics.ataWriteCache],
+  ['ID_ATA_WRITE_CACHE_ENABLED', metrics.ataWriteCacheEnabled],
+  ['ID_ATA_ROTATION_RATE_RPM', metrics.ataRotationRate],
+] as const;
+
+/** Tells what a device is, by its udev properties. */
+function tellDevice(
+  { major, minor, device }: DiskStats,
+  known: ReadonlyMap<string, string>,
+  rotational: boolean,
+  out: Writer,
+): void {
+  const of = (name: string): string => known.get(name) ?? '';
+  const serial = of('SCSI_IDENT_SERIAL') || of('ID_SERIAL_SHORT') || of('ID_SERIAL');
+  const labels = [of('ID_PATH'), of('ID_WWN'), of('ID_MODEL'), serial, of('ID_REVISION'), rotational ? '1' : '0'];
+  out.row(metrics.info, 1, [device, major, minor, ...labels]);
+  if (of('ID_FS_TYPE') !== '') out.row(metrics.filesystem, 1, [device, ...FILESYSTEM.map(of)]);
+  if (of('DM_NAME') !== '') out.row(metrics.deviceMapper, 1, [device, ...DEVICE_MAPPER.map(of)]);
+  if (of('ID_ATA') === '') return;
+  for (const [name, metric] of ATA_COLUMNS) {
+    const value = float(known.get(name));
+    if (value !== undefined) out.sample(metric, value, device);
+  }
+}
+
 export default defineCollector({
   name: 'diskstats',
   help: 'Exposes what block devices read, write, discard and flush, and what udev knows of them.',
@@ -75,73 +192,8 @@ export default defineCollector({
       deprecated: 'collector.diskstats.device-exclude',
     }),
   },
-  metrics: {
-    info: gauge(
-      'node_disk_info',
-      'What udev and sysfs know of a block device; always 1.',
-      'device',
-      'major',
-      'minor',
-      'path',
-      'wwn',
-      'model',
-      'serial',
-      'revision',
-      'rotational',
-    ),
-    reads: counter('node_disk_reads_completed_total', 'Reads that ended well.', 'device'),
-    readsMerged: counter('node_disk_reads_merged_total', 'Reads that were merged into another.', 'device'),
-    readBytes: counter('node_disk_read_bytes_total', 'Bytes read.', 'device'),
-    readTime: counter('node_disk_read_time_seconds_total', 'Time that all reads took together.', 'device'),
-    writes: counter('node_disk_writes_completed_total', 'Writes that ended well.', 'device'),
-    writesMerged: counter('node_disk_writes_merged_total', 'Writes that were merged into another.', 'device'),
-    writtenBytes: counter('node_disk_written_bytes_total', 'Bytes written.', 'device'),
-    writeTime: counter('node_disk_write_time_seconds_total', 'Time that all writes took together.', 'device'),
-    ioNow: gauge('node_disk_io_now', 'Requests under way.', 'device'),
-    ioTime: counter('node_disk_io_time_seconds_total', 'Time during which a request was under way.', 'device'),
-    ioTimeWeighted: counter(
-      'node_disk_io_time_weighted_seconds_total',
-      'Time during which requests were under way, times their number.',
-      'device',
-    ),
-    discards: counter('node_disk_discards_completed_total', 'Discards that ended well.', 'device'),
-    discardsMerged: counter('node_disk_discards_merged_total', 'Discards that were merged into another.', 'device'),
-    discardedSectors: counter('node_disk_discarded_sectors_total', 'Sectors of 512 bytes discarded.', 'device'),
-    discardTime: counter('node_disk_discard_time_seconds_total', 'Time that all discards took together.', 'device'),
-    flushes: counter('node_disk_flush_requests_total', 'Flushes that ended well.', 'device'),
-    flushTime: counter('node_disk_flush_requests_time_seconds_total', 'Time that all flushes took together.', 'device'),
-    filesystem: gauge(
-      'node_disk_filesystem_info',
-      'The file system that udev found on a block device; always 1.',
-      'device',
-      'type',
-      'usage',
-      'uuid',
-      'version',
-    ),
-    deviceMapper: gauge(
-      'node_disk_device_mapper_info',
-      'What udev knows of a device of the device mapper; always 1.',
-      'device',
-      'name',
-      'uuid',
-      'vg_name',
-      'lv_name',
-      'lv_layer',
-    ),
-    ataWriteCache: gauge('node_disk_ata_write_cache', 'Whether the ATA disk has a write cache (1).', 'device'),
-    ataWriteCacheEnabled: gauge(
-      'node_disk_ata_write_cache_enabled',
-      'Whether the write cache of the ATA disk is on (1).',
-      'device',
-    ),
-    ataRotationRate: gauge(
-      'node_disk_ata_rotation_rate_rpm',
-      'Rotations per minute of the ATA disk; 0 where it does not rotate.',
-      'device',
-    ),
-  },
-  setup({ proc, sys, udev, flags, isGiven, log }, metrics) {
+  metrics,
+  setup({ proc, sys, udev, flags, isGiven, log }) {
     const takes = createFilter({
       ...flags,
       excludeGiven: isGiven('exclude'),
@@ -152,62 +204,17 @@ export default defineCollector({
       ],
     });
     if (!udev.exists('')) log.info('udev tells nothing of disks here', { path: udev.root });
-    const m = metrics;
-    const columns = [
-      [m.reads, 1],
-      [m.readsMerged, 1],
-      [m.readBytes, BYTES_OF_SECTOR],
-      [m.readTime, SECONDS_OF_MS],
-      [m.writes, 1],
-      [m.writesMerged, 1],
-      [m.writtenBytes, BYTES_OF_SECTOR],
-      [m.writeTime, SECONDS_OF_MS],
-      [m.ioNow, 1],
-      [m.ioTime, SECONDS_OF_MS],
-      [m.ioTimeWeighted, SECONDS_OF_MS],
-      [m.discards, 1],
-      [m.discardsMerged, 1],
-      [m.discardedSectors, 1],
-      [m.discardTime, SECONDS_OF_MS],
-      [m.flushes, 1],
-      [m.flushTime, SECONDS_OF_MS],
-    ] as const;
-    const ataColumns = [
-      ['ID_ATA_WRITE_CACHE', m.ataWriteCache],
-      ['ID_ATA_WRITE_CACHE_ENABLED', m.ataWriteCacheEnabled],
-      ['ID_ATA_ROTATION_RATE_RPM', m.ataRotationRate],
-    ] as const;
     return async (out, turn) => {
-      for (const { major, minor, device, values } of parseDiskstats(proc.read('diskstats'))) {
+      for (const disk of parseDiskstats(proc.read('diskstats'))) {
+        const { major, minor, device, values } = disk;
         if (!takes(device)) continue;
         await turn.pause();
-        for (const [i, [metric, scale]] of columns.entries()) {
+        for (const [i, [metric, scale]] of COLUMNS.entries()) {
           const value = values[i];
           if (value !== undefined) out.sample(metric, value * scale, device);
         }
         const known = parseUdevData(optional(() => udev.readOnce(`b${major}:${minor}`)) ?? '');
-        const of = (...names: readonly string[]): string => names.map((name) => known.get(name)).find(Boolean) ?? '';
-        const serial = of('SCSI_IDENT_SERIAL', 'ID_SERIAL_SHORT', 'ID_SERIAL');
-        const rotational = isRotational(sys, device) ? '1' : '0';
-        out.row(m.info, 1, [
-          ...[device, major, minor, of('ID_PATH'), of('ID_WWN'), of('ID_MODEL')],
-          ...[serial, of('ID_REVISION'), rotational],
-        ]);
-        if (of('ID_FS_TYPE') !== '')
-          out.row(m.filesystem, 1, [
-            device,
-            ...['ID_FS_TYPE', 'ID_FS_USAGE', 'ID_FS_UUID', 'ID_FS_VERSION'].map((name) => of(name)),
-          ]);
-        if (of('DM_NAME') !== '')
-          out.row(m.deviceMapper, 1, [
-            device,
-            ...['DM_NAME', 'DM_UUID', 'DM_VG_NAME', 'DM_LV_NAME', 'DM_LV_LAYER'].map((name) => of(name)),
-          ]);
-        if (of('ID_ATA') === '') continue;
-        for (const [name, metric] of ataColumns) {
-          const value = float(known.get(name));
-          if (value !== undefined) out.sample(metric, value, device);
-        }
+        tellDevice(disk, known, isRotational(sys, device), out);
       }
     };
   },
