@@ -55,6 +55,7 @@ test('os falls back to the second place', async (t) => {
 
 test('os tells no version of zero', async (t) => {
   const { text } = await scrape(os, { rootfs: tree(t, { 'etc/os-release': 'VERSION_ID=0\n' }) });
+  assert.match(text, /^node_os_info\{.*version_id="0"\} 1$/m);
   assert.doesNotMatch(text, /node_os_version/);
 });
 
