@@ -11,7 +11,7 @@ export default defineCollector({
   reads: ['/proc/sys/kernel/hung_task_detect_count'],
   flags: {},
   metrics: {
-    tasks: counter('node_kernel_hung_tasks_total', 'Tasks that the kernel has found waiting without end since boot.'),
+    tasks: counter('node_kernel_hung_tasks_total', 'Tasks that the kernel has found hanging since boot.'),
   },
   setup({ proc }, { tasks }) {
     return (out) => {

@@ -20,7 +20,10 @@ export default defineCollector({
     pages_shared: gauge('node_ksmd_pages_shared', 'Merged pages in use.'),
     pages_sharing: gauge('node_ksmd_pages_sharing', 'Places that use a merged page: the pages saved.'),
     pages_to_scan: gauge('node_ksmd_pages_to_scan', 'Pages to scan before the daemon sleeps.'),
-    pages_unshared: gauge('node_ksmd_pages_unshared', 'Pages that no other is the same as, checked again and again.'),
+    pages_unshared: gauge(
+      'node_ksmd_pages_unshared',
+      'Pages without a double so far, which are checked again and again.',
+    ),
     pages_volatile: gauge('node_ksmd_pages_volatile', 'Pages that change too fast to be merged.'),
     run: gauge('node_ksmd_run', 'What the daemon does: 0 stopped, 1 runs, 2 stopped and all pages unmerged.'),
     sleep_millisecs: gauge('node_ksmd_sleep_seconds', 'How long the daemon sleeps between scans.'),

@@ -41,7 +41,7 @@ const metrics = {
   speed: of('current_link_transfers_per_second', 'Transfers per second that the link is set to; -1 where unknown.'),
   width: of('current_link_width', 'Lanes that the link has; -1 where unknown.'),
   power: gauge('node_pcidevice_power_state', 'Whether the device is in this power state.', ...PLACE, 'state'),
-  d3cold: of('d3cold_allowed', 'Whether the device may be switched off whole.'),
+  d3cold: of('d3cold_allowed', 'Whether the device may lose all power while it sleeps.'),
   autoprobe: of('sriov_drivers_autoprobe', 'Whether drivers are bound to new virtual functions.'),
   numvfs: of('sriov_numvfs', 'Virtual functions that are switched on.'),
   totalvfs: of('sriov_totalvfs', 'Virtual functions that the device can have.'),

@@ -82,7 +82,7 @@ export default defineCollector({
     maxThreads: gauge('node_processes_max_threads', 'How many threads the kernel allows.'),
     states: gauge('node_processes_state', 'Processes in the state.', 'state'),
     threadStates: gauge('node_processes_threads_state', 'Threads in the state.', 'thread_state'),
-    pids: gauge('node_processes_pids', 'Processes.'),
+    pids: gauge('node_processes_pids', 'How many processes there are.'),
     maxPids: gauge('node_processes_max_processes', 'Process numbers that the kernel gives out.'),
   },
   setup({ proc }, metrics) {

@@ -39,7 +39,7 @@ export default defineCollector({
   flags: {},
   metrics: {
     size: gauge('node_swap_size_bytes', 'Size of the swap area.', 'device', 'swap_type'),
-    used: gauge('node_swap_used_bytes', 'What of the swap area is in use.', 'device', 'swap_type'),
+    used: gauge('node_swap_used_bytes', 'How much of the swap area is in use.', 'device', 'swap_type'),
     priority: gauge(
       'node_swap_priority',
       'Priority of the swap area; the highest is filled first.',

@@ -49,7 +49,7 @@ export default defineCollector({
     ),
     access: gauge(
       'node_watchdog_access_cs0',
-      'Whether the watchdog that fired gives access to the first chip.',
+      'Whether the first flash chip is within reach again after a boot from the second.',
       'name',
     ),
     info: gauge(
