@@ -7,7 +7,7 @@ import { eachDevice } from '../kernel/devices.ts';
 
 const HOSTS = 'class/fc_host';
 
-/** What a driver answers for an attribute that it does not have. Node's name for EOPNOTSUPP is ENOTSUP. */
+/** What a driver answers for an attribute that it does not have. */
 const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EINVAL', 'ENOTSUP', 'ENOSYS'];
 
 /** All ones is how the kernel says that the driver does not count this. */

@@ -10,7 +10,7 @@ import { eachDevice, neededAttribute } from '../kernel/devices.ts';
 
 const DEVICES = 'class/infiniband';
 
-/** What a driver answers for a counter that it does not have. Node's name for EOPNOTSUPP is ENOTSUP. */
+/** What a driver answers for a counter that it does not have. */
 const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EACCES', 'EPERM', 'EINVAL', 'ENOTSUP', 'ENOSYS'];
 const NOT_COUNTED = 'N/A (no PMA)';
 

@@ -48,6 +48,7 @@ export class UsageError extends ExporterError {
 /** What the kernel answers when a thing is not there (any more). */
 const ABSENT: readonly string[] = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR'];
 
+/** The errno's name as Node has it: 95 is always ENOTSUP, never EOPNOTSUPP. */
 export const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 

@@ -16,7 +16,6 @@ const NO_VALUE: readonly string[] = [
   'ENODATA',
   'EPERM',
   'ENOTSUP',
-  'EOPNOTSUPP',
   'EREMOTEIO',
   'ETIMEDOUT',
 ];

@@ -20,7 +20,7 @@ import { NO_GROUP, openEvent } from '../sys/perf_event.ts';
 import { withEffective } from './acquire.ts';
 import type { PerfSituation, Setting } from './diagnose.ts';
 
-const REFUSALS = ['ENOENT', 'EACCES', 'EPERM', 'EINVAL', 'ENOTDIR', 'EOPNOTSUPP'];
+const REFUSALS = ['ENOENT', 'EACCES', 'EPERM', 'EINVAL', 'ENOTDIR', 'ENOTSUP'];
 
 /** What `setcap` would have been given. */
 function inWords(capability: FileCapability | undefined): string {

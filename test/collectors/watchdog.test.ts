@@ -37,7 +37,7 @@ test('watchdog passes over what its driver refuses to tell', async (t) => {
   const refusing = (fs: KernelFs): KernelFs => ({
     ...fs,
     readOnce(path) {
-      if (path.endsWith('timeleft')) throw Object.assign(new Error('EOPNOTSUPP'), { code: 'EOPNOTSUPP' });
+      if (path.endsWith('timeleft')) throw Object.assign(new Error('ENOTSUP'), { code: 'ENOTSUP' });
       return fs.readOnce(path);
     },
   });

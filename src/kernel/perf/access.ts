@@ -192,7 +192,7 @@ const PLAIN: Readonly<Record<string, Verdict>> = {
 export function explain(errno: string, access: Access): Verdict {
   if (errno === 'EACCES') return explainDenied(access);
   if (errno === 'EPERM') return explainRefused(access);
-  if (['ENOENT', 'EOPNOTSUPP', 'EINVAL', 'ENXIO'].includes(errno))
+  if (['ENOENT', 'ENOTSUP', 'EINVAL', 'ENXIO'].includes(errno))
     return access.hasCorePmu
       ? { reason: 'no_event', why: "this machine's PMU has no such event", remedy: '' }
       : {

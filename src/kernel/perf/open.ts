@@ -37,7 +37,7 @@ export interface Opened {
 }
 
 /** The errnos by which a PMU says that it cannot count this, on any of its CPUs. */
-const LACKS = ['ENOENT', 'EOPNOTSUPP', 'EINVAL', 'ENXIO'];
+const LACKS = ['ENOENT', 'ENOTSUP', 'EINVAL', 'ENXIO'];
 /** Those that will be the same for the next CPU. */
 const DENIED = ['EACCES', 'EPERM', 'ENOSYS', 'NO_SYSCALLS'];
 /** Those that leave nothing to be tried on this CPU. */

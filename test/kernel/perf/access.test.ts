@@ -46,7 +46,7 @@ for (const [errno, given, reason, remedy] of [
   ['EPERM', {}, 'security_module', /audit/],
   ['ENOENT', {}, 'no_event', /^$/],
   ['ENOENT', { hasCorePmu: false }, 'no_pmu', /virtual machine/],
-  ['EOPNOTSUPP', { hasCorePmu: false }, 'no_pmu', /./],
+  ['ENOTSUP', { hasCorePmu: false }, 'no_pmu', /./],
   ['EMFILE', {}, 'files_limit', /LimitNOFILE/],
   ['ENODEV', {}, 'cpu_offline', /./],
   ['ENOSYS', {}, 'not_in_kernel', /CONFIG_PERF_EVENTS/],
