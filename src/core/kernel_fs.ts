@@ -58,6 +58,8 @@ function readAll(fd: number, path: string): string {
   }
 }
 
+const isThere = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
+
 function readClosing(path: string): string {
   const fd = openSync(path, 'r');
   try {
@@ -102,17 +104,31 @@ function keptReader(room: Room): { read(path: string): string; close(): void } {
       throw error;
     }
   };
+  /** What the kernel said of files that are not there: asking whether they have come is cheaper than another error. */
+  const absent = new Map<string, unknown>();
+  const readNew = (path: string): string => {
+    const refusal = absent.get(path);
+    if (refusal !== undefined && !isThere(path)) throw refusal;
+    try {
+      const text = room.left > 0 ? readKeeping(path) : readClosing(path);
+      absent.delete(path);
+      return text;
+    } catch (error) {
+      if (hasErrno(error, ['ENOENT']) && absent.size < KEPT_MAX) absent.set(path, error);
+      throw error;
+    }
+  };
   return {
     read(path) {
       const before = kept.get(path);
-      if (before === undefined) return room.left > 0 ? readKeeping(path) : readClosing(path);
+      if (before === undefined) return readNew(path);
       try {
         return readAll(before, path);
       } catch (error) {
         // The thing behind the descriptor is gone. Something may be at its path again.
         drop(path, before);
         if (!hasErrno(error)) throw error;
-        return readKeeping(path);
+        return readNew(path);
       }
     },
     close() {
@@ -167,7 +183,7 @@ export function openTree(root: string): KernelFs {
     list: (relative) => readdirSync(path(relative)).sort(),
     link: (relative) => readlinkSync(path(relative)),
     real: (relative) => realpathSync.native(path(relative)),
-    exists: (relative) => statSync(path(relative), { throwIfNoEntry: false }) !== undefined,
+    exists: (relative) => isThere(path(relative)),
     close: () => kept.close(),
   };
 }

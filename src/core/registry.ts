@@ -54,13 +54,15 @@ export function createRegistry(collectors: readonly Ready[], options: RegistryOp
 
   const collect = async (names: readonly string[]): Promise<readonly Samples[]> => {
     const meta = new Samples();
-    const runs: Promise<Run>[] = [];
+    const deadline = createDeadline(timeoutMs);
+    const runs: (Run | Promise<Run>)[] = [];
     for (const name of names) {
       await pace();
       const runner = runners.get(name);
-      if (runner !== undefined) runs.push(runner());
+      if (runner !== undefined) runs.push(runner(deadline));
     }
     const done = await Promise.all(runs);
+    deadline.clear();
     for (const [i, { seconds, error }] of done.entries()) {
       const name = names[i] as string;
       meta.sample(scrapeMetrics.duration, seconds, name);
@@ -113,12 +115,15 @@ interface RunnerParts {
 }
 
 /** Runs one collector: times it, catches what it throws, gives up on it at the deadline, and says what happened once. */
-function createRunner({ name, collect }: Ready, { timeoutMs, log, clock, pace }: RunnerParts): () => Promise<Run> {
+function createRunner(
+  { name, collect }: Ready,
+  { timeoutMs, log, clock, pace }: RunnerParts,
+): (deadline: Deadline) => Run | Promise<Run> {
   let running: Promise<Run> | undefined;
   let overdue = false;
   const tell = createTeller(log, name);
 
-  const start = async (): Promise<Run> => {
+  const start = (deadline: Deadline): Run | Promise<Run> => {
     const samples = new Samples();
     const startedAt = clock();
     const finish = (error?: unknown): Run => {
@@ -127,60 +132,99 @@ function createRunner({ name, collect }: Ready, { timeoutMs, log, clock, pace }:
       tell(error, seconds);
       return { samples, seconds, error };
     };
-    // Made when it is asked for, which is seldom: it costs more than many a collector.
-    let abort: AbortController | undefined;
-    let lateness: DeadlineError | undefined;
-    const turn: Turn = {
-      get signal() {
-        abort ??= new AbortController();
-        if (lateness !== undefined) abort.abort(lateness);
-        return abort.signal;
-      },
-      leftMs: () => timeoutMs - (clock() - startedAt),
-      pause() {
-        if (clock() - startedAt < timeoutMs) return pace();
-        throw new DeadlineError(`not done after ${timeoutMs / 1000} s`);
-      },
-    };
+    const leftMs = (): number => timeoutMs - (clock() - startedAt);
+    const { turn, end } = createTurn(leftMs, timeoutMs, pace);
     let work: void | Promise<void>;
     try {
       work = collect(samples, turn);
     } catch (error) {
       return finish(error ?? new Error('threw nothing'));
     }
-    if (work === undefined) return finish();
+    return work === undefined ? finish() : settle(work, deadline, end).then(finish);
+  };
+
+  /** What the collector threw, or that it is late; `undefined` when it is done. */
+  const settle = async (
+    work: Promise<void>,
+    deadline: Deadline,
+    end: (lateness: DeadlineError) => void,
+  ): Promise<unknown> => {
     const settled = work.then(
       () => undefined,
       (error: unknown) => error ?? new Error('threw nothing'),
     );
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<unknown>((resolve) => {
-      timer = setTimeout(() => resolve(new DeadlineError(`not done after ${timeoutMs / 1000} s`)), timeoutMs);
-    });
-    const error = await Promise.race([settled, late]);
-    clearTimeout(timer);
+    const error = await Promise.race([settled, deadline.passed()]);
     if (error instanceof DeadlineError) {
-      lateness = error;
-      abort?.abort(error);
+      end(error);
       // It may still hang somewhere. Until it returns nobody starts it again and nobody waits for it.
       overdue = true;
       void settled.then(() => {
         overdue = false;
       });
     }
-    return finish(error);
+    return error;
   };
 
-  return () => {
+  return (deadline) => {
     if (overdue) {
       const error = new DeadlineError('still busy with an earlier scrape');
       tell(error, 0);
-      return Promise.resolve({ samples: new Samples(), seconds: 0, error });
+      return { samples: new Samples(), seconds: 0, error };
     }
-    running ??= start().finally(() => {
+    if (running !== undefined) return running;
+    const run = start(deadline);
+    if (!(run instanceof Promise)) return run;
+    running = run.finally(() => {
       running = undefined;
     });
     return running;
+  };
+}
+
+function createTurn(
+  leftMs: () => number,
+  timeoutMs: number,
+  pace: Pace,
+): { readonly turn: Turn; end(lateness: DeadlineError): void } {
+  // Made when it is asked for, which is seldom: it costs more than many a collector.
+  let abort: AbortController | undefined;
+  let late: DeadlineError | undefined;
+  const turn: Turn = {
+    get signal() {
+      abort ??= new AbortController();
+      if (late !== undefined) abort.abort(late);
+      return abort.signal;
+    },
+    leftMs,
+    pause() {
+      if (leftMs() > 0) return pace();
+      throw new DeadlineError(`not done after ${timeoutMs / 1000} s`);
+    },
+  };
+  const end = (lateness: DeadlineError): void => {
+    late = lateness;
+    abort?.abort(lateness);
+  };
+  return { turn, end };
+}
+
+/** One timer for all collectors of a scrape that are waited for. */
+interface Deadline {
+  passed(): Promise<DeadlineError>;
+  clear(): void;
+}
+
+function createDeadline(timeoutMs: number): Deadline {
+  let timer: NodeJS.Timeout | undefined;
+  let passed: Promise<DeadlineError> | undefined;
+  return {
+    passed() {
+      passed ??= new Promise((resolve) => {
+        timer = setTimeout(() => resolve(new DeadlineError(`not done after ${timeoutMs / 1000} s`)), timeoutMs);
+      });
+      return passed;
+    },
+    clear: () => clearTimeout(timer),
   };
 }
 
@@ -188,12 +232,12 @@ function createRunner({ name, collect }: Ready, { timeoutMs, log, clock, pace }:
 function createTeller(log: Logger, name: string): (error: unknown, seconds: number) => void {
   let before = '';
   return (error, seconds) => {
+    if (error === undefined && before === '')
+      return log.debug('collector succeeded', { name, duration_seconds: seconds });
     const message = error === undefined ? '' : messageOf(error);
-    const fields = { name, duration_seconds: seconds, err: error === undefined ? undefined : message };
-    if (error === undefined) {
-      if (before !== '') log.info('collector works again', fields);
-      else log.debug('collector succeeded', fields);
-    } else if (error instanceof NoDataError) log.debug('collector returned no data', fields);
+    const fields = { name, duration_seconds: seconds, ...(error === undefined ? {} : { err: message }) };
+    if (error === undefined) log.info('collector works again', fields);
+    else if (error instanceof NoDataError) log.debug('collector returned no data', fields);
     else if (message === before) log.debug('collector failed again', fields);
     else log.error('collector failed', fields);
     before = error === undefined || error instanceof NoDataError ? '' : message;

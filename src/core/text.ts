@@ -47,8 +47,11 @@ export function autoBigint(text: string | undefined): bigint | undefined {
   return sign === '-' ? -value : value;
 }
 
+const PLAIN = /^(0|[1-9][0-9]*)$/;
+
 /** The same as the nearest double. */
 export function autoInt(text: string | undefined): number | undefined {
+  if (text !== undefined && PLAIN.test(text)) return Number(text);
   const value = autoBigint(text);
   return value === undefined ? undefined : Number(value);
 }

@@ -7,6 +7,7 @@ import { openTree } from '../core/kernel_fs.ts';
 import { counter, gauge, histogram } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 import { Samples, type Writer } from '../core/writer.ts';
+import { pageSizeBytes } from '../kernel/auxv.ts';
 
 const metrics = {
   cpu: counter('process_cpu_seconds_total', 'CPU time that this process has used, in user and kernel mode.'),
@@ -53,6 +54,7 @@ export interface ProcessStat {
   /** Ticks of 10 ms since the machine started. */
   readonly startTicks: number;
   readonly virtualBytes: number;
+  readonly residentPages: number;
 }
 
 const TICKS_PER_SECOND = 100;
@@ -61,10 +63,18 @@ const TICKS_PER_SECOND = 100;
 export function parseProcessStat(text: string): ProcessStat {
   // The second field, the name, may hold blanks and parentheses; counting starts after it.
   const rest = fields(text.slice(text.lastIndexOf(')') + 1));
-  const [user, system, startTicks, virtualBytes] = [11, 12, 19, 20].map((place) => uint(rest[place]));
-  if (user === undefined || system === undefined || startTicks === undefined || virtualBytes === undefined)
+  const [user, system, startTicks, virtualBytes, residentPages] = [11, 12, 19, 20, 21].map((place) =>
+    uint(rest[place]),
+  );
+  if (
+    user === undefined ||
+    system === undefined ||
+    startTicks === undefined ||
+    virtualBytes === undefined ||
+    residentPages === undefined
+  )
     throw new ParseError('self/stat', text);
-  return { cpuSeconds: (user + system) / TICKS_PER_SECOND, startTicks, virtualBytes };
+  return { cpuSeconds: (user + system) / TICKS_PER_SECOND, startTicks, virtualBytes, residentPages };
 }
 
 /** Parses the soft limits of `/proc/<pid>/limits`; one without limit is the greatest 64 bit number, as the kernel holds it. */
@@ -114,16 +124,23 @@ export function createExporterMetrics(): () => Samples {
   const proc = openTree('/proc');
   const gc = watchGc();
   const [major = '', minor = '', patch = ''] = process.version.slice(1).split('.');
+  // Closed to a process that may not be looked into.
+  const pageSize = optional(pageSizeBytes, ['EACCES', 'EPERM', 'ENOENT']);
+  let limits: ReturnType<typeof parseLimits> | undefined;
   let bootSeconds: number | undefined;
   let lagSeconds = 0;
 
   const writeProcess = (out: Writer): void => {
     const stat = parseProcessStat(proc.read('self/stat'));
     bootSeconds ??= uint(/^btime (\d+)$/m.exec(proc.readOnce('stat'))?.[1]);
-    const { openFiles, addressSpace } = parseLimits(proc.read('self/limits'));
+    // They do not change: the start has raised what can be raised.
+    limits ??= parseLimits(proc.readOnce('self/limits'));
+    const { openFiles, addressSpace } = limits;
     out.sample(metrics.cpu, stat.cpuSeconds);
     out.sample(metrics.virtualMemory, stat.virtualBytes);
-    out.sample(metrics.residentMemory, process.memoryUsage.rss());
+    const { residentPages } = stat;
+    const residentBytes = pageSize === undefined ? process.memoryUsage.rss() : residentPages * pageSize;
+    out.sample(metrics.residentMemory, residentBytes);
     if (bootSeconds !== undefined) out.sample(metrics.startTime, bootSeconds + stat.startTicks / TICKS_PER_SECOND);
     // The folder tells its number of entries as its size since Linux 6.2; counting opens one more.
     out.sample(metrics.openFds, statSync('/proc/self/fd').size || proc.list('self/fd').length - 1);

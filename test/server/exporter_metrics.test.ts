@@ -12,7 +12,12 @@ import {
 test('parseProcessStat counts the fields after the name, whatever the name holds', () => {
   const text =
     '4711 (a) (b c) S 1 4711 4711 0 -1 4194560 5353 0 3 0 250 50 0 0 20 0 7 0 88123 700123456 9000 18446744073709551615 1 1 0\n';
-  assert.deepEqual(parseProcessStat(text), { cpuSeconds: 3, startTicks: 88123, virtualBytes: 700123456 });
+  assert.deepEqual(parseProcessStat(text), {
+    cpuSeconds: 3,
+    startTicks: 88123,
+    virtualBytes: 700123456,
+    residentPages: 9000,
+  });
 });
 
 for (const text of ['', '1 (x) S 1', 'no parenthesis'])
