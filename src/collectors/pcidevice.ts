@@ -95,24 +95,28 @@ function readDevice(sys: KernelFs, name: string): Device | undefined {
     return Number(text).toString(16).padStart(digits, '0');
   };
   const link = optional(() => sys.link(`${DEVICES}/${name}`));
-  const [type, vendor, device] = [id('class', 6), id('vendor', 4), id('device', 4)];
-  const [subVendor, subDevice, revision] = [id('subsystem_vendor', 4), id('subsystem_device', 4), id('revision', 2)];
-  const absent = [link, type, vendor, device, subVendor, subDevice, revision].includes(undefined);
-  if (absent) return undefined;
+  const type = id('class', 6);
+  const vendor = id('vendor', 4);
+  const device = id('device', 4);
+  const subVendor = id('subsystem_vendor', 4);
+  const subDevice = id('subsystem_device', 4);
+  const revision = id('revision', 2);
+  if (link === undefined || type === undefined || vendor === undefined || device === undefined) return undefined;
+  if (subVendor === undefined || subDevice === undefined || revision === undefined) return undefined;
   // A device below a root port hangs in that port's folder; one on the root bus in `pci0000:00`.
-  const above = (link as string).split('/').at(-2) ?? '';
+  const above = link.split('/').at(-2) ?? '';
   return {
     place: parsePlace(name),
     parent: above.startsWith('pci') ? undefined : parsePlace(above),
-    ids: { type, vendor, device, subVendor, subDevice } as PciIds,
-    revision: revision as string,
+    ids: { type, vendor, device, subVendor, subDevice },
+    revision,
     read,
   };
 }
 
 const NO_PARENT = ['*', '*', '*', '*'] as const;
 
-function numberIn<T>(device: Device, file: string, parse: (text: string) => number | undefined, absent: T): number | T {
+function numberIn(device: Device, file: string, parse: (text: string) => number | undefined, absent: number): number {
   const text = device.read(file);
   if (text === undefined) return absent;
   return parsed(parse(text), `${device.place.join(':')} ${file}`, text);
