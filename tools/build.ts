@@ -12,7 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
@@ -135,7 +135,8 @@ export function makeExecutable(main: string, arch: Architecture, output: string)
   writeFileSync(
     config,
     JSON.stringify({
-      main,
+      // Below the folder it is built in: the name is kept inside, and must not tell where that was.
+      main: relative(dist, main),
       output: made,
       executable: stripped,
       disableExperimentalSEAWarning: true,
@@ -144,7 +145,7 @@ export function makeExecutable(main: string, arch: Architecture, output: string)
       execArgvExtension: 'none',
     }),
   );
-  execFileSync(process.execPath, ['--build-sea', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(process.execPath, ['--build-sea', config], { cwd: dist, stdio: ['ignore', 'ignore', 'inherit'] });
   chmodSync(made, 0o755);
   mkdirSync(join(output, '..'), { recursive: true });
   rmSync(output, { force: true });

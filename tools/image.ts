@@ -107,7 +107,8 @@ function baseEntries(tree: DebianTree, { triplet, loader }: Platform): TarEntry[
 const programEntries = (executable: string): TarEntry[] => [
   directory('bin'),
   { ...readEntry('bin/keyhole', 0o755, executable), pax: { [CAPABILITY_RECORD]: FILE_CAPABILITY } },
-  { name: 'bin/node_exporter', type: 'link', mode: 0o755, linkname: 'bin/keyhole' },
+  // A hard link would lose the capability for both: runtimes chown each entry, and that clears it from the file.
+  { name: 'bin/node_exporter', type: 'symlink', mode: 0o777, linkname: 'keyhole' },
 ];
 
 /** An image whose executable has lost its capability would start and count nothing: better no image. */
