@@ -99,7 +99,18 @@ const { collectors } = await import('../src/collectors/index.ts');
 const { toggleOf } = await import('../src/core/assemble.ts');
 const { programFlags } = await import('../src/cli/flags.ts');
 const { scrapeMetrics } = await import('../src/core/registry.ts');
-emit('docs/metrics.md', metricsPage(collectors, { 'The scrape': Object.values(scrapeMetrics) }));
+const { metrics: serverMetrics } = await import('../src/server/handler.ts');
+const { metrics: exporterMetrics } = await import('../src/server/exporter_metrics.ts');
+const { privilegeMetrics } = await import('../src/privilege/privilege.ts');
+const aboutExporter = [
+  ...Object.values(serverMetrics),
+  ...Object.values(privilegeMetrics),
+  ...Object.values(exporterMetrics),
+];
+emit(
+  'docs/metrics.md',
+  metricsPage(collectors, { 'The scrape': Object.values(scrapeMetrics), 'The exporter': aboutExporter }),
+);
 emit(
   'docs/flags.md',
   flagsPage(

@@ -9,7 +9,7 @@ import { fields, lines, uint } from '../core/text.ts';
 import { Samples, type Writer } from '../core/writer.ts';
 import { pageSizeBytes } from '../kernel/auxv.ts';
 
-const metrics = {
+export const metrics = {
   cpu: counter('process_cpu_seconds_total', 'CPU time that this process has used, in user and kernel mode.'),
   openFds: gauge('process_open_fds', 'File descriptors that this process has open.'),
   maxFds: gauge('process_max_fds', 'File descriptors that this process may have open.'),

@@ -37,7 +37,7 @@ export interface BuildLabels {
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-const metrics = {
+export const metrics = {
   build: gauge(
     'node_exporter_build_info',
     'Always 1; the labels tell the version, and what it runs on.',
