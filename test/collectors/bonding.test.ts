@@ -12,14 +12,15 @@ test('bonding: slaves of older kernels, and bonds without slaves', async (t) => 
   const root = tree(t, {
     [`${NET}/bonding_masters`]: 'a b\n',
     [`${NET}/a/bonding/slaves`]: '\n',
-    [`${NET}/b/bonding/slaves`]: 'e0 e1\n',
+    [`${NET}/b/bonding/slaves`]: 'e0 e1 e2\n',
     [`${NET}/b/slave_e0/bonding_slave/mii_status`]: 'up\n',
     [`${NET}/b/slave_e1/bonding_slave/mii_status`]: 'going down\n',
+    [`${NET}/b/lower_e2/bonding_slave/mii_status`]: 'up\n',
   });
   const { text, success } = await scrape(bonding, { root });
   assert.ok(success);
-  assert.match(text, /^node_bonding_slaves\{master="a"\} 0\nnode_bonding_slaves\{master="b"\} 2$/m);
-  assert.match(text, /^node_bonding_active\{master="a"\} 0\nnode_bonding_active\{master="b"\} 1$/m);
+  assert.match(text, /^node_bonding_slaves\{master="a"\} 0\nnode_bonding_slaves\{master="b"\} 3$/m);
+  assert.match(text, /^node_bonding_active\{master="a"\} 0\nnode_bonding_active\{master="b"\} 2$/m);
 });
 
 test('bonding: masters without a bond are no fault and no series', async (t) => {

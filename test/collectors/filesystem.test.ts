@@ -108,6 +108,20 @@ test('filesystem shows the upper of two mounts at one place', async (t) => {
   assert.deepEqual(devices, ['r', 'upper']);
 });
 
+test('a mount under --path.rootfs is asked there, and shown as seen from there', async (t) => {
+  const rootfs = tree(t, { 'data/x': '' });
+  const root = tree(t, mountinfo(`${rootfs}/data rw - ext4 a rw`, '/data rw - ext4 b rw', '/gone rw - ext4 c rw'));
+  const { text } = await scrape(filesystem, { root, rootfs });
+  assert.deepEqual(
+    series(text, 'device_error').map((line) => line.replace(/^.*device=/, '')),
+    [
+      '"a",device_error="",fstype="ext4",mountpoint="/data"} 0',
+      '"b",device_error="",fstype="ext4",mountpoint="/data"} 0',
+      '"c",device_error="no such file or directory",fstype="ext4",mountpoint="/gone"} 1',
+    ],
+  );
+});
+
 test('a mount point is shown as seen under the root', () => {
   for (const [mountPoint, rootfs, expected] of [
     ['/host', '/host', '/'],

@@ -17,6 +17,14 @@ test('no NFS is no failure', async (t) => {
   assert.deepEqual(await scrape(mountstats, { root }), { text: '', success: true, error: undefined });
 });
 
+test('a mount without a transport is passed over', async (t) => {
+  const root = tree(t, {
+    'proc/self/mountstats': 'device s:/a mounted on /a with fstype nfs4 statvers=1.1\n\tage:\t1\n\n',
+    'proc/self/mountinfo': info('s:/a', '/a', 'rw'),
+  });
+  assert.deepEqual(await scrape(mountstats, { root }), { text: '', success: true, error: undefined });
+});
+
 test('no mountstats is a failure', async (t) => {
   assert.equal((await scrape(mountstats, { root: tree(t, {}) })).success, false);
 });

@@ -46,10 +46,17 @@ test('parseNfs has the operations of NFSv4 in the order of the kernel, but for t
     assert.equal(byName.get(name), number, name);
 });
 
+test('parseNfs has the procedures of NFSv2', () => {
+  const numbered = Array.from({ length: 18 }, (_, i) => i);
+  const [[, methods] = ['', []]] = parseNfs(`proc2 18 ${numbered.join(' ')}\n`).requests;
+  assert.deepEqual(methods.at(-1), ['FsStat', 17]);
+});
+
 for (const [why, text] of [
   ['an unknown line', 'net 1 2 3 4\nxprt 1\n'],
   ['a short line', 'net 1 2 3\n'],
   ['too few procedures', 'proc3 2 0 0\n'],
+  ['too few procedures of NFSv2', `proc2 17 ${'0 '.repeat(17)}\n`],
   ['an empty file', ''],
 ] as const)
   test(`parseNfs refuses ${why}`, () => assert.throws(() => parseNfs(text), ParseError));

@@ -25,6 +25,12 @@ test('nfsdRequests has the operations of NFSv4 by their numbers in RFC 7530', ()
   assert.equal(requests.length, 17 + 21 + 36);
 });
 
+test('parseNfsd takes a server that does not count RELEASE_LOCKOWNER', () => {
+  const requests = [...nfsdRequests(parseNfsd(`proc4ops 39 ${'7 '.repeat(39)}\n`))];
+  const count = (wanted: string): number | undefined => requests.find(([, method]) => method === wanted)?.[2];
+  assert.deepEqual([count('Verify'), count('RelLockOwner')], [7, 0]);
+});
+
 for (const [why, text] of [
   ['an unknown line', 'rc 0 0 0\nnew 1\n'],
   ['a short line', 'fh 0 0\n'],

@@ -18,6 +18,18 @@ test('without subsystems there is nothing', async (t) => {
   assert.ok((await scrape(nvmesubsystem, { root: tree(t, {}) })).error instanceof NoDataError);
 });
 
+test('paths that are live are counted among all', async (t) => {
+  const at = 'sys/class/nvme-subsystem/nvme-subsys0';
+  const attributes = ['subsysnqn', 'model', 'serial', 'iopolicy'].map((file) => [`${at}/${file}`, 'x\n']);
+  const paths = ['live', 'live', 'dead'].flatMap((state, i) => [
+    [`${at}/nvme${i}/state`, `${state}\n`],
+    [`${at}/nvme${i}/transport`, 'tcp\n'],
+  ]);
+  const { text } = await scrape(nvmesubsystem, { root: tree(t, Object.fromEntries([...attributes, ...paths])) });
+  assert.match(text, /^node_nvmesubsystem_paths\{subsystem="nvme-subsys0"\} 3$/m);
+  assert.match(text, /^node_nvmesubsystem_paths_live\{subsystem="nvme-subsys0"\} 2$/m);
+});
+
 test('a subsystem that may not be read counts as none', async () => {
   const { error } = await scrape(nvmesubsystem, {
     wrap: (each) => ({
