@@ -115,10 +115,8 @@ interface RunnerParts {
 }
 
 /** Runs one collector: times it, catches what it throws, gives up on it at the deadline, and says what happened once. */
-function createRunner(
-  { name, collect }: Ready,
-  { timeoutMs, log, clock, pace }: RunnerParts,
-): (deadline: Deadline) => Run | Promise<Run> {
+function createRunner({ name, collect }: Ready, parts: RunnerParts): (deadline: Deadline) => Run | Promise<Run> {
+  const { log, clock } = parts;
   let running: Promise<Run> | undefined;
   let overdue = false;
   const tell = createTeller(log, name);
@@ -132,30 +130,25 @@ function createRunner(
       tell(error, seconds);
       return { samples, seconds, error };
     };
-    const leftMs = (): number => timeoutMs - (clock() - startedAt);
-    const { turn, end } = createTurn(leftMs, timeoutMs, pace);
+    const turn = new RunTurn(parts, startedAt);
     let work: void | Promise<void>;
     try {
       work = collect(samples, turn);
     } catch (error) {
       return finish(error ?? new Error('threw nothing'));
     }
-    return work === undefined ? finish() : settle(work, deadline, end).then(finish);
+    return work === undefined ? finish() : settle(work, deadline, turn).then(finish);
   };
 
   /** What the collector threw, or that it is late; `undefined` when it is done. */
-  const settle = async (
-    work: Promise<void>,
-    deadline: Deadline,
-    end: (lateness: DeadlineError) => void,
-  ): Promise<unknown> => {
+  const settle = async (work: Promise<void>, deadline: Deadline, turn: RunTurn): Promise<unknown> => {
     const settled = work.then(
       () => undefined,
       (error: unknown) => error ?? new Error('threw nothing'),
     );
     const error = await Promise.race([settled, deadline.passed()]);
     if (error instanceof DeadlineError) {
-      end(error);
+      turn.end(error);
       // It may still hang somewhere. Until it returns nobody starts it again and nobody waits for it.
       overdue = true;
       void settled.then(() => {
@@ -181,32 +174,44 @@ function createRunner(
   };
 }
 
-function createTurn(
-  leftMs: () => number,
-  timeoutMs: number,
-  pace: Pace,
-): { readonly turn: Turn; end(lateness: DeadlineError): void } {
-  // Made when it is asked for, which is seldom: it costs more than many a collector.
-  let abort: AbortController | undefined;
-  let late: DeadlineError | undefined;
-  const turn: Turn = {
-    get signal() {
-      abort ??= new AbortController();
-      if (late !== undefined) abort.abort(late);
-      return abort.signal;
-    },
-    leftMs,
-    pause() {
-      if (leftMs() > 0) return pace();
-      throw new DeadlineError(`not done after ${timeoutMs / 1000} s`);
-    },
-  };
-  const end = (lateness: DeadlineError): void => {
-    late = lateness;
-    abort?.abort(lateness);
-  };
-  return { turn, end };
+/** A class, since one is made for every run of every collector: closures would cost more than many a collector does. */
+class RunTurn implements Turn {
+  readonly #clock: () => number;
+  readonly #pace: Pace;
+  readonly #timeoutMs: number;
+  readonly #endsAt: number;
+  #abort: AbortController | undefined;
+  #lateness: DeadlineError | undefined;
+
+  constructor({ clock, pace, timeoutMs }: RunnerParts, startedAt: number) {
+    this.#clock = clock;
+    this.#pace = pace;
+    this.#timeoutMs = timeoutMs;
+    this.#endsAt = startedAt + timeoutMs;
+  }
+
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#lateness !== undefined) this.#abort.abort(this.#lateness);
+    return this.#abort.signal;
+  }
+
+  leftMs(): number {
+    return this.#endsAt - this.#clock();
+  }
+
+  pause(): Promise<void> | undefined {
+    if (this.leftMs() > 0) return this.#pace();
+    throw notDone(this.#timeoutMs);
+  }
+
+  end(lateness: DeadlineError): void {
+    this.#lateness = lateness;
+    this.#abort?.abort(lateness);
+  }
 }
+
+const notDone = (timeoutMs: number): DeadlineError => new DeadlineError(`not done after ${timeoutMs / 1000} s`);
 
 /** One timer for all collectors of a scrape that are waited for. */
 interface Deadline {
@@ -220,7 +225,7 @@ function createDeadline(timeoutMs: number): Deadline {
   return {
     passed() {
       passed ??= new Promise((resolve) => {
-        timer = setTimeout(() => resolve(new DeadlineError(`not done after ${timeoutMs / 1000} s`)), timeoutMs);
+        timer = setTimeout(() => resolve(notDone(timeoutMs)), timeoutMs);
       });
       return passed;
     },

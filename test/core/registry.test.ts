@@ -109,10 +109,10 @@ test('a collector with much to do lets others run, and is stopped when its time 
   let turns = 0;
   const busy: Ready = {
     name: 'busy',
-    async collect(_out, { pause }) {
+    async collect(_out, turn) {
       for (;;) {
         now += 6;
-        await pause();
+        await turn.pause();
         turns += 1;
       }
     },
@@ -134,10 +134,10 @@ test('a collector can ask how much time it has left', async () => {
   const left: number[] = [];
   const asking: Ready = {
     name: 'asking',
-    collect(_out, { leftMs }) {
-      left.push(leftMs());
+    collect(_out, turn) {
+      left.push(turn.leftMs());
       now += 30;
-      left.push(leftMs());
+      left.push(turn.leftMs());
     },
   };
   await createRegistry([asking], { timeoutMs: 100, log: silent, clock: () => now }).scrape();
