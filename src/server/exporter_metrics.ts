@@ -40,12 +40,13 @@ export const metrics = {
 
 /** Parses the counters of `/proc/<pid>/net/netstat` that tell the bytes over IP. */
 export function parseIpBytes(text: string): { received: number; sent: number } | undefined {
-  const all = lines(text);
-  const at = all.findIndex((line) => line.startsWith('IpExt:'));
-  const names = fields(all[at] ?? '');
-  const values = fields(all[at + 1] ?? '');
-  const received = uint(values[names.indexOf('InOctets')]);
-  const sent = uint(values[names.indexOf('OutOctets')]);
+  // The lines before are long, and not of interest here.
+  const at = text.startsWith('IpExt:') ? 0 : text.indexOf('\nIpExt:') + 1;
+  const [names = '', values = ''] = text.startsWith('IpExt:', at) ? text.slice(at).split('\n', 2) : [];
+  const columns = fields(names);
+  const numbers = fields(values);
+  const received = uint(numbers[columns.indexOf('InOctets')]);
+  const sent = uint(numbers[columns.indexOf('OutOctets')]);
   return received === undefined || sent === undefined ? undefined : { received, sent };
 }
 
