@@ -141,7 +141,8 @@ const nosuid: Judge = (situation) => ({
 
 const noNewPrivs: Judge = (situation) => {
   const isSet = situation.access.noNewPrivs === true;
-  const hurts = isSet && promised(situation);
+  // Where the bounding set does not allow it either, that alone is to be told.
+  const hurts = isSet && promised(situation) && has(situation.access.bounding, CAP_PERFMON);
   return {
     topic: 'no_new_privs',
     level: level(!hurts, 'problem'),
