@@ -17,6 +17,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { debianTree } from './debian.ts';
+import { licences } from './licences.ts';
 
 export type Architecture = 'x64' | 'arm64';
 
@@ -159,5 +160,6 @@ if (import.meta.main) {
   if (arch !== 'x64' && arch !== 'arm64') throw new Error(`no Keyhole for ${arch}: x64 and arm64 are there`);
   const output = arch === process.arch ? join(dist, 'keyhole') : join(dist, arch, 'keyhole');
   makeExecutable(await bundle(), arch, output);
+  writeFileSync(join(dist, 'THIRD_PARTY_LICENSES'), licences(nodeOf(arch)));
   process.stdout.write(`${output}\n`);
 }

@@ -32,7 +32,8 @@ function aptOptions(architecture: string, folder: string): string[] {
 export function debianTree(architecture: string, names: readonly string[], folder: string): DebianTree {
   const root = join(folder, 'root');
   const list = join(folder, 'packages.json');
-  if (existsSync(list)) return { root, packages: JSON.parse(readFileSync(list, 'utf8')) as DebianPackage[] };
+  const known = existsSync(list) ? (JSON.parse(readFileSync(list, 'utf8')) as DebianPackage[]) : [];
+  if (names.every((wanted) => known.some(({ name }) => name === wanted))) return { root, packages: known };
   rmSync(folder, { recursive: true, force: true });
   const archives = join(folder, 'archives');
   for (const each of [archives, join(folder, 'state/lists/partial'), join(folder, 'cache/archives/partial')])

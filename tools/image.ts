@@ -3,8 +3,9 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { type Architecture, bundle, makeExecutable } from './build.ts';
+import { type Architecture, bundle, makeExecutable, nodeOf } from './build.ts';
 import { type DebianTree, debianTree } from './debian.ts';
+import { licences } from './licences.ts';
 import { addLayer, createLayout, type Descriptor, type Layout, readEntry, type TarEntry, tar } from './oci.ts';
 import { bill } from './sbom.ts';
 
@@ -24,7 +25,8 @@ const PLATFORMS: readonly Platform[] = [
   { arch: 'arm64', debian: 'arm64', triplet: 'aarch64-linux-gnu', loader: 'lib/ld-linux-aarch64.so.1' },
 ];
 
-const PACKAGES = ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'ca-certificates'];
+/** The libraries' packages, and the one that holds the licence of three of them. */
+const PACKAGES = ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'gcc-12-base', 'ca-certificates'];
 
 /** What Node is linked against, and what resolves names. */
 const LIBRARIES = [
@@ -98,13 +100,16 @@ function baseEntries(tree: DebianTree, { triplet, loader }: Platform): TarEntry[
     ...LIBRARIES.map((name) => readEntry(`lib/${triplet}/${name}`, 0o644, libraryPath(tree, triplet, name))),
     readEntry(loader, 0o755, libraryPath(tree, triplet, loaderName)),
     ...PACKAGES.map((name) => directory(`usr/share/doc/${name}`)),
-    ...PACKAGES.filter((name) => name !== 'libstdc++6' && name !== 'libgcc-s1' && name !== 'libatomic1').map((name) =>
+    ...PACKAGES.map((name) =>
       readEntry(`usr/share/doc/${name}/copyright`, 0o644, join(tree.root, `usr/share/doc/${name}/copyright`)),
     ),
   ];
 }
 
 const programEntries = (executable: string): TarEntry[] => [
+  directory('usr/share/doc/keyhole'),
+  readEntry('usr/share/doc/keyhole/LICENSE', 0o644, join(root, 'LICENSE')),
+  textFile('usr/share/doc/keyhole/THIRD_PARTY_LICENSES', licences(nodeOf(process.arch))),
   directory('bin'),
   { ...readEntry('bin/keyhole', 0o755, executable), pax: { [CAPABILITY_RECORD]: FILE_CAPABILITY } },
   // A hard link would lose the capability for both: runtimes chown each entry, and that clears it from the file.

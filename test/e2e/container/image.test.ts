@@ -52,6 +52,8 @@ describe('the archive', { skip, timeout: 600_000, concurrency: false }, () => {
     assert.equal(statSync(join(rootfs, 'bin/node_exporter')).ino, statSync(join(rootfs, 'bin/keyhole')).ino);
     assert.match(readFileSync(join(rootfs, 'etc/passwd'), 'utf8'), /^nobody:x:65534:65534:/m);
     assert.match(readFileSync(join(rootfs, 'etc/group'), 'utf8'), /:65534:/);
+    for (const name of ['keyhole/LICENSE', 'keyhole/THIRD_PARTY_LICENSES', 'libc6/copyright', 'libstdc++6/copyright'])
+      assert.ok(statSync(join(rootfs, 'usr/share/doc', name)).size > 10_000, name);
     const certificates = readFileSync(join(rootfs, 'etc/ssl/certs/ca-certificates.crt'), 'utf8');
     assert.ok(certificates.split('BEGIN CERTIFICATE').length > 100);
     for (const name of ['keyhole', 'node_exporter']) {
@@ -75,7 +77,7 @@ describe('the archive', { skip, timeout: 600_000, concurrency: false }, () => {
     mkdirSync(place, { recursive: true });
     for (const file of execFileSync(
       'git',
-      ['ls-files', '-z', 'src', 'tools', 'package.json', 'package-lock.json', 'tsconfig.json'],
+      ['ls-files', '-z', 'src', 'tools', 'LICENSE', 'package.json', 'package-lock.json', 'tsconfig.json'],
       { cwd: ROOT, encoding: 'utf8' },
     ).split('\0'))
       if (file !== '') cpSync(join(ROOT, file), join(place, file));
