@@ -3,6 +3,7 @@ import { optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { dynamic } from '../core/metric.ts';
 import { fields, float, lines } from '../core/text.ts';
+import { type NameValue, nameValueReader } from '../kernel/name_values.ts';
 
 /** What one protocol counts, by the kernel's names. */
 export type Statistics = Map<string, number>;
@@ -55,21 +56,22 @@ export function netstatParser(file: string, told: Told): (text: string) => Map<s
   };
 }
 
-/** Parses `/proc/net/snmp6`: a name, which has its protocol in front (`Ip6InReceives`), and a value on each line. */
-export function parseSnmp6(text: string, told: Told): Map<string, Statistics> {
-  const protocols = new Map<string, Statistics>();
-  for (const line of lines(text)) {
-    const [key = '', digits] = fields(line);
-    const end = key.indexOf('6') + 1;
-    if (digits === undefined || end === 0) continue;
-    const value = float(digits);
-    if (value === undefined) throw new ParseError('net/snmp6', line);
-    const [protocol, name] = [key.slice(0, end), key.slice(end)];
-    if (!told(protocol, name)) continue;
-    const statistics = protocols.get(protocol) ?? new Map<string, number>();
-    protocols.set(protocol, statistics.set(name, value));
-  }
-  return protocols;
+/**
+ * Parses a line of `/proc/net/snmp6`: a name, which has its protocol in front (`Ip6InReceives`), and a value. What has neither is
+ * passed over.
+ */
+export function parseSnmp6Line(line: string): NameValue | undefined {
+  const [name = '', digits] = fields(line);
+  if (digits === undefined || !name.includes('6')) return undefined;
+  const value = float(digits);
+  if (value === undefined) throw new ParseError('net/snmp6', line);
+  return { name, value };
+}
+
+/** The protocol ends with its `6`. */
+export function splitSnmp6(name: string): [protocol: string, statistic: string] {
+  const end = name.indexOf('6') + 1;
+  return [name.slice(0, end), name.slice(end)];
 }
 
 export default defineCollector({
@@ -91,15 +93,15 @@ export default defineCollector({
     const told = (protocol: string, name: string): boolean => flags.fields?.test(`${protocol}_${name}`) ?? true;
     const parseExtended = netstatParser('net/netstat', told);
     const parseBasic = netstatParser('net/snmp', told);
+    const readSnmp6 = nameValueReader(parseSnmp6Line, (name) => told(...splitSnmp6(name)));
     return (out) => {
+      const tell = (protocol: string, name: string, value: number): void =>
+        out.sample(metrics.statistic.of(protocol, name), value);
       const snmp6 = optional(() => proc.read('net/snmp6'));
-      const protocols = new Map([
-        ...parseExtended(proc.read('net/netstat')),
-        ...parseBasic(proc.read('net/snmp')),
-        ...parseSnmp6(snmp6 ?? '', told),
-      ]);
+      const protocols = new Map([...parseExtended(proc.read('net/netstat')), ...parseBasic(proc.read('net/snmp'))]);
       for (const [protocol, statistics] of protocols)
-        for (const [name, value] of statistics) out.sample(metrics.statistic.of(protocol, name), value);
+        for (const [name, value] of statistics) tell(protocol, name, value);
+      readSnmp6(snmp6 ?? '', (name, value) => tell(...splitSnmp6(name), value));
     };
   },
 });

@@ -2,18 +2,15 @@ import { defineCollector } from '../core/collector.ts';
 import { ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { dynamic } from '../core/metric.ts';
-import { fields, float, lines } from '../core/text.ts';
+import { fields, float } from '../core/text.ts';
+import { type NameValue, nameValueReader } from '../kernel/name_values.ts';
 
-/** Parses `/proc/vmstat`, one `name value` on a line; gives the fields that `told` takes. https://docs.kernel.org/filesystems/proc.html */
-export function parseVmstat(text: string, told: (name: string) => boolean = () => true): Map<string, number> {
-  const values = new Map<string, number>();
-  for (const line of lines(text)) {
-    const [name, column] = fields(line);
-    const value = float(column);
-    if (name === undefined || value === undefined) throw new ParseError('vmstat', line);
-    if (told(name)) values.set(name, value);
-  }
-  return values;
+/** Parses a line of `/proc/vmstat`: a name and a value. https://docs.kernel.org/filesystems/proc.html */
+export function parseVmstatLine(line: string): NameValue {
+  const [name, column] = fields(line);
+  const value = float(column);
+  if (name === undefined || value === undefined) throw new ParseError('vmstat', line);
+  return { name, value };
 }
 
 export default defineCollector({
@@ -28,9 +25,9 @@ export default defineCollector({
     field: dynamic.untyped('node_vmstat_<field>', 'The field <field> of /proc/vmstat.'),
   },
   setup({ proc, flags }, metrics) {
-    const told = (name: string): boolean => flags.fields?.test(name) ?? true;
+    const read = nameValueReader(parseVmstatLine, (name) => flags.fields?.test(name) ?? true);
     return (out) => {
-      for (const [name, value] of parseVmstat(proc.read('vmstat'), told)) out.sample(metrics.field.of(name), value);
+      read(proc.read('vmstat'), (name, value) => out.sample(metrics.field.of(name), value));
     };
   },
 });

@@ -62,10 +62,10 @@ const valueText = (value: number | string | undefined): string =>
 /** The text of a family. What has not changed since it was rendered last is taken from there. */
 function renderOne(column: Column, drop: Drop): string {
   const { family, values } = column;
-  const { prefixes, order, duplicates, rendered } = layoutOf(column);
+  const { count, prefixes, order, duplicates, rendered } = layoutOf(column);
   const { values: before, lines } = rendered;
-  let same = before.length === values.length;
-  for (let i = 0; i < values.length; i += 1) {
+  let same = rendered.text !== '';
+  for (let i = 0; i < count; i += 1) {
     if (Object.is(values[i], before[i])) continue;
     same = false;
     lines[i] = `${prefixes[i]}${valueText(values[i])}`;
@@ -81,8 +81,8 @@ function renderOne(column: Column, drop: Drop): string {
 
 /** A histogram `x` has series named `x_sum` and so on, so no other family may have these names. */
 function dropCollisions(byName: Map<string, Column[]>, drop: Drop): void {
-  for (const [name, [column]] of byName) {
-    const type = column?.family.type;
+  for (const columns of byName.values()) {
+    const { name, type } = (columns[0] as Column).family;
     if (type !== 'histogram' && type !== 'summary') continue;
     for (const suffix of type === 'histogram' ? ['_sum', '_count', '_bucket'] : ['_sum', '_count']) {
       for (const other of byName.get(name + suffix) ?? [])

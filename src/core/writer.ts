@@ -40,6 +40,8 @@ export interface Column {
   prefixes: string[];
   /** What follows the prefix of each series: its number, or all the lines of a histogram or a summary. */
   readonly values: (number | string)[];
+  /** How many of them there are: room for as many as before is made at once. */
+  count: number;
 }
 
 /** What one collector wrote during one scrape. After `close`, what a late collector still writes is dropped. */
@@ -56,7 +58,7 @@ export class Samples implements Writer {
   /** Up to four labels (96% of the reference's samples) come as plain parameters: no array, no object per sample. */
   sample(family: Family, value: number, a?: string, b?: string, c?: string, d?: string): void {
     const column = this.#columnOf(family);
-    if (fits(column, a, b, c, d)) column.values.push(value);
+    if (fits(column, a, b, c, d)) column.values[column.count++] = value;
     else append(column, value, [a, b, c, d].slice(0, family.labels.length) as string[]);
   }
 
@@ -77,23 +79,21 @@ export class Samples implements Writer {
   #write(family: Family, value: number | string, labels: readonly string[], prefix?: string): void {
     assert.equal(labels.length, family.labels.length, `${family.name}: the number of labels`);
     const column = this.#columnOf(family);
-    const at = column.values.length * labels.length;
+    const at = column.count * labels.length;
     const { before } = column;
-    if (
-      before !== undefined &&
-      column.values.length < before.count &&
-      labels.every((l, i) => before.labels[at + i] === l)
-    )
-      column.values.push(value);
+    if (before !== undefined && column.count < before.count && labels.every((l, i) => before.labels[at + i] === l))
+      column.values[column.count++] = value;
     else append(column, value, labels, prefix);
   }
 
   #columnOf(family: Family): Column {
     if (this.#last?.family === family) return this.#last;
-    if (!this.#open) return { family, before: undefined, labels: [], prefixes: [], values: [] };
+    if (!this.#open) return { family, before: undefined, labels: [], prefixes: [], values: [], count: 0 };
     let column = this.columns.get(family);
     if (column === undefined) {
-      column = { family, before: lastLayout(family), labels: [], prefixes: [], values: [] };
+      const before = lastLayout(family);
+      const values = before === undefined ? [] : new Array<number | string>(before.count);
+      column = { family, before, labels: [], prefixes: [], values, count: 0 };
       this.columns.set(family, column);
     }
     this.#last = column;
@@ -102,8 +102,7 @@ export class Samples implements Writer {
 }
 
 /** Whether the next series of a column is the one that was written at its place the scrape before. */
-function fits({ family, before, values }: Column, a?: string, b?: string, c?: string, d?: string): boolean {
-  const place = values.length;
+function fits({ family, before, count: place }: Column, a?: string, b?: string, c?: string, d?: string): boolean {
   if (before === undefined || place >= before.count) return false;
   const { length } = family.labels;
   const at = place * length;
@@ -117,23 +116,23 @@ function fits({ family, before, values }: Column, a?: string, b?: string, c?: st
 }
 
 function append(column: Column, value: number | string, labels: readonly string[], prefix?: string): void {
-  const { family, before, values } = column;
+  const { family, before, count } = column;
   if (before !== undefined) {
-    column.labels = before.labels.slice(0, values.length * family.labels.length);
-    column.prefixes = before.prefixes.slice(0, values.length);
+    column.labels = before.labels.slice(0, count * family.labels.length);
+    column.prefixes = before.prefixes.slice(0, count);
     column.before = undefined;
   }
   column.labels.push(...labels);
   column.prefixes.push(prefix ?? prefixOf(family, labels));
-  values.push(value);
+  column.values[column.count++] = value;
 }
 
 /** The layout of what was written. */
-export function layoutOf({ family, before, labels, prefixes, values }: Column): Layout {
+export function layoutOf({ family, before, labels, prefixes, count }: Column): Layout {
   if (before === undefined) return layOut(family, labels, prefixes);
-  if (before.count === values.length) return before;
+  if (before.count === count) return before;
   const { length } = family.labels;
-  return layOut(family, before.labels.slice(0, values.length * length), before.prefixes.slice(0, values.length));
+  return layOut(family, before.labels.slice(0, count * length), before.prefixes.slice(0, count));
 }
 
 function compoundText(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import netstat, { netstatParser, parseSnmp6 } from '../../src/collectors/netstat.ts';
+import netstat, { netstatParser, parseSnmp6Line, splitSnmp6 } from '../../src/collectors/netstat.ts';
 import { ParseError } from '../../src/core/errors.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
@@ -57,21 +57,16 @@ test('parseNetstat reads back what was written', () =>
     }),
   ));
 
-test('parseSnmp6 takes the protocol from the name, and passes over what has none', () => {
-  assert.deepEqual(
-    parseSnmp6('Ip6InReceives \t7\nIcmp6InMsgs\t8\nIp6OutOctets 9\nOther 1\nIp6Lonely\n', all),
-    new Map([
-      [
-        'Ip6',
-        new Map([
-          ['InReceives', 7],
-          ['OutOctets', 9],
-        ]),
-      ],
-      ['Icmp6', new Map([['InMsgs', 8]])],
-    ]),
-  );
-  assert.throws(() => parseSnmp6('Ip6InReceives x\n', all), ParseError);
+test('parseSnmp6Line reads a name and a value, and passes over what has none', () => {
+  assert.deepEqual(parseSnmp6Line('Ip6InReceives \t7'), { name: 'Ip6InReceives', value: 7 });
+  assert.equal(parseSnmp6Line('Other 1'), undefined);
+  assert.equal(parseSnmp6Line('Ip6Lonely'), undefined);
+  assert.throws(() => parseSnmp6Line('Ip6InReceives x'), ParseError);
+});
+
+test('splitSnmp6 takes the protocol from the name', () => {
+  assert.deepEqual(splitSnmp6('Icmp6InMsgs'), ['Icmp6', 'InMsgs']);
+  assert.deepEqual(splitSnmp6('Ip6OutOctets'), ['Ip6', 'OutOctets']);
 });
 
 test('netstat: without IPv6 there are the others, without snmp there is a fault', async (t) => {

@@ -1,25 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import vmstat, { parseVmstat } from '../../src/collectors/vmstat.ts';
+import vmstat, { parseVmstatLine } from '../../src/collectors/vmstat.ts';
 import { ParseError } from '../../src/core/errors.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
-test('parseVmstat reads names and values', () => {
-  assert.deepEqual(
-    [...parseVmstat('pgfault 12\noom_kill 0\n')],
-    [
-      ['pgfault', 12],
-      ['oom_kill', 0],
-    ],
-  );
+test('parseVmstatLine reads a name and a value', () => {
+  assert.deepEqual(parseVmstatLine('pgfault 12'), { name: 'pgfault', value: 12 });
 });
 
-for (const [why, text] of [
-  ['a line with one field', 'pgfault 12\noom_kill\n'],
-  ['an empty line', '\n'],
-  ['what is not a number, in whichever field', 'nr_dirty x\n'],
+for (const [why, line] of [
+  ['a line with one field', 'oom_kill'],
+  ['an empty line', ''],
+  ['what is not a number, in whichever field', 'nr_dirty x'],
 ] as const)
-  test(`parseVmstat refuses ${why}`, () => assert.throws(() => parseVmstat(text), ParseError));
+  test(`parseVmstatLine refuses ${why}`, () => assert.throws(() => parseVmstatLine(line), ParseError));
 
 test('vmstat: the fixtures scrape to the golden text', (t) => golden(t, vmstat));
 
