@@ -49,21 +49,34 @@ function openLog(parsed: ParsedFlags): Logger {
   return createLogger({ level, format, write: (line) => process.stderr.write(line) }, { source: 'main.ts' });
 }
 
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
 function requireFolder(flag: string, path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new UsageError(`--${flag}: ${path} is not a directory`);
+  if (!isFolder(path)) throw new UsageError(`--${flag}: ${path} is not a directory`);
+}
+
+/**
+ * The chart gives `--path.udev.data` only with image tags of 1.4.0 and later, which are not ours: in a container what is below
+ * the host's root serves as well.
+ */
+function udevFolder(parsed: ParsedFlags, rootfs: string): string {
+  const given = parsed.valueOf(programFlags.udevData);
+  const below = `${rootfs}${given}`;
+  return rootfs !== '/' && !parsed.isGiven(programFlags.udevData) && !isFolder(given) && isFolder(below)
+    ? below
+    : given;
 }
 
 function openMachine(parsed: ParsedFlags, log: Logger): Machine {
   const [procfs, sysfs] = [parsed.valueOf(programFlags.procfs), parsed.valueOf(programFlags.sysfs)];
   requireFolder('path.procfs', procfs);
   requireFolder('path.sysfs', sysfs);
-  const rootfs = parsed.valueOf(programFlags.rootfs);
+  const rootfs = parsed.valueOf(programFlags.rootfs).replace(/\/+$/, '') || '/';
   return {
     proc: openTree(procfs),
     sys: openTree(sysfs),
-    udev: openTree(parsed.valueOf(programFlags.udevData)),
-    rootfs: rootfs.replace(/\/+$/, '') || '/',
+    udev: openTree(udevFolder(parsed, rootfs)),
+    rootfs,
     log,
     now: Date.now,
     end(why) {

@@ -21,7 +21,11 @@ export const programFlags = {
   procfs: flag.text('path.procfs', 'Where the proc file system is mounted.', '/proc'),
   sysfs: flag.text('path.sysfs', 'Where the sys file system is mounted.', '/sys'),
   rootfs: flag.text('path.rootfs', "Where the host's root file system is mounted.", '/'),
-  udevData: flag.text('path.udev.data', 'Where udev keeps what it knows about devices.', '/run/udev/data'),
+  udevData: flag.text(
+    'path.udev.data',
+    'Where udev keeps what it knows about devices. Where it is not given and there is no such folder, the one below --path.rootfs serves.',
+    '/run/udev/data',
+  ),
   disableDefaults: flag.bool(
     'collector.disable-defaults',
     'Run only the collectors that are switched on by their flags.',
