@@ -8,8 +8,14 @@ const only = process.argv.slice(2);
 const files = globSync('test/e2e/**/*.test.ts', { cwd: root })
   .filter((file) => only.length === 0 || only.some((part) => file.includes(part)))
   .sort();
-const { status } = spawnSync(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...files], {
-  cwd: root,
-  stdio: 'inherit',
-});
+/** Whatever hangs fails, and the rest still runs. */
+const TIMEOUT_MS = 900_000;
+const { status } = spawnSync(
+  process.execPath,
+  ['--test', '--test-concurrency=1', `--test-timeout=${TIMEOUT_MS}`, '--test-reporter=spec', ...files],
+  {
+    cwd: root,
+    stdio: 'inherit',
+  },
+);
 process.exitCode = status ?? 1;

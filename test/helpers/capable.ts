@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
 import { after, before } from 'node:test';
+import { lacksPackages, loudly, notRoot } from './debian.ts';
 import { type Exporter, KEYHOLE, startExporter } from './exporter.ts';
 import { parseExposition } from './exposition.ts';
 import { threadsOf } from './threads.ts';
 
 // Keyhole as executables with and without a capability, for the end-to-end tests that need root.
 
-export const has = (program: string): boolean => spawnSync('which', [program]).status === 0;
-const missing = ['setpriv', 'unshare', 'setcap', 'mount'].filter((program) => !has(program));
 /** Why the tests cannot run here, or `false`. */
-export const skip =
-  process.getuid?.() !== 0 ? 'needs root' : missing.length > 0 ? `needs ${missing.join(', ')}` : false;
+export const skip = loudly(notRoot() || lacksPackages('util-linux', 'mount', 'libcap2-bin'));
 
 /** Runs what follows as user 65534, who has nothing. */
 export const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] as const;

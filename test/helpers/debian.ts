@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 
 const installed = (name: string): boolean => {
@@ -11,6 +11,19 @@ const installed = (name: string): boolean => {
   }
 };
 
+/** Debian's own way to keep a package from starting its service; a file that is there already says it itself. */
+const POLICY = '/usr/sbin/policy-rc.d';
+
+function withoutServices(install: () => void): void {
+  const isOurs = !existsSync(POLICY);
+  if (isOurs) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    install();
+  } finally {
+    if (isOurs) rmSync(POLICY, { force: true });
+  }
+}
+
 /**
  * Installs what is missing of these Debian packages. Answers why it cannot, for a test's `skip`, or `false` when all are there.
  * Services that a package would start stay off.
@@ -20,15 +33,16 @@ export function lacksPackages(...names: readonly string[]): string | false {
   const missing = names.filter((name) => !installed(name));
   if (missing.length === 0) return false;
   if (process.getuid?.() !== 0) return `not root, and these packages are missing: ${missing.join(' ')}`;
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const install = (): void => {
-    execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], { env, stdio: 'pipe' });
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (...args: string[]): void => {
+    execFileSync('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], { env, stdio: 'pipe' });
   };
+  const install = (): void => withoutServices(() => apt('install', '-y', '--no-install-recommends', ...missing));
   try {
     install();
   } catch {
     try {
-      execFileSync('apt-get', ['update', '-q'], { env, stdio: 'pipe' });
+      apt('update');
       install();
     } catch (error) {
       return `apt-get cannot install ${missing.join(' ')}: ${(error as Error).message.split('\n')[0]}`;

@@ -33,7 +33,14 @@ export interface Exporter {
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 }
 
-const START_MS = 15_000;
+const START_MS = 30_000;
+
+/** What must not outlive the test, however it ends. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 /** Starts an exporter on a free port of the loopback and waits until it answers. */
 export async function startExporter(
@@ -45,6 +52,8 @@ export async function startExporter(
   const [program, ...rest] = command as [string, ...string[]];
   const all = [...rest, ...args, `--web.listen-address=127.0.0.1:${port}`];
   const child = spawn(program, all, { stdio: ['ignore', 'ignore', 'pipe'], env });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   let log = '';
   child.stderr.on('data', (chunk) => {
     log += chunk;
