@@ -24,10 +24,12 @@ import { type ListenAddress, parseAddress } from './server/address.ts';
 import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
+import { spareMemory } from './sys/readahead.ts';
 import { exit, sizeThreadPool } from './sys/thread_pool.ts';
 
 // Before anything uses the pool, so that file systems that hang leave threads for the rest.
 sizeThreadPool(process.env);
+spareMemory(process.constrainedMemory());
 
 /** What a scrape under way has after SIGTERM. */
 const DRAIN_MS = 4000;

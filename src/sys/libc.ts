@@ -41,6 +41,7 @@ const NUMBERS = {
   getxattr: { x64: 191, arm64: 8 },
   ioctl: { x64: 16, arm64: 29 },
   listen: { x64: 50, arm64: 201 },
+  madvise: { x64: 28, arm64: 233 },
   memfd_create: { x64: 319, arm64: 279 },
   perf_event_open: { x64: 298, arm64: 241 },
   prctl: { x64: 157, arm64: 167 },
