@@ -32,16 +32,17 @@ export interface Keyhole {
 
 const TRIES = 600;
 
+const BUNDLE = [process.execPath, '--disable-warning=ExperimentalWarning', '/keyhole.cjs'];
+
 /** Starts Keyhole with the perf collector alone and waits for its first answer. */
-export async function startKeyhole(port: number, args: readonly string[]): Promise<Keyhole> {
-  const all = [
-    '--disable-warning=ExperimentalWarning',
-    '/keyhole.cjs',
-    '--collector.disable-defaults',
-    '--collector.perf',
-    ...args,
-  ];
-  const child = spawn(process.execPath, [...all, `--web.listen-address=127.0.0.1:${port}`], {
+export async function startKeyhole(
+  port: number,
+  args: readonly string[],
+  command: readonly string[] = BUNDLE,
+): Promise<Keyhole> {
+  const [program, ...rest] = command as [string, ...string[]];
+  const all = [...rest, '--collector.disable-defaults', '--collector.perf', ...args];
+  const child = spawn(program, [...all, `--web.listen-address=127.0.0.1:${port}`], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';
