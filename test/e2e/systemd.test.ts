@@ -2,16 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  existsSync,
-  globSync,
-  mkdtempSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -87,11 +78,13 @@ function startSystemd(folder: string): ChildProcess {
   const inside = `set -e
     ${GROUPS.map((group) => `mount --bind ${group} ${dirname(group)}`).join('\n')}
     mount -t tmpfs tmpfs /run
+    cp -r ${folder} /run/units
     mount -t tmpfs tmpfs /usr/local/bin
     cp ${KEYHOLE[0]} /usr/local/bin/keyhole
+    for each in /tmp /var/tmp; do mount -t tmpfs -o mode=1777 tmpfs $each; done
     mount -o bind /proc/sys /proc/sys
     mount -o remount,bind,ro /proc/sys
-    exec env -i container=test SYSTEMD_UNIT_PATH=${folder} PATH=/usr/bin:/bin \
+    exec env -i container=test SYSTEMD_UNIT_PATH=/run/units PATH=/usr/bin:/bin \
       /lib/systemd/systemd --system --unit=all.target --log-target=console --show-status=no`;
   const enter = GROUPS.map((group) => `mkdir ${group} && echo $$ >${group}/cgroup.procs || true`);
   const namespaces = '--mount --pid --uts --ipc --cgroup --fork --kill-child --mount-proc --propagation=private';
@@ -110,8 +103,7 @@ test('systemd runs it: a user of its own, the socket handed over, counters, noth
   skip: runSkip || (KEYHOLE.length > 1 ? loudly('units under systemd: npm run build first') : false),
   timeout: 60_000,
 }, async (t) => {
-  const folder = mkdtempSync('/var/tmp/keyhole-systemd-');
-  chmodSync(folder, 0o755);
+  const folder = mkdtempSync(join(tmpdir(), 'keyhole-systemd-'));
   const port = await freePort();
   const unit = (name: string): string => readFileSync(join(UNITS, name), 'utf8');
   writeFileSync(join(folder, 'keyhole.service'), unit('keyhole.service'));
