@@ -20,15 +20,16 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
 
 interface Entry {
   readonly socket: Socket;
-  /** Requests under way. */
+  /** Requests under way: those whose answer the client has not taken whole. */
   busy: number;
-  /** When it began to wait: for a request, or with an answer given for that to be taken. */
+  /** Those of them for which there is no answer yet. */
+  unanswered: number;
+  /** When it began to wait: for a request, or for the client to take the rest of its answers. */
   since: number;
   /** `socket.bytesRead` at that time, to tell an idle client from a slow one. */
   bytesRead: number;
   /** When the first byte of the request was noticed; from the start for a fresh connection. */
   partialSince: number | undefined;
-  answered: boolean;
   /** Whether a request on it has been answered: whoever holds it is less suspect than who has only connected. */
   proven: boolean;
   readonly address: string;
@@ -40,7 +41,9 @@ export interface Connections {
   add(socket: Socket): boolean;
   /** A request has arrived on the connection (below TLS it is the same one by its addresses). */
   begin(socket: Socket): void;
+  /** An answer was handed over; the client has yet to take it. */
   answered(socket: Socket): void;
+  /** A client has taken an answer whole, or it has gone. */
   end(socket: Socket): void;
   readonly size: number;
   /** Closes what waits at once and the others when they are answered; resolves when nothing is left or the time is over. */
@@ -57,7 +60,7 @@ const addressOf = (socket: Socket): string =>
   `${socket.localAddress} ${socket.localPort} ${socket.remoteAddress} ${socket.remotePort}`;
 
 function tooLate(entry: Entry, { headersMs, idleMs, answerMs }: ConnectionLimits, time: number): boolean {
-  if (entry.busy > 0) return entry.answered && time - entry.since > answerMs;
+  if (entry.busy > 0) return entry.unanswered === 0 && time - entry.since > answerMs;
   if (entry.partialSince === undefined && entry.socket.bytesRead !== entry.bytesRead) entry.partialSince = time;
   if (entry.partialSince !== undefined) return time - entry.partialSince > headersMs;
   return time - entry.since > idleMs;
@@ -141,10 +144,10 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
         socket,
         address,
         busy: 0,
+        unanswered: 0,
         since,
         bytesRead: 0,
         partialSince: since,
-        answered: false,
         proven: false,
       });
       timer ??= setInterval(sweep, SWEEP_MS).unref();
@@ -154,23 +157,23 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
       const entry = table.find(socket);
       if (entry === undefined) return;
       entry.busy += 1;
-      entry.answered = false;
+      entry.unanswered += 1;
       waiting.delete(entry);
       busy.add(entry);
     },
     answered(socket) {
       const entry = table.find(socket);
-      if (entry === undefined || entry.busy > 1) return;
-      entry.answered = true;
+      if (entry === undefined) return;
+      entry.unanswered -= 1;
       entry.since = now();
     },
     end(socket) {
       const entry = table.find(socket);
       if (entry === undefined) return;
       entry.busy -= 1;
+      entry.since = now();
       if (entry.busy > 0) return;
       busy.delete(entry);
-      entry.since = now();
       entry.bytesRead = entry.socket.bytesRead;
       entry.partialSince = undefined;
       entry.proven = true;

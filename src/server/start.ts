@@ -53,12 +53,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     connections.begin(socket);
-    response.once('finish', () => connections.answered(socket));
     response.once('close', () => connections.end(socket));
-    handle(request, response).catch((error: unknown) => {
-      log.error('request failed', { path: request.url, err: messageOf(error) });
-      refuse(response, 500, 'Internal Server Error');
-    });
+    handle(request, response)
+      .catch((error: unknown) => {
+        log.error('request failed', { path: request.url, err: messageOf(error) });
+        refuse(response, 500, 'Internal Server Error');
+      })
+      // Not the event `finish`: it never comes where the client does not read.
+      .finally(() => connections.answered(socket));
   };
   const tls = webConfig !== undefined && webConfig().tls !== undefined;
   const carry = tls ? createTlsCarrier(webConfig, HTTP, onRequest, log) : createPlainCarrier(onRequest);

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { UsageError } from '../../src/core/errors.ts';
+import { gauge } from '../../src/core/metric.ts';
+import type { Ready } from '../../src/core/registry.ts';
 import { collectorNamed, exchange, rawConnection, serve } from '../helpers/server.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n';
@@ -43,6 +45,26 @@ test('an endless body is cut off, after its answer', async (t) => {
   await connection.closed;
   clearInterval(pump);
   assert.match(connection.received(), /^HTTP\/1\.1 200 /);
+});
+
+test('who does not take an answer loses the connection and the place', { timeout: 30_000 }, async (t) => {
+  const started = Promise.withResolvers<void>();
+  const value = gauge('node_test', 'Large.', 'pad');
+  const large: Ready = {
+    name: 'cpu',
+    collect(out) {
+      started.resolve();
+      for (let i = 0; i < 16; i += 1) out.sample(value, i, `${i}`.padEnd(1 << 20, '-'));
+    },
+  };
+  const { port, url } = await serve(t, { collectors: [large], limits: { answerMs: 50 }, requestsMax: 1 });
+  const stuck = await rawConnection(t, port);
+  stuck.socket.pause();
+  stuck.socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2));
+  await started.promise;
+  const statusOf = async (): Promise<number> => (await fetch(`${url}/metrics?name[]=node_exporter_build_info`)).status;
+  assert.equal(await statusOf(), 503);
+  while ((await statusOf()) !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
 });
 
 test('when all places are taken, who has waited longest makes room', async (t) => {
