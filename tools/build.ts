@@ -24,13 +24,17 @@ export type Architecture = 'x64' | 'arm64';
 const root = new URL('../', import.meta.url).pathname;
 const dist = join(root, 'dist');
 
-/** Small young generation, no helper threads, code kept small: an exporter works some milliseconds a minute. */
+/**
+ * Small young generation, no helper threads, code kept small: an exporter works some milliseconds a minute. And no debugger,
+ * which SIGUSR1 would open to every user of the machine.
+ */
 export const EXEC_ARGV = [
   '--max-semi-space-size=1',
   '--v8-pool-size=1',
   '--single-threaded-gc',
   '--optimize-for-size',
   '--no-concurrent-recompilation',
+  '--disable-sigusr1',
   '--disable-warning=ExperimentalWarning',
 ] as const;
 
