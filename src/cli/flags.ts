@@ -1,5 +1,14 @@
+import { UsageError } from '../core/errors.ts';
 import { type Flag, flag } from '../core/flag.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../core/log.ts';
+
+const collectorTimeout = flag.duration(
+  'collector.timeout',
+  'How long a collector may take before a scrape goes on without it.',
+  '5s',
+);
+/** No timer waits longer, and one that is asked to does not wait at all. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 const logLevel = flag.choice('log.level', 'Log messages of this level and above.', LOG_LEVELS, 'info');
 
@@ -30,11 +39,14 @@ export const programFlags = {
     'collector.disable-defaults',
     'Run only the collectors that are switched on by their flags.',
   ),
-  collectorTimeoutMs: flag.duration(
-    'collector.timeout',
-    'How long a collector may take before a scrape goes on without it.',
-    '5s',
-  ),
+  collectorTimeoutMs: {
+    ...collectorTimeout,
+    parse: (texts: readonly string[]) => {
+      const timeoutMs = collectorTimeout.parse(texts);
+      if (timeoutMs <= 0) throw new UsageError('no collector would have any time');
+      return Math.min(timeoutMs, TIMEOUT_MAX_MS);
+    },
+  },
   privilegeMode: flag.choice(
     'privilege.mode',
     'What becomes of the capabilities after the start: sealed gives them all up for good, retained keeps those that reopen counters, none leaves them as they are.',

@@ -111,6 +111,14 @@ test('the log level is taken in any case, the format is not', () => {
   assert.throws(() => parseCommandLine(line('--log.format=JSON'), declared), UsageError);
 });
 
+test('the time of a collector is one that a timer can wait', () => {
+  const timeoutOf = (text: string) =>
+    parseCommandLine(line(`--collector.timeout=${text}`), declared).valueOf(programFlags.collectorTimeoutMs);
+  assert.equal(timeoutOf('1.5s'), 1500);
+  assert.equal(timeoutOf('1000h'), 2 ** 31 - 1);
+  for (const text of ['0', '-1s']) assert.throws(() => timeoutOf(text), UsageError);
+});
+
 test('GOMAXPROCS is read from the environment, and must be a number', () => {
   const parsed = parseCommandLine({ ...line(), env: { GOMAXPROCS: '4' } }, declared);
   assert.equal(parsed.valueOf(programFlags.goMaxProcs), 4);
