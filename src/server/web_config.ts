@@ -92,8 +92,9 @@ function sectionOf(value: unknown, name: string): Section {
       const found = get(key) ?? {};
       if (!isMapping(found)) throw wrong(key, 'a mapping');
       return Object.entries(found).map(([each, text]) => {
-        if (!isText(text)) throw wrong(`${key}.${each}`, 'a text');
-        return [each, text] as const;
+        // `X-XSS-Protection: 0` is written without quotes.
+        if (!isText(text) && typeof text !== 'number') throw wrong(`${key}.${each}`, 'a text');
+        return [each, String(text)] as const;
       });
     },
     section: (key) => sectionOf(get(key), key),

@@ -35,6 +35,7 @@ http_server_config:
   headers:
     Strict-Transport-Security: max-age=1
     X-Frame-Options: DENY
+    X-XSS-Protection: 0
     Content-Security-Policy: ''
 rate_limit:
   interval: 100ms
@@ -55,7 +56,7 @@ basic_auth_users:
       preferServerCiphers: false,
       curves: 'X25519:P-256',
     },
-    headers: { 'Strict-Transport-Security': 'max-age=1', 'X-Frame-Options': 'DENY' },
+    headers: { 'Strict-Transport-Security': 'max-age=1', 'X-Frame-Options': 'DENY', 'X-XSS-Protection': '0' },
     rateLimit: { intervalMs: 100, burst: 7 },
     users: new Map([['ops', HASH]]),
   });
@@ -89,7 +90,8 @@ for (const [text, why] of [
   ['rate_limit: {interval: 5parsecs}', /invalid duration/],
   ['rate_limit: {interval: 1s, burst: 1.5}', /burst is not an integer/],
   ['basic_auth_users: {ops: secret}', /basic_auth_users.ops is not a bcrypt hash/],
-  ['basic_auth_users: {ops: 1}', /not a text/],
+  ['basic_auth_users: {ops: 1}', /not a bcrypt hash/],
+  ['basic_auth_users: {ops: [x]}', /not a text/],
 ] as const)
   test(`refused: ${text}`, () =>
     assert.throws(
