@@ -203,7 +203,7 @@ async function main(): Promise<void> {
   } catch (error) {
     const hint = error instanceof UsageError ? ', try --help' : '';
     process.stderr.write(`${commandLine.program}: error: ${messageOf(error)}${hint}\n`);
-    process.exit(1);
+    exit(1);
   }
 }
 

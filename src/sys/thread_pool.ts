@@ -39,14 +39,15 @@ export async function callOnPool<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Ends the process, even where a call hangs: `process.exit` waits for the pool's threads, and so for ever. */
+/**
+ * Ends the process at once. `process.exit` would wait for the threads first, and so for ever where a call on the pool hangs, or
+ * where V8 compiles on a thread that waits for this one to collect garbage. Nothing of what Node does at its end is done.
+ */
 export function exit(status: number): void {
-  if (underWay > 0) {
-    try {
-      syscall('exit_group', status);
-    } catch {
-      process.kill(process.pid, 'SIGKILL');
-    }
+  try {
+    syscall('exit_group', status);
+  } catch {
+    if (underWay > 0) process.kill(process.pid, 'SIGKILL');
   }
   process.exit(status);
 }

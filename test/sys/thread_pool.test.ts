@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { test } from 'node:test';
 
@@ -30,3 +30,14 @@ for (const [env, expected] of [
   [{ UV_THREADPOOL_SIZE: 'many' }, { threads: 16, hangingMax: 12 }],
 ] as const)
   test(`the pool with ${JSON.stringify(env)} in the environment`, () => assert.deepEqual(run(env), expected));
+
+test('the end waits for nothing', () => {
+  const script = `
+    import { exit } from ${JSON.stringify(MODULE)};
+    process.on('exit', () => process.stdout.write('waited'));
+    exit(7);`;
+  const { status, stdout } = spawnSync(process.execPath, ['--input-type=module-typescript', '--eval', script], {
+    encoding: 'utf8',
+  });
+  assert.deepEqual({ status, stdout }, { status: 7, stdout: '' });
+});
