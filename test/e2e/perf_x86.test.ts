@@ -34,7 +34,7 @@ const EVENTS = {
 function keepBusy(t: TestContext): void {
   const script = 'while :; do head -c 3000000 /dev/zero | tail -c 1 >/dev/null; done';
   for (let i = 0; i < 2; i += 1) {
-    const child = spawn('sh', ['-c', script], { stdio: 'ignore', detached: true });
+    const child = spawn('timeout', ['60', 'sh', '-c', script], { stdio: 'ignore', detached: true });
     t.after(() => process.kill(-(child.pid as number), 'SIGKILL'));
   }
 }

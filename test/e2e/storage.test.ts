@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
 import { lacksPackages, loudly, notRoot } from '../helpers/debian.ts';
 import { type Exporter, KEYHOLE, startExporter } from '../helpers/exporter.ts';
@@ -48,6 +49,21 @@ const lacksDm =
 
 /** What is undone in the end, last first. */
 const undo: (() => void)[] = [];
+/** Answers what it could not undo. */
+function undoAll(): unknown[] {
+  return undo
+    .splice(0)
+    .reverse()
+    .flatMap((step) => {
+      try {
+        step();
+        return [];
+      } catch (error) {
+        return [error];
+      }
+    });
+}
+process.once('exit', undoAll);
 
 /** A loop device over a sparse file of this size; answers its path. */
 function loopDevice(root: string, name: string, sizeMib: number): string {
@@ -124,14 +140,7 @@ describe('storage, beside prometheus-node-exporter', { skip }, () => {
   });
   after(async () => {
     for (const exporter of exporters) await exporter.stop();
-    const left: unknown[] = [];
-    for (const step of undo.reverse())
-      try {
-        step();
-      } catch (error) {
-        left.push(error);
-      }
-    assert.deepEqual(left, [], 'what could not be undone');
+    assert.deepEqual(undoAll(), [], 'what could not be undone');
   });
 
   /** Holds that both have the same families beginning so, with the same series that hold `needle`. */

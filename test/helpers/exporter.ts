@@ -34,6 +34,7 @@ export interface Exporter {
 }
 
 const START_MS = 30_000;
+const STOP_MS = 30_000;
 
 /** What must not outlive the test, however it ends. */
 const running = new Set<ChildProcess>();
@@ -82,7 +83,10 @@ export async function startExporter(
     },
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
+      const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
       const [status, by] = (await ended) as [number | null, NodeJS.Signals | null];
+      clearTimeout(late);
+      if (by === 'SIGKILL' && signal !== 'SIGKILL') throw new Error(`${program} does not end on ${signal}:\n${log}`);
       return status ?? (by as NodeJS.Signals);
     },
   };
@@ -90,7 +94,7 @@ export async function startExporter(
 
 async function answers(url: string): Promise<boolean> {
   try {
-    await (await fetch(`${url}/`)).arrayBuffer();
+    await (await fetch(`${url}/`, { signal: AbortSignal.timeout(START_MS) })).arrayBuffer();
     return true;
   } catch {
     return false;
