@@ -39,8 +39,11 @@ interface Entry {
 export interface Connections {
   /** Takes a connection in; `false` when it was refused, since every place is taken by requests under way. */
   add(socket: Socket): boolean;
-  /** A request has arrived on the connection (below TLS it is the same one by its addresses). */
-  begin(socket: Socket): void;
+  /**
+   * A request has arrived on the connection (below TLS it is the same one by its addresses). `false` when it was closed,
+   * since more requests were sent on it ahead of their answers than anybody needs.
+   */
+  begin(socket: Socket): boolean;
   /** An answer was handed over; the client has yet to take it. */
   answered(socket: Socket): void;
   /** A client has taken an answer whole, or it has gone. */
@@ -51,6 +54,8 @@ export interface Connections {
 }
 
 const SWEEP_MS = 1000;
+/** Requests on one connection. Each has its answer held in memory until those before it are taken. */
+const BUSY_MAX = 16;
 
 const destroyAll = (entries: Iterable<Entry>): void => {
   for (const { socket } of [...entries]) socket.destroy();
@@ -155,11 +160,16 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
     },
     begin(socket) {
       const entry = table.find(socket);
-      if (entry === undefined) return;
+      if (entry === undefined) return true;
+      if (entry.busy >= BUSY_MAX) {
+        entry.socket.destroy();
+        return false;
+      }
       entry.busy += 1;
       entry.unanswered += 1;
       waiting.delete(entry);
       busy.add(entry);
+      return true;
     },
     answered(socket) {
       const entry = table.find(socket);

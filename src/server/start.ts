@@ -52,7 +52,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const handle = webConfig === undefined ? handler : await createGuard(handler, webConfig, log);
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
-    connections.begin(socket);
+    if (!connections.begin(socket)) return;
     response.once('close', () => connections.end(socket));
     handle(request, response)
       .catch((error: unknown) => {

@@ -117,6 +117,13 @@ test('pipelined requests are all answered', async (t) => {
   assert.equal(raw.split('HTTP/1.1 200 OK').length, 4);
 });
 
+test('too many pipelined requests close the connection', async (t) => {
+  const { port, url } = await serve(t);
+  const raw = await exchange(t, port, `${GET}\r\n`.repeat(1000));
+  assert.ok(raw.split('HTTP/1.1 200 OK').length <= 17);
+  assert.equal((await fetch(url)).status, 200);
+});
+
 test('closing answers what is under way and drops the rest', async (t) => {
   const gate = Promise.withResolvers<void>();
   const started = Promise.withResolvers<void>();
