@@ -108,3 +108,14 @@ test('what it says at start is logfmt, or JSON, and names the collectors', async
     assert.equal(messages.at(-1), 'Ending');
   }
 });
+
+test('SIGUSR1 opens no debugger', {
+  skip: before.length > 0 && 'the sources run with a debugger at hand',
+}, async () => {
+  const exporter = await startExporter(KEYHOLE, ['--collector.disable-defaults', '--collector.loadavg']);
+  exporter.child.kill('SIGUSR1');
+  await exporter.scrape();
+  await exporter.scrape();
+  await exporter.stop();
+  assert.doesNotMatch(exporter.log(), /Debugger/);
+});
