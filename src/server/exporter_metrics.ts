@@ -155,7 +155,8 @@ export function createExporterMetrics(): () => Samples {
 
   return () => {
     const out = new Samples();
-    writeProcess(out);
+    // Where no descriptor is left, what needs one is missing, and no more.
+    optional(() => writeProcess(out), ['EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'ENOENT']);
     const heap = getHeapStatistics();
     out.sample(metrics.version, 1, process.version, major, minor, patch);
     out.sample(metrics.heapTotal, heap.total_heap_size);
