@@ -2,6 +2,7 @@ import { closeSync, fstatSync, readFileSync, readlinkSync, readSync, writeSync }
 import process from 'node:process';
 import type { Acquired, Held } from '../core/collector.ts';
 import { ExporterError, messageOf } from '../core/errors.ts';
+import { namesOf, type ThreadPrivileges } from '../sys/capability.ts';
 import { syscall } from '../sys/libc.ts';
 import { eventId } from '../sys/perf_event.ts';
 
@@ -203,4 +204,18 @@ export function takeHandover(env: NodeJS.ProcessEnv): Handover | undefined {
     permittedAtStart: BigInt(message.permittedAtStart),
     keep: BigInt(message.keep),
   };
+}
+
+/**
+ * Whoever may start the executable can write a hand-over for the process that it is about to become. No seal came before
+ * that one: the capability of the file is there again.
+ */
+export function requireSeal(threads: readonly ThreadPrivileges[], keep: bigint): void {
+  const excess = threads.reduce((mask, { permitted }) => mask | permitted, 0n) & ~keep;
+  check(excess === 0n, () => `no seal came before it: ${namesOf(excess).join()} permitted`);
+  // `undefined`: a kernel too old to tell.
+  check(
+    !threads.some(({ noNewPrivs }) => noNewPrivs === false),
+    () => 'no seal came before it: no_new_privs is not set',
+  );
 }

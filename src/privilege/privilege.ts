@@ -17,7 +17,7 @@ import {
 } from '../sys/capability.ts';
 import { openListener, type TcpAddress } from '../sys/listen_socket.ts';
 import { acquireAll, acquireOne, type Candidate, wantedBy, withEffective } from './acquire.ts';
-import { type Handover, takeHandover } from './handover.ts';
+import { type Handover, requireSeal, takeHandover } from './handover.ts';
 import { seal } from './seal.ts';
 
 export type PrivilegeMode = 'sealed' | 'retained' | 'none';
@@ -151,6 +151,7 @@ function serve({ mode, stage, permittedAtStart, acquired, permitted }: Served): 
 
 /** The second stage: what was handed over has been verified. */
 function resume({ acquired, permittedAtStart, keep }: Handover, { mode }: PrivilegeOptions): Privilege {
+  requireSeal(threadPrivileges(), keep);
   if (keep === 0n) return serve({ mode, stage: 'sealed', permittedAtStart, acquired, permitted: 0n });
   const permitted = getCapabilities().permitted & keep;
   clearAmbient();

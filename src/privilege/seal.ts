@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import process from 'node:process';
 import type { Acquired } from '../core/collector.ts';
 import { optional } from '../core/errors.ts';
@@ -47,6 +48,9 @@ function keepOpen(fd: number): void {
   syscall('fcntl', fd, F_SETFD, syscall('fcntl', fd, F_GETFD) & ~FD_CLOEXEC);
 }
 
+/** A count that is too high must neither keep the seal from being done nor let descriptors of the runtime through. */
+const isSocket = (fd: number): boolean => optional(() => fstatSync(fd), ['EBADF'])?.isSocket() === true;
+
 /** The descriptors of systemd's socket activation, if they are for this process. */
 export function activationFds(env: NodeJS.ProcessEnv): number[] {
   const { LISTEN_PID: pid, LISTEN_FDS: count } = env;
@@ -77,7 +81,7 @@ export function seal({ acquired, permittedAtStart, keep, env }: SealOptions): ne
   const execute = process.execve;
   if (execute === undefined) throw new Error('this Node has no execve');
   const { fds, variable } = writeHandover({ acquired, permittedAtStart, keep });
-  for (const fd of [...fds, ...activationFds(env)]) keepOpen(fd);
+  for (const fd of [...fds, ...activationFds(env).filter(isSocket)]) keepOpen(fd);
   drop(keep);
   // The very file that runs, even where something else is at its path by now.
   return execute('/proc/self/exe', ownArguments(), { ...env, [HANDOVER_VARIABLE]: variable });

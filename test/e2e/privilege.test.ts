@@ -161,6 +161,11 @@ describe('what survives the exec', { skip, concurrency: false }, () => {
     }
   });
 
+  test('a count of sockets that is too high does not keep the seal from being done', async () => {
+    const stale = ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=999 exec "$@"', 'sh'];
+    assert.equal((await run([...NOBODY, ...stale, ...command('p')])).stage, 'sealed');
+  });
+
   test('sockets of systemd', async (t) => {
     const lacking = loudly(lacksPackages('systemd'));
     if (lacking !== false) return t.skip(lacking);
@@ -195,6 +200,19 @@ describe('what is handed over is not believed', { skip, concurrency: false }, ()
       assert.equal(status, 1, stderr);
       assert.match(stderr, why);
     }
+  });
+
+  test('forged for itself by a process that then executes the file: it names a seal that never was', () => {
+    const seam = new URL('../../src/privilege/handover.ts', import.meta.url).href;
+    const script = `
+      const { writeHandover } = await import(${JSON.stringify(seam)});
+      const { variable } = writeHandover({ acquired: new Map(), permittedAtStart: 0n, keep: 0n });
+      process.execve(process.argv[1], process.argv.slice(1), { ...process.env, KEYHOLE_HANDOVER: variable });`;
+    const forger = [...NOBODY, process.execPath, '--input-type=module', '-e', script, ...command('p')];
+    const [program, ...rest] = [...forger, '--web.listen-address=127.0.0.1:0'];
+    const { status, stderr } = spawnSync(program as string, rest, { encoding: 'utf8', timeout: 10_000 });
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /no seal came before it: perfmon permitted/);
   });
 
   test('stale: one that was written for another process', () => {

@@ -4,11 +4,10 @@ import process from 'node:process';
 import { test } from 'node:test';
 import { defineCollector, type Host } from '../../src/core/collector.ts';
 import { silent } from '../../src/core/log.ts';
-import { HANDOVER_VARIABLE, HandoverError, writeHandover } from '../../src/privilege/handover.ts';
+import { HANDOVER_VARIABLE, HandoverError, requireSeal } from '../../src/privilege/handover.ts';
 import { type Privilege, settlePrivilege } from '../../src/privilege/privilege.ts';
 import { activationFds } from '../../src/privilege/seal.ts';
-import { hexOf, holdsAny, ownPrivileges, threadPrivileges } from '../../src/sys/capability.ts';
-import { written } from '../helpers/scrape.ts';
+import { holdsAny, ownPrivileges, threadPrivileges } from '../../src/sys/capability.ts';
 
 let calls = 0;
 const probe = defineCollector({
@@ -40,33 +39,54 @@ test('a process that keeps what it has can acquire again', () => {
   assert.equal(summary['descriptors'], 'probe:0');
 });
 
-test('what was handed over is served, sealed, and nothing is acquired', () => {
-  const handed = new Map([['probe', { held: [], facts: 'from before' }]]);
-  const { variable } = writeHandover({ acquired: handed, permittedAtStart: 1n << 38n, keep: 0n });
-  const env = { [HANDOVER_VARIABLE]: variable };
-  const before = calls;
-  const sealed = settle('sealed', env);
-  assert.equal(calls, before);
-  assert.deepEqual(env, {});
-  assert.equal(sealed.stage, 'sealed');
-  assert.equal(sealed.reacquire, undefined);
-  assert.deepEqual(sealed.acquired, handed);
-  assert.equal(sealed.summary['permitted_at_start'], 'perfmon');
+/** Runs a script as one that has been sealed: without capabilities in any thread, under no_new_privs. */
+function sealed(script: string): unknown {
+  const none = process.getuid?.() === 0 ? ['--bounding-set=-all', '--inh-caps=-all'] : [];
+  const node = [process.execPath, '--input-type=module', '-e', script];
+  return JSON.parse(execFileSync('setpriv', ['--no-new-privs', ...none, ...node], { encoding: 'utf8' }));
+}
 
-  const threads = threadPrivileges();
-  const text = written((out) => sealed.write(out));
-  const most = threads.reduce((mask, { permitted }) => mask | permitted, 0n);
-  const info = `keyhole_privilege_info{mode="sealed",permitted="${hexOf(most)}",permitted_at_start="0000004000000000",stage="sealed"} 1`;
-  const expected = [
-    `keyhole_privilege_capable_threads ${threads.filter(holdsAny).length}`,
-    'keyhole_privilege_descriptors{owner="probe"} 0',
-    info,
-    `keyhole_privilege_no_new_privs ${ownPrivileges().noNewPrivs ? 1 : 0}`,
-  ];
-  assert.deepEqual(
-    text.split('\n').filter((line) => line !== '' && !line.startsWith('#')),
-    expected,
-  );
+const urlOf = (path: string): string => JSON.stringify(new URL(`../../${path}`, import.meta.url).href);
+
+test('what was handed over is served, sealed, and nothing is acquired', () => {
+  const told = sealed(`
+    import { writeHandover } from ${urlOf('src/privilege/handover.ts')};
+    import { settlePrivilege } from ${urlOf('src/privilege/privilege.ts')};
+    import { written } from ${urlOf('test/helpers/scrape.ts')};
+    const acquired = new Map([['probe', { held: [], facts: 'from before' }]]);
+    const { variable } = writeHandover({ acquired, permittedAtStart: 1n << 38n, keep: 0n });
+    const env = { KEYHOLE_HANDOVER: variable };
+    const candidates = [{ collector: { name: 'probe', acquire() { throw new Error('acquired again'); } }, host: {} }];
+    const settled = settlePrivilege({ mode: 'sealed', candidates, listenOn: [], log: {}, env });
+    const { stage, summary } = settled;
+    const lines = written((out) => settled.write(out)).split('\\n').filter((line) => line !== '' && !line.startsWith('#'));
+    process.stdout.write(JSON.stringify({
+      env, stage, canReacquire: 'reacquire' in settled, acquired: [...settled.acquired],
+      permittedAtStart: summary.permitted_at_start, lines }));`);
+  assert.deepEqual(told, {
+    env: {},
+    stage: 'sealed',
+    canReacquire: false,
+    acquired: [['probe', { held: [], facts: 'from before' }]],
+    permittedAtStart: 'perfmon',
+    lines: [
+      'keyhole_privilege_capable_threads 0',
+      'keyhole_privilege_descriptors{owner="probe"} 0',
+      'keyhole_privilege_info{mode="sealed",permitted="0000000000000000",permitted_at_start="0000004000000000",stage="sealed"} 1',
+      'keyhole_privilege_no_new_privs 1',
+    ],
+  });
+});
+
+test('a hand-over that no seal came before is an error', () => {
+  const none = { inheritable: 0n, permitted: 0n, effective: 0n, bounding: 0n, ambient: 0n, seccomp: 0 };
+  const clean = { ...none, noNewPrivs: true };
+  const perfmon = { ...clean, permitted: 1n << 38n };
+  requireSeal([clean, { ...none, noNewPrivs: undefined }], 0n);
+  requireSeal([perfmon, clean], 1n << 38n);
+  assert.throws(() => requireSeal([clean, perfmon], 0n), /no seal came before it: perfmon permitted/);
+  assert.throws(() => requireSeal([perfmon], 1n << 21n), /no seal came before it: perfmon permitted/);
+  assert.throws(() => requireSeal([clean, { ...none, noNewPrivs: false }], 0n), /no_new_privs is not set/);
 });
 
 test('a seal that is refused is told, and what can be served is', (t) => {
