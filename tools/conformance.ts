@@ -1,7 +1,7 @@
 // Runs the recorded conformance suite that lies beside the checkout, and accepts the deliberate differences of
 // docs/differences.md exactly: one more fails, and one that is gone fails too.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -54,6 +54,10 @@ function run(): Outcome {
   }
 }
 
+if (!existsSync(suite)) {
+  process.stderr.write('there is no ../shared/conformance beside the checkout\n');
+  process.exit(2);
+}
 const { faults, summary } = run();
 for (const fault of faults) process.stdout.write(`FAIL ${fault}\n`);
 if (faults.length === 0) process.stdout.write(`ok   the ${DELIBERATE.length} deliberate differences and no other\n`);
