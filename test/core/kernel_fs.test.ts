@@ -77,3 +77,27 @@ test('what the kernel refuses is thrown with its errno; optional turns absence i
     undefined,
   );
 });
+
+test('a file that was absent is refused the same way again, and read when it has come', (t) => {
+  const root = tree(t, { 'proc/stat': '' });
+  const proc = openTree(join(root, 'proc'));
+  t.after(() => proc.close());
+  for (const _ of [1, 2]) assert.throws(() => proc.read('mdstat'), { code: 'ENOENT' });
+  writeFileSync(join(root, 'proc/mdstat'), 'Personalities :\n');
+  assert.equal(proc.read('mdstat'), 'Personalities :\n');
+});
+
+test('a kept folder reads what it opened until it is closed, and does not look for what was absent', (t) => {
+  const root = tree(t, { 'sys/class/net/eth0/mtu': '1500\n' });
+  const sys = openTree(join(root, 'sys'));
+  const before = readdirSync('/proc/self/fd').length;
+  const folder = sys.keep('class/net/eth0');
+  assert.equal(folder.attribute('mtu'), '1500');
+  assert.equal(folder.attribute('speed'), undefined);
+  writeFileSync(join(root, 'sys/class/net/eth0/speed'), '1000\n');
+  rmSync(join(root, 'sys/class/net/eth0/mtu'));
+  assert.deepEqual([folder.attribute('mtu'), folder.attribute('speed')], ['1500', undefined]);
+  folder.close();
+  assert.equal(readdirSync('/proc/self/fd').length, before);
+  assert.equal(sys.keep('class/net/eth0').attribute('speed'), '1000', 'a new one looks again');
+});
