@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseCpulist } from '../src/kernel/cpulist.ts';
+import { parseCpulist } from '../src/parse/cpulist.ts';
 import { lacksPackages, notRoot } from '../test/helpers/debian.ts';
 import { type Exporter, KEYHOLE, startExporter } from '../test/helpers/exporter.ts';
 import type { Claim } from './claim.ts';

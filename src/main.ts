@@ -24,8 +24,8 @@ import { type ListenAddress, parseAddress } from './server/address.ts';
 import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
-import { spareMemory } from './sys/readahead.ts';
-import { exit, sizeThreadPool } from './sys/thread_pool.ts';
+import { spareMemory } from './syscall/readahead.ts';
+import { exit, sizeThreadPool } from './syscall/thread_pool.ts';
 
 // Before anything uses the pool, so that file systems that hang leave threads for the rest.
 sizeThreadPool(process.env);

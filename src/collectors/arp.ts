@@ -4,8 +4,8 @@ import { flag } from '../core/flag.ts';
 import { gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { autoInt, fields, lines } from '../core/text.ts';
-import { IPV4_NEIGHBOURS, type Neighbour, parseIpv4Neighbour } from '../kernel/rtnetlink.ts';
-import { createFallback, NETLINK_ROUTE, openNetlink } from '../sys/netlink.ts';
+import { createFallback, NETLINK_ROUTE, openNetlink } from '../netlink/netlink.ts';
+import { IPV4_NEIGHBOURS, type Neighbour, parseIpv4Neighbour } from '../netlink/rtnetlink.ts';
 
 export interface ArpEntry {
   readonly device: string;

@@ -1,10 +1,10 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { float, lines } from '../core/text.ts';
-import { eachDevice } from '../kernel/devices.ts';
 
 const FOLDER = 'fs/bcache';
 const SECONDS_OF_UNIT = 1e-9;

@@ -1,10 +1,10 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, uintAttribute } from '../core/devices.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, dynamic, gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
-import { eachDevice, uintAttribute } from '../kernel/devices.ts';
 
 const FOLDER = 'fs/bcachefs';
 const UNITS = 'kmgtpe';

@@ -1,9 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, uintAttribute } from '../core/devices.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
-import { eachDevice, uintAttribute } from '../kernel/devices.ts';
 
 const FOLDER = 'fs/btrfs';
 const BYTES_OF_SECTOR = 512;

@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { hex } from '../core/hex.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
-import { hex } from '../kernel/hex.ts';
 
 /** The columns of `/proc/net/stat/nf_conntrack` that are told. */
 const COLUMNS = {

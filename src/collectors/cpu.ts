@@ -6,9 +6,9 @@ import { counter, gauge } from '../core/metric.ts';
 import type { Pattern } from '../core/pattern.ts';
 import { fields, lines, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
-import { type CpuFolder, cpuFolders } from '../kernel/cpu_folders.ts';
-import { parseCpuinfo } from '../kernel/cpuinfo.ts';
-import { parseCpulist } from '../kernel/cpulist.ts';
+import { type CpuFolder, cpuFolders } from '../parse/cpu_folders.ts';
+import { parseCpuinfo } from '../parse/cpuinfo.ts';
+import { parseCpulist } from '../parse/cpulist.ts';
 
 const DIR = 'devices/system/cpu';
 

@@ -1,11 +1,11 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { errnoOf, parsed } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
-import { cpuFolders } from '../kernel/cpu_folders.ts';
-import { parseCpulist } from '../kernel/cpulist.ts';
-import { eachDevice } from '../kernel/devices.ts';
+import { cpuFolders } from '../parse/cpu_folders.ts';
+import { parseCpulist } from '../parse/cpulist.ts';
 
 /** Files with a frequency in kHz, by the metric's key. */
 const FREQUENCIES = [

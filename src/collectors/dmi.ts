@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import { type Family, gauge } from '../core/metric.ts';
-import { joinReplacements } from '../kernel/utf8.ts';
+import { joinReplacements } from '../core/utf8.ts';
 
 const LABELS = [
   'bios_date',

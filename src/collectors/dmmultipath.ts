@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, neededAttribute, neededUint } from '../core/devices.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
-import { eachDevice, neededAttribute, neededUint } from '../kernel/devices.ts';
 
 const BYTES_OF_SECTOR = 512;
 const WORKING: readonly string[] = ['running', 'live'];

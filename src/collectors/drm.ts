@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, reading } from '../core/devices.ts';
 import { optional, parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { lines, uint } from '../core/text.ts';
-import { eachDevice, reading } from '../kernel/devices.ts';
 
 const CARD = /^card[0-9]+$/;
 

@@ -1,9 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, reading } from '../core/devices.ts';
 import { optional, parsed } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
-import { eachDevice, reading } from '../kernel/devices.ts';
-import { joinReplacements } from '../kernel/utf8.ts';
+import { joinReplacements } from '../core/utf8.ts';
 
 const CONTROLLERS = 'devices/system/edac/mc';
 const CHANNEL = /^ch([0-9]+)_ce_count$/;

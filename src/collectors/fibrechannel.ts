@@ -1,9 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { autoBigint } from '../core/text.ts';
-import { eachDevice } from '../kernel/devices.ts';
 
 const HOSTS = 'class/fc_host';
 

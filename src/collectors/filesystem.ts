@@ -5,9 +5,9 @@ import { createFilter } from '../core/filter.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
-import { type Mount, parseMountinfo, unescapeMount } from '../kernel/mountinfo.ts';
-import type { StatfsAnswer } from '../sys/statfs.ts';
-import { createStatfsAsker } from '../sys/statfs_asker.ts';
+import { type Mount, parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
+import type { StatfsAnswer } from '../syscall/statfs.ts';
+import { createStatfsAsker } from '../syscall/statfs_asker.ts';
 
 const PREFIX = 'collector.filesystem.';
 /** What is left is for telling the answers. */

@@ -1,13 +1,13 @@
 import { defineCollector, type Host, type Turn } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { errnoOf, messageOf, NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { dynamic, type Family, gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { float } from '../core/text.ts';
+import { joinReplacements } from '../core/utf8.ts';
 import type { Writer } from '../core/writer.ts';
-import { eachDevice } from '../kernel/devices.ts';
-import { joinReplacements } from '../kernel/utf8.ts';
 
 const HWMON = 'class/hwmon';
 

@@ -1,4 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, neededAttribute } from '../core/devices.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
@@ -6,7 +7,6 @@ import { counter, type Family, gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { autoBigint, float, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
-import { eachDevice, neededAttribute } from '../kernel/devices.ts';
 
 const DEVICES = 'class/infiniband';
 

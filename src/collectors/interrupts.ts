@@ -4,7 +4,7 @@ import { flag } from '../core/flag.ts';
 import { counter } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { fields, lines, uint } from '../core/text.ts';
-import { parseCpuColumns } from '../kernel/cpu_columns.ts';
+import { parseCpuColumns } from '../parse/cpu_columns.ts';
 
 export interface Interrupt {
   /** A number, or the architecture's name for it (`LOC`). */

@@ -1,9 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional, ParseError, UsageError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
+import { hex } from '../core/hex.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
-import { hex } from '../kernel/hex.ts';
 
 export interface IpvsTotals {
   readonly connections: number;

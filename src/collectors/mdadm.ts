@@ -1,8 +1,8 @@
 import { defineCollector, type Turn } from '../core/collector.ts';
+import { eachDevice, neededAttribute, neededUint } from '../core/devices.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
-import { eachDevice, neededAttribute, neededUint } from '../kernel/devices.ts';
 
 export interface MdArray {
   readonly name: string;

@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
-import { type Mount, parseMountinfo, parseMountOptions } from '../kernel/mountinfo.ts';
-import { type NfsMount, parseMountstats } from '../kernel/mountstats.ts';
+import { type Mount, parseMountinfo, parseMountOptions } from '../parse/mountinfo.ts';
+import { type NfsMount, parseMountstats } from '../parse/mountstats.ts';
 
 const MOUNT = ['export', 'protocol', 'mountaddr'] as const;
 

@@ -1,4 +1,5 @@
 import { defineCollector, type Turn } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { type KeptFolder, type KernelFs, openTree } from '../core/kernel_fs.ts';
@@ -6,10 +7,9 @@ import type { Logger } from '../core/log.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
-import { eachDevice } from '../kernel/devices.ts';
-import { ALL_FAMILIES, allLinkModes, type LinkMode, parseFamily, parseLinkMode } from '../kernel/ethtool_netlink.ts';
-import { ALL_LINKS, counterIndex, type Link, parseLink } from '../kernel/rtnetlink.ts';
-import { createFallback, NETLINK_GENERIC, NETLINK_ROUTE, type Netlink, openNetlink } from '../sys/netlink.ts';
+import { ALL_FAMILIES, allLinkModes, type LinkMode, parseFamily, parseLinkMode } from '../netlink/ethtool.ts';
+import { createFallback, NETLINK_GENERIC, NETLINK_ROUTE, type Netlink, openNetlink } from '../netlink/netlink.ts';
+import { ALL_LINKS, counterIndex, type Link, parseLink } from '../netlink/rtnetlink.ts';
 
 const metrics = {
   up: gauge('node_network_up', 'Whether the device can pass packets: its operational state is up.', 'device'),

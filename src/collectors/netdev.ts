@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { optional, ParseError, UsageError } from '../core/errors.ts';
 import { type FlagValues, flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
@@ -8,7 +9,7 @@ import { counter, type Family, gauge } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
 import { fields, lines, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
-import { eachDevice } from '../kernel/devices.ts';
+import { createFallback, NETLINK_ROUTE, openNetlink } from '../netlink/netlink.ts';
 import {
   ALL_ADDRESSES,
   ALL_LINKS,
@@ -18,8 +19,7 @@ import {
   type LinkCounters,
   parseDeviceAddress,
   parseLinkCounters,
-} from '../kernel/rtnetlink.ts';
-import { createFallback, NETLINK_ROUTE, openNetlink } from '../sys/netlink.ts';
+} from '../netlink/rtnetlink.ts';
 
 const metrics = {
   receiveBytes: counter('node_network_receive_bytes_total', 'Bytes received.', 'device'),

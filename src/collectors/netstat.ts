@@ -3,7 +3,7 @@ import { optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { dynamic } from '../core/metric.ts';
 import { fields, float, lines } from '../core/text.ts';
-import { type NameValue, nameValueReader } from '../kernel/name_values.ts';
+import { type NameValue, nameValueReader } from '../parse/name_values.ts';
 
 /** What one protocol counts, by the kernel's names. */
 export type Statistics = Map<string, number>;

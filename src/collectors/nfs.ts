@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
-import { type Layout, NFS_METHODS, parseRpcStats } from '../kernel/rpc_stats.ts';
+import { type Layout, NFS_METHODS, parseRpcStats } from '../parse/rpc_stats.ts';
 
 /**
  * The operations that the NFSv4 client counts, in the order of the kernel's `<linux/nfs4.h>`, but for LayoutGet and

@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { type Layout, NFS_METHODS, parseRpcStats } from '../kernel/rpc_stats.ts';
+import { type Layout, NFS_METHODS, parseRpcStats } from '../parse/rpc_stats.ts';
 
 /** The operations of NFSv4.0 that are told, by their number in the protocol (RFC 7530). */
 const SERVER_V4: readonly (readonly [operation: number, method: string])[] = [

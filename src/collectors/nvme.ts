@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, neededAttribute, neededUint, uintAttribute } from '../core/devices.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
-import { eachDevice, neededAttribute, neededUint, uintAttribute } from '../kernel/devices.ts';
 
 const FOLDER = 'class/nvme';
 const NAMESPACE = /nvme\d+n(\d+)/;

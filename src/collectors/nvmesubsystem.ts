@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, neededAttribute } from '../core/devices.ts';
 import { hasErrno, NoDataError, optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
-import { eachDevice, neededAttribute } from '../kernel/devices.ts';
 
 const FOLDER = 'class/nvme-subsystem';
 const NOT_READABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EACCES'];

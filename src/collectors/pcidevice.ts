@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, reading } from '../core/devices.ts';
 import { messageOf, NoDataError, optional, ParseError, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
@@ -7,8 +8,7 @@ import type { Logger } from '../core/log.ts';
 import { gauge } from '../core/metric.ts';
 import { float, int, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
-import { eachDevice, reading } from '../kernel/devices.ts';
-import { findPciNames, type PciIds, type PciNames } from '../kernel/pci_ids.ts';
+import { findPciNames, type PciIds, type PciNames } from '../parse/pci_ids.ts';
 
 const DEVICES = 'bus/pci/devices';
 const IDS_FILES = ['/usr/share/misc/pci.ids', '/usr/share/hwdata/pci.ids'];

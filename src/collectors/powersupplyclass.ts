@@ -1,10 +1,10 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, reading } from '../core/devices.ts';
 import { NoDataError, optional, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { type Family, gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
-import { eachDevice, reading } from '../kernel/devices.ts';
-import { joinReplacements } from '../kernel/utf8.ts';
+import { joinReplacements } from '../core/utf8.ts';
 
 const supply = (name: string, help: string) => gauge(`node_power_supply_${name}`, help, 'power_supply');
 

@@ -1,11 +1,11 @@
 import { openSync, readSync } from 'node:fs';
 import { type Acquired, defineCollector, type Held } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { errnoOf, hasErrno, NoDataError, optional, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, dynamic } from '../core/metric.ts';
 import { int, uint } from '../core/text.ts';
-import { eachDevice } from '../kernel/devices.ts';
 
 const POWERCAP = 'class/powercap';
 const REFUSED: readonly string[] = ['EACCES', 'EPERM'];

@@ -3,7 +3,7 @@ import { messageOf, optional, ParseError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { dynamic, gauge } from '../core/metric.ts';
 import { autoInt, fields, lines } from '../core/text.ts';
-import { pageSizeBytes } from '../kernel/auxv.ts';
+import { pageSizeBytes } from '../parse/auxv.ts';
 
 /** One line of a socket statistics file: `sockets`, or a protocol such as `TCP6`, with what it counts. */
 export interface SocketStatistics {

@@ -2,7 +2,7 @@ import { defineCollector } from '../core/collector.ts';
 import { ParseError, parsed } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
-import { parseCpuColumns } from '../kernel/cpu_columns.ts';
+import { parseCpuColumns } from '../parse/cpu_columns.ts';
 
 const TYPES: ReadonlySet<string> = new Set([
   'HI',

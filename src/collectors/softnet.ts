@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
 import { ParseError } from '../core/errors.ts';
+import { hex } from '../core/hex.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { fields, lines } from '../core/text.ts';
-import { hex } from '../kernel/hex.ts';
 
 export interface Softnet {
   readonly cpu: number;

@@ -2,7 +2,7 @@ import { defineCollector } from '../core/collector.ts';
 import { parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, int, lines } from '../core/text.ts';
-import { joinReplacements } from '../kernel/utf8.ts';
+import { joinReplacements } from '../core/utf8.ts';
 
 export interface SwapArea {
   /** As the kernel writes it: a blank is `\040`. */

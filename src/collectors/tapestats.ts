@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, neededUint } from '../core/devices.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { eachDevice, neededUint } from '../kernel/devices.ts';
 
 const FOLDER = 'class/scsi_tape';
 const SECONDS_OF_NS = 0.000000001;

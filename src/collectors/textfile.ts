@@ -5,11 +5,11 @@ import { posix } from 'node:path';
 import { defineCollector, type Turn } from '../core/collector.ts';
 import { LimitError, messageOf } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
+import { glob } from '../core/glob.ts';
 import type { Logger } from '../core/log.ts';
 import { type Family, gauge, type OpenFamily, open } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
-import { parseExpositionInSteps, type TextFamily } from '../kernel/exposition_text.ts';
-import { glob } from '../kernel/glob.ts';
+import { parseExpositionInSteps, type TextFamily } from '../parse/exposition_text.ts';
 
 /** A longer file is refused: 16 MiB. */
 const FILE_BYTES_MAX = 16 << 20;

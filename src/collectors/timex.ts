@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { hasErrno, NoDataError } from '../core/errors.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { adjtimex, type Timex } from '../sys/timex.ts';
+import { adjtimex, type Timex } from '../syscall/timex.ts';
 
 /** `include/uapi/linux/timex.h` */
 const TIME_ERROR = 5;

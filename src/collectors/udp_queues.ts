@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { hex } from '../core/hex.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, lines } from '../core/text.ts';
-import { hex } from '../kernel/hex.ts';
 
 /** Bytes that wait in the queues of all sockets. */
 export interface QueuedBytes {

@@ -3,7 +3,7 @@ import { ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { dynamic } from '../core/metric.ts';
 import { fields, float } from '../core/text.ts';
-import { type NameValue, nameValueReader } from '../kernel/name_values.ts';
+import { type NameValue, nameValueReader } from '../parse/name_values.ts';
 
 /** Parses a line of `/proc/vmstat`: a name and a value. https://docs.kernel.org/filesystems/proc.html */
 export function parseVmstatLine(line: string): NameValue {

@@ -1,9 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice, reading } from '../core/devices.ts';
 import { hasErrno, NoDataError, parsed } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
-import { eachDevice, reading } from '../kernel/devices.ts';
 
 const DIR = 'class/watchdog';
 

@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import { counter, type Family } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
-import { eachDevice } from '../kernel/devices.ts';
 
 const of = (name: string, help: string) => counter(`node_xfs_${name}_total`, help, 'device');
 

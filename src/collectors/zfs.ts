@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import { dynamic, gauge } from '../core/metric.ts';
 import { fields, int, lines, uint } from '../core/text.ts';
-import { eachDevice } from '../kernel/devices.ts';
 
 const FOLDER = 'spl/kstat/zfs';
 const STATES = ['online', 'degraded', 'faulted', 'offline', 'removed', 'unavail', 'suspended'] as const;

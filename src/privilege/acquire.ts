@@ -2,7 +2,7 @@ import { closeSync, openSync, statfsSync } from 'node:fs';
 import type { AnyCollector } from '../core/assemble.ts';
 import type { Acquired, Host } from '../core/collector.ts';
 import { hasErrno, messageOf, UsageError } from '../core/errors.ts';
-import { getCapabilities, maskOf, setCapabilities } from '../sys/capability.ts';
+import { getCapabilities, maskOf, setCapabilities } from '../syscall/capability.ts';
 
 /** A collector and what it is given. */
 export interface Candidate {

@@ -8,7 +8,7 @@ import {
   PATCH_LEVEL,
   type Reason,
   SYSCTL_PATCH,
-} from '../kernel/perf/access.ts';
+} from '../perf/access.ts';
 
 /** Where the program runs, as far as that decides who is to be told what. */
 export type Setting = 'kubernetes' | 'container' | 'systemd' | 'other';

@@ -2,12 +2,13 @@ import { closeSync } from 'node:fs';
 import process from 'node:process';
 import { errnoOf, messageOf, optional } from '../core/errors.ts';
 import { type KernelFs, openTree } from '../core/kernel_fs.ts';
-import { parseCpulist } from '../kernel/cpulist.ts';
-import { parseMountinfo, unescapeMount } from '../kernel/mountinfo.ts';
-import { parseFilesMax, readAccess } from '../kernel/perf/access.ts';
-import { CATALOG, PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE } from '../kernel/perf/catalog.ts';
-import { readPmus } from '../kernel/perf/pmu.ts';
-import { parseTracefsMounts } from '../kernel/perf/tracefs.ts';
+import { parseCpulist } from '../parse/cpulist.ts';
+import { parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
+import { parseFilesMax, readAccess } from '../perf/access.ts';
+import { CATALOG, PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE } from '../perf/catalog.ts';
+import { NO_GROUP, openEvent } from '../perf/perf_event.ts';
+import { readPmus } from '../perf/pmu.ts';
+import { parseTracefsMounts } from '../perf/tracefs.ts';
 import {
   type FileCapability,
   fileCapability,
@@ -15,8 +16,7 @@ import {
   maskOf,
   namesOf,
   ownPrivileges,
-} from '../sys/capability.ts';
-import { NO_GROUP, openEvent } from '../sys/perf_event.ts';
+} from '../syscall/capability.ts';
 import { withEffective } from './acquire.ts';
 import type { PerfSituation, Setting } from './diagnose.ts';
 

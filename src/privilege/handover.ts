@@ -2,9 +2,9 @@ import { closeSync, fstatSync, readFileSync, readlinkSync, readSync, writeSync }
 import process from 'node:process';
 import type { Acquired, Held } from '../core/collector.ts';
 import { ExporterError, messageOf } from '../core/errors.ts';
-import { namesOf, type ThreadPrivileges } from '../sys/capability.ts';
-import { syscall } from '../sys/libc.ts';
-import { eventId } from '../sys/perf_event.ts';
+import { eventId } from '../perf/perf_event.ts';
+import { namesOf, type ThreadPrivileges } from '../syscall/capability.ts';
+import { syscall } from '../syscall/libc.ts';
 
 /**
  * What the process tells itself across the exec, in a sealed memory file: which descriptors it holds, and what each of them

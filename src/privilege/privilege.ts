@@ -14,8 +14,8 @@ import {
   ownPrivileges,
   setCapabilities,
   threadPrivileges,
-} from '../sys/capability.ts';
-import { openListener, type TcpAddress } from '../sys/listen_socket.ts';
+} from '../syscall/capability.ts';
+import { openListener, type TcpAddress } from '../syscall/listen_socket.ts';
 import { acquireAll, acquireOne, type Candidate, wantedBy, withEffective } from './acquire.ts';
 import { type Handover, requireSeal, takeHandover } from './handover.ts';
 import { seal } from './seal.ts';

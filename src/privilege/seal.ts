@@ -12,8 +12,8 @@ import {
   raiseAmbient,
   setCapabilities,
   setNoNewPrivs,
-} from '../sys/capability.ts';
-import { syscall } from '../sys/libc.ts';
+} from '../syscall/capability.ts';
+import { syscall } from '../syscall/libc.ts';
 import { HANDOVER_VARIABLE, writeHandover } from './handover.ts';
 
 const SETPCAP = maskOf(['setpcap']);

@@ -7,7 +7,7 @@ import { openTree } from '../core/kernel_fs.ts';
 import { counter, gauge, histogram } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 import { Samples, type Writer } from '../core/writer.ts';
-import { pageSizeBytes } from '../kernel/auxv.ts';
+import { pageSizeBytes } from '../parse/auxv.ts';
 
 export const metrics = {
   cpu: counter('process_cpu_seconds_total', 'CPU time that this process has used, in user and kernel mode.'),

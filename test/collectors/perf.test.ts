@@ -10,7 +10,7 @@ import { UsageError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import { openTree } from '../../src/core/kernel_fs.ts';
 import { silent } from '../../src/core/log.ts';
-import type { GroupFacts, PerfFacts } from '../../src/kernel/perf/facts.ts';
+import type { GroupFacts, PerfFacts } from '../../src/perf/facts.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const ONLINE = 'sys/devices/system/cpu/online';

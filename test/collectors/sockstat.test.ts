@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sockstat, { parseSockstat } from '../../src/collectors/sockstat.ts';
 import { ParseError } from '../../src/core/errors.ts';
-import { pageSizeBytes } from '../../src/kernel/auxv.ts';
+import { pageSizeBytes } from '../../src/parse/auxv.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 test('sockstat: the fixtures scrape to the golden text', { skip: pageSizeBytes() !== 4096 }, (t) =>

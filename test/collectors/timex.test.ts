@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import timex, { valuesOf } from '../../src/collectors/timex.ts';
-import { timexLayout } from '../../src/sys/timex.ts';
+import { timexLayout } from '../../src/syscall/timex.ts';
 import { scrape } from '../helpers/scrape.ts';
 
 const clock = timexLayout.decode(

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { parsePrivileges, type ThreadPrivileges } from '../../src/sys/capability.ts';
+import { parsePrivileges, type ThreadPrivileges } from '../../src/syscall/capability.ts';
 
 /** What each thread of another process may do. */
 export const threadsOf = (pid: number): ThreadPrivileges[] =>

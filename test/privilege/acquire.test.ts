@@ -7,7 +7,7 @@ import { type Acquired, defineCollector, type Host, type Privilege } from '../..
 import { UsageError } from '../../src/core/errors.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
 import { acquireAll, acquireOne, type Candidate, wantedBy, withEffective } from '../../src/privilege/acquire.ts';
-import { getCapabilities, maskOf, ownPrivileges } from '../../src/sys/capability.ts';
+import { getCapabilities, maskOf, ownPrivileges } from '../../src/syscall/capability.ts';
 
 function candidate(acquire: () => Acquired, privileges: readonly Privilege[] = [], log: Logger = silent): Candidate {
   const collector = defineCollector({

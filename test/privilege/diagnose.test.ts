@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CAP_PERFMON, CAP_SYS_ADMIN } from '../../src/kernel/perf/access.ts';
+import { CAP_PERFMON, CAP_SYS_ADMIN } from '../../src/perf/access.ts';
 import { diagnose, type PerfSituation } from '../../src/privilege/diagnose.ts';
 
 const PERFMON = 1n << BigInt(CAP_PERFMON);

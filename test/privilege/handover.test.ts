@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import type { Acquired, Held } from '../../src/core/collector.ts';
 import { errnoOf } from '../../src/core/errors.ts';
+import { NO_GROUP, openEvent } from '../../src/perf/perf_event.ts';
 import {
   HANDOVER_VARIABLE,
   HandoverError,
@@ -12,8 +13,7 @@ import {
   takeHandover,
   writeHandover,
 } from '../../src/privilege/handover.ts';
-import { syscall } from '../../src/sys/libc.ts';
-import { NO_GROUP, openEvent } from '../../src/sys/perf_event.ts';
+import { syscall } from '../../src/syscall/libc.ts';
 
 const F_ADD_SEALS = 1033;
 

@@ -7,7 +7,7 @@ import { silent } from '../../src/core/log.ts';
 import { HANDOVER_VARIABLE, HandoverError, requireSeal } from '../../src/privilege/handover.ts';
 import { type Privilege, settlePrivilege } from '../../src/privilege/privilege.ts';
 import { activationFds } from '../../src/privilege/seal.ts';
-import { holdsAny, ownPrivileges, threadPrivileges } from '../../src/sys/capability.ts';
+import { holdsAny, ownPrivileges, threadPrivileges } from '../../src/syscall/capability.ts';
 
 let calls = 0;
 const probe = defineCollector({

@@ -5,9 +5,9 @@ import { findFaults, readSources } from '../../tools/arrows.ts';
 test('the sources keep the arrows', () => assert.deepEqual(findFaults(readSources()), []));
 
 for (const [path, text, fault] of [
-  ['core/a.ts', "import x from '../sys/libc.ts';", /core may not import src\/sys\/libc\.ts/],
+  ['core/a.ts', "import x from '../syscall/libc.ts';", /core may not import src\/syscall\/libc\.ts/],
   ['collectors/a.ts', "import b from './b.ts';", /collectors may not import src\/collectors\/b\.ts/],
-  ['kernel/a.ts', "const b = await import('../server/b.ts');", /kernel may not import/],
+  ['parse/a.ts', "const b = await import('../server/b.ts');", /parse may not import/],
   ['server/a.ts', "export * from '../collectors/index.ts';", /server may not import/],
   ['attic/a.ts', '', /'attic' is not a room/],
   ['core/a.ts', "if (name === 'cpu') return;", /core names the collector 'cpu'/],
@@ -29,7 +29,7 @@ test('main may import every room, a room itself, collectors what is shared', () 
         text: "import { a } from './server/a.ts'; import { collectors } from './collectors/index.ts';",
       },
       { path: 'core/a.ts', text: "import { b } from './b.ts';" },
-      { path: 'collectors/a.ts', text: "import { b } from '../kernel/b.ts'; import { c } from '../sys/c.ts';" },
+      { path: 'collectors/a.ts', text: "import { b } from '../parse/b.ts'; import { c } from '../syscall/c.ts';" },
     ]),
     [],
   );

@@ -1,8 +1,8 @@
 // Runs inside an arm64 guest with one CPU: what Keyhole counts while a known loop runs, alone and among 24 other counters.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { PERF_TYPE_HARDWARE } from '../../../src/kernel/perf/catalog.ts';
-import { enableGroup, NO_GROUP, openEvent } from '../../../src/sys/perf_event.ts';
+import { PERF_TYPE_HARDWARE } from '../../../src/perf/catalog.ts';
+import { enableGroup, NO_GROUP, openEvent } from '../../../src/perf/perf_event.ts';
 import { byCpu, startKeyhole, tell } from './inside.ts';
 import { loopInstructions, loopProgram } from './loop.ts';
 

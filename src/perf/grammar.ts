@@ -1,0 +1,129 @@
+import { UsageError } from '../core/errors.ts';
+import { type Flag, flag } from '../core/flag.ts';
+import { CATALOG, type CatalogEvent, type CatalogKind } from './catalog.ts';
+
+/** What the perf flags take. Everything that cannot be used is a `UsageError` that quotes it. */
+
+export interface TracepointName {
+  readonly subsystem: string;
+  readonly event: string;
+  /** The number given with it, for where tracefs cannot be read. */
+  readonly id?: number;
+}
+
+export interface EventName {
+  readonly pmu: string;
+  readonly event: string;
+}
+
+const items = (texts: readonly string[]): string[] =>
+  texts
+    .flatMap((text) => text.split(','))
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+
+const listFlag = <T>(name: string, help: string, parse: (texts: readonly string[]) => T): Flag<T> => ({
+  ...flag.texts(name, help),
+  parse,
+});
+
+/** Beyond any CONFIG_NR_CPUS: a wrong range cannot make a giant list. */
+const CPU_MAX = 65535;
+
+function cpuRange(text: string): { first: number; last: number; step: number } | undefined {
+  const [, a, b = a, c = '1'] = /^([0-9]+)(?:-([0-9]+)(?::([0-9]+))?)?$/.exec(text) ?? [];
+  if (a === undefined) return undefined;
+  const [first, last, step] = [Number(a), Number(b), Number(c)];
+  return first <= last && last <= CPU_MAX && step >= 1 ? { first, last, step } : undefined;
+}
+
+/** `0,2-6`, `1-10:5`. `undefined` where nothing is given: all that are online. */
+export function parseCpus(text: string): readonly number[] | undefined {
+  if (text.trim() === '') return undefined;
+  const cpus = new Set<number>();
+  for (const item of text.split(',')) {
+    const range = cpuRange(item.trim());
+    if (range === undefined)
+      throw new UsageError(
+        `cannot use ${JSON.stringify(text)}; CPUs are written as in '0,2-6' or '1-10:5' (every fifth)`,
+      );
+    for (let cpu = range.first; cpu <= range.last; cpu += range.step) cpus.add(cpu);
+  }
+  return [...cpus].sort((a, b) => a - b);
+}
+
+/** Names of one kind: comma lists, repeated or not. None given means all. */
+export function parseProfilers(kind: CatalogKind, texts: readonly string[]): readonly CatalogEvent[] {
+  const known = CATALOG.filter((each) => each.kind === kind);
+  const names = items(texts);
+  const unknown = names.filter((name) => !known.some((each) => each.name === name));
+  if (unknown.length > 0) {
+    const list = known.map(({ name }) => name).join(', ');
+    throw new UsageError(`unknown ${kind} profiler ${JSON.stringify(unknown[0])}; known are ${list}`);
+  }
+  return names.length === 0 ? known : known.filter(({ name }) => names.includes(name));
+}
+
+const unique = <T>(all: readonly T[], key: (each: T) => string): T[] => [
+  ...new Map(all.map((each) => [key(each), each])).values(),
+];
+
+/** `sched:sched_switch`, or with its number `sched:sched_switch=314`. */
+export function parseTracepoints(texts: readonly string[]): readonly TracepointName[] {
+  const parsed = items(texts).map((text): TracepointName => {
+    const [, subsystem, event, id] = /^([\w-]+):([\w-]+)(?:=([0-9]{1,9}))?$/.exec(text) ?? [];
+    if (subsystem === undefined || event === undefined)
+      throw new UsageError(`cannot use ${JSON.stringify(text)}; a tracepoint is written as in 'sched:sched_switch'`);
+    return { subsystem, event, ...(id === undefined ? {} : { id: Number(id) }) };
+  });
+  return unique(parsed, ({ subsystem, event }) => `${subsystem}:${event}`);
+}
+
+/** `power/energy-pkg/,msr/tsc/` */
+export function parseEvents(texts: readonly string[]): readonly EventName[] {
+  const parsed = items(texts).map((text): EventName => {
+    const [, pmu, event] = /^([\w.-]+)\/([\w.-]+)\/$/.exec(text) ?? [];
+    if (pmu === undefined || event === undefined || /^\.+$/.test(pmu) || /^\.+$/.test(event))
+      throw new UsageError(`cannot use ${JSON.stringify(text)}; an event is written as in 'power/energy-pkg/'`);
+    return { pmu, event };
+  });
+  return unique(parsed, ({ pmu, event }) => `${pmu}/${event}`);
+}
+
+const profilers = (kind: CatalogKind): Flag<readonly CatalogEvent[]> => {
+  const [first, second] = CATALOG.filter((each) => each.kind === kind) as [CatalogEvent, CatalogEvent];
+  return listFlag(
+    `collector.perf.${kind}-profilers`,
+    `The ${kind} counters to open, as in ${first.name},${second.name}; all by default. Repeatable.`,
+    (texts) => parseProfilers(kind, texts),
+  );
+};
+
+export const perfFlags = {
+  cpus: {
+    ...flag.text('collector.perf.cpus', 'CPUs to count on, as in 0,2-6 or 1-10:5; all that are online by default.'),
+    parse: (texts: readonly string[]) => parseCpus(texts[0] ?? ''),
+  } as Flag<readonly number[] | undefined>,
+  tracepoints: listFlag(
+    'collector.perf.tracepoint',
+    'A tracepoint to count, as in sched:sched_switch, or sched:sched_switch=314 where tracefs cannot be read. Repeatable.',
+    parseTracepoints,
+  ),
+  noHardware: flag.bool('collector.perf.disable-hardware-profilers', 'Open no hardware counters.'),
+  hardware: profilers('hardware'),
+  noSoftware: flag.bool('collector.perf.disable-software-profilers', 'Open no software counters.'),
+  software: profilers('software'),
+  noCache: flag.bool('collector.perf.disable-cache-profilers', 'Open no cache counters.'),
+  cache: profilers('cache'),
+  events: listFlag(
+    'collector.perf.events',
+    'Other events that this machine names in its event sources, as in power/energy-pkg/,msr/tsc/. Repeatable.',
+    parseEvents,
+  ),
+  onHotplug: flag.choice(
+    'collector.perf.on-hotplug',
+    'What a sealed process does when a CPU comes whose counters it cannot open: leave it out, or end to be started again.',
+    ['drop', 'exit'],
+    'drop',
+  ),
+} as const;

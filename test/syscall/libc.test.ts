@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import process from 'node:process';
+import { test } from 'node:test';
+import { NoSyscallsError, SyscallError, struct, syscall } from '../../src/syscall/libc.ts';
+
+const F_GETFD = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+test('a call returns what the kernel answers', () => {
+  const fd = openSync('/dev/null', 'r');
+  try {
+    assert.equal(syscall('fcntl', fd, F_GETFD), FD_CLOEXEC);
+    assert.equal(syscall('fcntl', fd, F_SETFD, 0), 0);
+    assert.equal(syscall('fcntl', fd, F_GETFD), 0);
+  } finally {
+    closeSync(fd);
+  }
+});
+
+test('a refusal is an error as those of node:fs', () => {
+  assert.throws(() => syscall('fcntl', -1, F_GETFD), {
+    name: 'SyscallError',
+    code: 'EBADF',
+    errno: -9,
+    syscall: 'fcntl',
+    message: 'EBADF: bad file descriptor, fcntl',
+  });
+  assert.equal(new SyscallError('ioctl', 95).code, 'ENOTSUP');
+  assert.throws(() => syscall('prctl', 1, 2, 3, 4, 5, 6, 7), RangeError);
+});
+
+test('without the foreign function interface only the caller ends', () => {
+  const script = `
+    const { syscall, NoSyscallsError } = await import(${JSON.stringify(new URL('../../src/syscall/libc.ts', import.meta.url).href)});
+    process.getBuiltinModule = () => undefined;
+    try { syscall('capget'); } catch (error) { process.stdout.write(String(error instanceof NoSyscallsError) + ' ' + error.message); }
+  `;
+  const told = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  assert.equal(told, 'true cannot call the kernel: this Node has no node:ffi');
+  assert.equal(new NoSyscallsError('x').code, 'NO_SYSCALLS');
+});
+
+test('a structure is laid out as C does it', () => {
+  const layout = struct({ a: 'u32', b: 'i64', c: 'i32', d: 'u32', e: 'u64', f: 'i32' });
+  assert.deepEqual(layout.offsets, { a: 0, b: 8, c: 16, d: 20, e: 24, f: 32 });
+  assert.equal(layout.sizeBytes, 40);
+  const values = { a: 4294967295, b: -2n, c: -3, d: 4, e: 2n ** 64n - 1n, f: 0 };
+  assert.deepEqual(layout.decode(layout.encode(values)), values);
+  assert.throws(() => layout.decode(new Uint8Array(39)), RangeError);
+});
