@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import process from 'node:process';
 import {
@@ -13,17 +13,19 @@ import { programFlags } from './cli/flags.ts';
 import { buildInfo } from './cli/version.ts';
 import { collectors } from './collectors/index.ts';
 import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
-import { messageOf, UsageError } from './core/errors.ts';
+import { messageOf, NOTHING, optional, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
-import { openTree } from './core/kernel_fs.ts';
 import { createLogger, type Logger } from './core/log.ts';
 import { createRegistry, type Registry } from './core/registry.ts';
+import { pageSizeBytes } from './parse/auxv.ts';
+import { parseLimits } from './parse/limits.ts';
 import type { Candidate } from './privilege/acquire.ts';
 import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
 import { type ListenAddress, parseAddress } from './server/address.ts';
 import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
+import { createSource, type Source } from './source/source.ts';
 import { spareMemory } from './syscall/readahead.ts';
 import { exit, sizeThreadPool } from './syscall/thread_pool.ts';
 
@@ -69,7 +71,7 @@ function udevFolder(parsed: ParsedFlags, rootfs: string): string {
     : given;
 }
 
-function openMachine(parsed: ParsedFlags, log: Logger): Machine {
+function openMachine(parsed: ParsedFlags, log: Logger, { openTree }: Source): Machine {
   const [procfs, sysfs] = [parsed.valueOf(programFlags.procfs), parsed.valueOf(programFlags.sysfs)];
   requireFolder('path.procfs', procfs);
   requireFolder('path.sysfs', sysfs);
@@ -78,7 +80,10 @@ function openMachine(parsed: ParsedFlags, log: Logger): Machine {
     proc: openTree(procfs),
     sys: openTree(sysfs),
     udev: openTree(udevFolder(parsed, rootfs)),
+    root: openTree(rootfs),
     rootfs,
+    own: openTree('/proc'),
+    openTree,
     log,
     now: Date.now,
     end(why) {
@@ -89,11 +94,26 @@ function openMachine(parsed: ParsedFlags, log: Logger): Machine {
   };
 }
 
+/** RLIMIT_NOFILE; what POSIX promises where it is closed to us. */
+const openFilesMax = (): number =>
+  parseLimits(optional(() => readFileSync('/proc/self/limits', 'utf8'), NOTHING) ?? '').openFiles ?? 256;
+
+/** Closed to a process that may not be looked into. */
+const pageSize = (): number | undefined => optional(pageSizeBytes, NOTHING);
+
+/** Descriptors, clock and buffers of everything that is read. */
+const openSource = (log: Logger): Source =>
+  createSource({
+    openFiles: openFilesMax(),
+    onRefused: (path, error) => log.info('not readable, left out', { path, err: messageOf(error) }),
+  });
+
 interface Parts {
   readonly parsed: ParsedFlags;
   readonly machine: Machine;
   readonly enabled: readonly AnyCollector[];
   readonly log: Logger;
+  readonly source: Source;
 }
 
 const candidateOf = (collector: AnyCollector, { machine, parsed, enabled }: Parts): Candidate => ({
@@ -114,7 +134,7 @@ function settle(parts: Parts, listenOn: readonly (ListenAddress | Inherited)[]):
 }
 
 function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
-  const { parsed, machine, enabled, log } = parts;
+  const { parsed, machine, enabled, log, source } = parts;
   const ready = enabled.map((each) => {
     const own = acquired.get(each.name);
     return setUp(
@@ -132,7 +152,11 @@ function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
   });
   log.info('Enabled collectors');
   for (const { name } of ready) log.info(name);
-  return createRegistry(ready, { timeoutMs: parsed.valueOf(programFlags.collectorTimeoutMs), log });
+  return createRegistry(ready, {
+    timeoutMs: parsed.valueOf(programFlags.collectorTimeoutMs),
+    log,
+    onBegin: () => source.clock.begin(),
+  });
 }
 
 function endOnSignals(server: RunningServer, log: Logger): void {
@@ -152,9 +176,10 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   const listenOn = parsed.valueOf(programFlags.systemdSocket)
     ? systemdSockets(commandLine.env, process.pid)
     : parsed.valueOf(programFlags.listenAddress).map(parseAddress);
-  const machine = openMachine(parsed, log);
+  const source = openSource(log);
+  const machine = openMachine(parsed, log, source);
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
-  const parts = { parsed, machine, enabled, log };
+  const parts = { parsed, machine, enabled, log, source };
   const privilege = settle(parts, listenOn);
   log.info('Starting keyhole', { version: buildInfo.version, revision: buildInfo.revision });
   log.info('Build context', { node: buildInfo.goversion, platform: `${buildInfo.goos}/${buildInfo.goarch}` });
@@ -164,6 +189,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   const registry = setUpAll(parts, privilege);
   // Not loaded by the stage before the seal, which is gone after some milliseconds.
   const { startServer } = await import('./server/start.ts');
+  const { exporterParts } = await import('./server/exporter_metrics.ts');
   const server = await startServer({
     registry,
     log,
@@ -174,8 +200,12 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     }),
     telemetryPath: parsed.valueOf(programFlags.telemetryPath),
     requestsMax: parsed.valueOf(programFlags.maxRequests),
-    tellMore: privilege.write,
-    exporterMetrics: !parsed.valueOf(programFlags.disableExporterMetrics),
+    own: parsed.valueOf(programFlags.disableExporterMetrics)
+      ? undefined
+      : [
+          privilege.write,
+          ...exporterParts({ own: machine.own, pageSizeBytes: pageSize(), layouts: () => source.clock.layouts }),
+        ],
     disabled: disabledNames(registry, declared),
     webConfigFile: parsed.valueOf(programFlags.webConfigFile),
   });

@@ -2,7 +2,7 @@ import { defineCollector } from '../core/collector.ts';
 import { eachDevice } from '../core/devices.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { float, lines } from '../core/text.ts';
 
@@ -42,7 +42,7 @@ export function parsePairs(text: string): ReadonlyMap<string, string> {
 }
 
 /** The number in a file. One that is absent counts as zero, which is what bcache's counters begin with. */
-function sizeIn(sys: KernelFs, path: string): number {
+function sizeIn(sys: Tree, path: string): number {
   const text = optional(() => sys.attribute(path));
   if (text === undefined) return 0;
   return sizeOf(path, text);

@@ -1,6 +1,6 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { fields } from '../core/text.ts';
 
@@ -12,7 +12,7 @@ export interface Bond {
 }
 
 /** Reads a bond and its slaves. `undefined` where any of it is absent. */
-function readBond(sys: KernelFs, master: string): Bond | undefined {
+function readBond(sys: Tree, master: string): Bond | undefined {
   const folder = `class/net/${master}`;
   const slaves = sys.attribute(`${folder}/bonding/slaves`);
   if (slaves === undefined) return undefined;
@@ -30,7 +30,7 @@ function readBond(sys: KernelFs, master: string): Bond | undefined {
 }
 
 /** Reads every bond of this machine. https://docs.kernel.org/networking/bonding.html */
-export function readBonds(sys: KernelFs): Bond[] {
+export function readBonds(sys: Tree): Bond[] {
   const masters = optional(() => sys.readOnce('class/net/bonding_masters'));
   if (masters === undefined) throw new NoDataError('there is no bonding on this machine');
   return fields(masters).map((master) => {

@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { eachDevice, uintAttribute } from '../core/devices.ts';
 import { optional, ParseError } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 
@@ -63,7 +63,7 @@ interface BlockGroup {
   readonly profiles: readonly { readonly mode: string; readonly total: number; readonly used: number }[];
 }
 
-function readGroup(sys: KernelFs, type: BlockGroup['type'], path: string): BlockGroup | undefined {
+function readGroup(sys: Tree, type: BlockGroup['type'], path: string): BlockGroup | undefined {
   const names = optional(() => sys.list(path));
   if (names === undefined) return undefined;
   const profiles = names.flatMap((mode) => {
@@ -77,7 +77,7 @@ function readGroup(sys: KernelFs, type: BlockGroup['type'], path: string): Block
   return { type, reserved: uintAttribute(sys, `${path}/bytes_reserved`), profiles };
 }
 
-function readFilesystem(sys: KernelFs, id: string) {
+function readFilesystem(sys: Tree, id: string) {
   const path = `${FOLDER}/${id}`;
   const commitStats = optional(() => sys.readOnce(`${path}/commit_stats`));
   const devices = (optional(() => sys.list(`${path}/devices`)) ?? []).map((name) => ({

@@ -1,7 +1,7 @@
 import { defineCollector, type Host, type Turn } from '../core/collector.ts';
 import { errnoOf, optional, ParseError, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Pattern } from '../core/pattern.ts';
 import { fields, lines, uint } from '../core/text.ts';
@@ -69,7 +69,7 @@ interface Place {
 }
 
 /** A number of a CPU's folder; `undefined` for what is absent, cannot be read, or is not an unsigned integer. */
-function readUint(sys: KernelFs, path: string): number | undefined {
+function readUint(sys: Tree, path: string): number | undefined {
   try {
     return uint(sys.read(path).trim());
   } catch (error) {
@@ -79,7 +79,7 @@ function readUint(sys: KernelFs, path: string): number | undefined {
 }
 
 /** Where a CPU is does not change while the kernel runs: it is read once. */
-function createTopology(sys: KernelFs): (folder: string) => Place | undefined {
+function createTopology(sys: Tree): (folder: string) => Place | undefined {
   const known = new Map<string, Place>();
   return (folder) => {
     const before = known.get(folder);
@@ -176,7 +176,7 @@ function collectTimes(out: Writer, times: ReadonlyMap<string, readonly number[]>
 /** The CPUs of a core, and the cores of a package, show the same counter: the first that can be read tells it. */
 async function collectThrottles(
   out: Writer,
-  sys: KernelFs,
+  sys: Tree,
   placeOf: (folder: string) => Place | undefined,
   turn: Turn,
 ): Promise<void> {
@@ -205,7 +205,7 @@ async function collectThrottles(
  * A CPU without the file cannot be taken offline by it; the list of all CPUs that are online tells of it then. Where the first
  * CPU has none, as on most x86 machines, there is nothing to tell.
  */
-async function collectOnline(out: Writer, sys: KernelFs, turn: Turn): Promise<void> {
+async function collectOnline(out: Writer, sys: Tree, turn: Turn): Promise<void> {
   const folders = cpuFolders(sys);
   const read = ({ path }: CpuFolder): string | undefined => optional(() => sys.read(`${path}/online`).trim());
   if (read(folders[0] as CpuFolder) === undefined) return;

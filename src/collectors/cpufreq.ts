@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { eachDevice } from '../core/devices.ts';
 import { errnoOf, parsed } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
 import { cpuFolders } from '../parse/cpu_folders.ts';
@@ -24,7 +24,7 @@ export function parseFrequency(text: string, file: string): number | undefined {
 }
 
 /** A frequency in kHz; `undefined` where the file is absent, is for root only, or where hardware or driver refuse. */
-function readFrequency(sys: KernelFs, path: string): number | undefined {
+function readFrequency(sys: Tree, path: string): number | undefined {
   let text: string;
   try {
     text = sys.read(path).trim();

@@ -2,7 +2,7 @@ import { defineCollector } from '../core/collector.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import { createFilter } from '../core/filter.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { fields, float, lines, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
@@ -49,7 +49,7 @@ export function parseUdevData(text: string): ReadonlyMap<string, string> {
 const BYTES_OF_SECTOR = 512;
 const SECONDS_OF_MS = 0.001;
 
-const isRotational = (sys: KernelFs, device: string): boolean =>
+const isRotational = (sys: Tree, device: string): boolean =>
   // A slash in a name is an exclamation mark in sysfs. Any refusal means that nothing is known to rotate.
   optional(
     () => sys.attribute(`block/${device.replaceAll('/', '!')}/queue/rotational`),

@@ -1,7 +1,6 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import { type Family, gauge } from '../core/metric.ts';
-import { joinReplacements } from '../core/utf8.ts';
 
 const LABELS = [
   'bios_date',
@@ -54,7 +53,7 @@ export default defineCollector({
         const value = optional(() => sys.attribute(`${DMI}/${fileOf(label)}`), ['EACCES', 'EPERM']);
         if (value === undefined) continue;
         labels.push(label);
-        values.push(joinReplacements(value));
+        values.push(value);
       }
       return labels.length === 0 ? undefined : { family: gauge(info.name, info.help, ...labels), values };
     };

@@ -3,7 +3,6 @@ import { eachDevice, reading } from '../core/devices.ts';
 import { optional, parsed } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
-import { joinReplacements } from '../core/utf8.ts';
 
 const CONTROLLERS = 'devices/system/edac/mc';
 const CHANNEL = /^ch([0-9]+)_ce_count$/;
@@ -64,7 +63,7 @@ export default defineCollector({
     const labelOf = (path: string): string => {
       const label = reading(() => sys.readOnce(path))?.trim() ?? 'unknown';
       const formatted = label.replaceAll('#', '').replaceAll('csrow', '_csrow').replaceAll('channel', '_channel');
-      return joinReplacements(formatted);
+      return formatted;
     };
     return async (out, turn) => {
       const controllers = numbers(optional(() => sys.list(CONTROLLERS)) ?? [], 'mc');

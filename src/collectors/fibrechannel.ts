@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { eachDevice } from '../core/devices.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { autoBigint } from '../core/text.ts';
 
@@ -35,11 +35,10 @@ const counters = {
   fcp_packet_aborts: count('fcp_packet_aborts', 'FCP packets that were aborted.'),
 } as const;
 
-const read = (sys: KernelFs, path: string): string | undefined =>
-  optional(() => sys.readOnce(path).trim(), UNAVAILABLE);
+const read = (sys: Tree, path: string): string | undefined => optional(() => sys.readOnce(path).trim(), UNAVAILABLE);
 
 /** One counter of a host; `undefined` where the driver does not count it. https://docs.kernel.org/scsi/scsi_fc_transport.html */
-function readCounter(sys: KernelFs, host: string, file: string, fallback: bigint | undefined): number | undefined {
+function readCounter(sys: Tree, host: string, file: string, fallback: bigint | undefined): number | undefined {
   const text = read(sys, `${HOSTS}/${host}/statistics/${file}`);
   const value = text === undefined ? fallback : autoBigint(text);
   if (text !== undefined && value === undefined) throw new ParseError(`${host}/statistics/${file}`, text);

@@ -3,7 +3,7 @@ import { defineCollector } from '../core/collector.ts';
 import { optional } from '../core/errors.ts';
 import { createFilter } from '../core/filter.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { type Mount, parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
 import type { StatfsAnswer } from '../syscall/statfs.ts';
@@ -79,7 +79,7 @@ const distinct = (mounts: readonly ShownMount[]): Iterable<ShownMount> =>
   new Map(mounts.map((mount) => [[mount.device, mount.mountPoint, mount.fsType].join('\0'), mount])).values();
 
 /** The mounts of process 1 or, where it is hidden, of this process: `/proc/<pid>/mountinfo`, one character per byte. */
-function readMountinfo(proc: KernelFs): string {
+function readMountinfo(proc: Tree): string {
   // Not kept open: the descriptor would hold on to a root that is left behind by a change of root.
   const read = (path: string): string => {
     const text = proc.readOnce(path);

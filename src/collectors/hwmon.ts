@@ -2,11 +2,10 @@ import { defineCollector, type Host, type Turn } from '../core/collector.ts';
 import { eachDevice } from '../core/devices.ts';
 import { errnoOf, messageOf, NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { dynamic, type Family, gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { float } from '../core/text.ts';
-import { joinReplacements } from '../core/utf8.ts';
 import type { Writer } from '../core/writer.ts';
 
 const HWMON = 'class/hwmon';
@@ -81,7 +80,7 @@ const readerOf =
   };
 
 /** Where the chip sits tells it from others and lasts; its name is the second choice, its number the last. */
-function baseLabel(sys: KernelFs, folder: string, name: string): string {
+function baseLabel(sys: Tree, folder: string, name: string): string {
   const device = optional(() => sys.real(`${HWMON}/${folder}/device`), ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP']);
   const [parent = '', own = ''] = device?.split('/').slice(-2).map(clean) ?? [];
   if (own !== '') return parent === '' ? own : `${parent}_${own}`;
@@ -99,7 +98,7 @@ export function labelChips(chips: readonly Chip[]): Chip[] {
   });
 }
 
-function findChips(sys: KernelFs, read: Read): Chip[] {
+function findChips(sys: Tree, read: Read): Chip[] {
   const folders = optional(() => sys.list(HWMON));
   if (folders === undefined) throw new NoDataError(`no ${sys.path(HWMON)}`);
   const chips = folders.map((folder) => {
@@ -177,7 +176,7 @@ function tellProperty(out: Writer, { chip, name, type, texts }: Sensor, property
 function tellSensor(out: Writer, sensor: Sensor): void {
   const { chip, name, type, texts } = sensor;
   const label = texts.get('label');
-  if (label !== undefined) out.sample(metrics.label, 1, chip, name, joinReplacements(label));
+  if (label !== undefined) out.sample(metrics.label, 1, chip, name, label);
   const bare = texts.get('');
   const value = float(bare);
   if (type === 'beep_enable') out.sample(metrics.beep, bare === '1' ? 1 : 0, chip, name);

@@ -2,7 +2,7 @@ import { defineCollector } from '../core/collector.ts';
 import { eachDevice, neededAttribute } from '../core/devices.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { autoBigint, float, uint } from '../core/text.ts';
@@ -156,7 +156,7 @@ export function parseRate(text: string): number {
   return Math.trunc(Math.fround(gigabits) * BYTES_PER_GIGABIT);
 }
 
-function readCounter(sys: KernelFs, path: string): bigint | undefined {
+function readCounter(sys: Tree, path: string): bigint | undefined {
   const text = optional(() => sys.readOnce(path).trim(), UNAVAILABLE);
   if (text === undefined || text.includes(NOT_COUNTED)) return undefined;
   const value = autoBigint(text);
@@ -164,7 +164,7 @@ function readCounter(sys: KernelFs, path: string): bigint | undefined {
   return value;
 }
 
-function tellPort(sys: KernelFs, device: string, port: string, out: Writer): void {
+function tellPort(sys: Tree, device: string, port: string, out: Writer): void {
   const path = `${DEVICES}/${device}/ports/${port}`;
   out.sample(metrics.state, parseState(neededAttribute(sys, `${path}/state`)), device, port);
   out.sample(metrics.physical, parseState(neededAttribute(sys, `${path}/phys_state`)), device, port);

@@ -2,7 +2,7 @@ import { defineCollector, type Turn } from '../core/collector.ts';
 import { eachDevice } from '../core/devices.ts';
 import { NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import { type KeptFolder, type KernelFs, openTree } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import type { Logger } from '../core/log.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
@@ -10,6 +10,12 @@ import type { Writer } from '../core/writer.ts';
 import { ALL_FAMILIES, allLinkModes, type LinkMode, parseFamily, parseLinkMode } from '../netlink/ethtool.ts';
 import { createFallback, NETLINK_GENERIC, NETLINK_ROUTE, type Netlink, openNetlink } from '../netlink/netlink.ts';
 import { ALL_LINKS, counterIndex, type Link, parseLink } from '../netlink/rtnetlink.ts';
+import { openTree } from '../source/source.ts';
+
+interface KeptFolder {
+  attribute(name: string): string | undefined;
+  close(): void;
+}
 
 const metrics = {
   up: gauge('node_network_up', 'Whether the device can pass packets: its operational state is up.', 'device'),
@@ -158,7 +164,7 @@ const MEGABIT_BYTES = 125_000;
  * Tells of one device. Every attribute is a file of its own: https://docs.kernel.org/admin-guide/abi-testing.html#abi-sys-class-net-iface-address
  * (Documentation/ABI/testing/sysfs-class-net).
  */
-function tell(sys: KernelFs, device: string, kept: KeptFolder, withInvalidSpeed: boolean, out: Writer): void {
+function tell(sys: Tree, device: string, kept: KeptFolder, withInvalidSpeed: boolean, out: Writer): void {
   const text = (file: string): string | undefined => optional(() => kept.attribute(file), UNREADABLE);
   const operstate = text('operstate');
   // `bonding_masters` is a file, and devices may go while they are read.
@@ -185,7 +191,7 @@ function tell(sys: KernelFs, device: string, kept: KeptFolder, withInvalidSpeed:
 }
 
 /** Descriptors per device. They follow a device that is renamed, so that its number tells whether a name is still its own. */
-function createKeeper(sys: KernelFs) {
+function createKeeper(sys: Tree) {
   const kept = new Map<string, { readonly number: string | undefined; readonly folder: KeptFolder }>();
   return {
     folderOf(device: string): KeptFolder {
@@ -193,7 +199,7 @@ function createKeeper(sys: KernelFs) {
       const before = kept.get(device);
       if (before !== undefined && before.number === number) return before.folder;
       before?.folder.close();
-      const folder = sys.keep(`class/net/${device}`);
+      const folder = { attribute: (name: string) => sys.attribute(`class/net/${device}/${name}`), close() {} };
       kept.set(device, { number, folder });
       return folder;
     },
@@ -237,7 +243,7 @@ const FROM_SYSFS = [
 
 interface LinkContext {
   /** The machine's own, which netlink speaks of too. */
-  readonly sys: KernelFs;
+  readonly sys: Tree;
   readonly modes: ReadonlyMap<string, LinkMode>;
   readonly withStatistics: boolean;
 }

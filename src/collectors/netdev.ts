@@ -4,7 +4,7 @@ import { defineCollector } from '../core/collector.ts';
 import { eachDevice } from '../core/devices.ts';
 import { optional, ParseError, UsageError } from '../core/errors.ts';
 import { type FlagValues, flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
 import { fields, lines, uint } from '../core/text.ts';
@@ -277,10 +277,9 @@ function filtersOf({ include, whitelist, exclude, blacklist }: FlagValues<typeof
 }
 
 /** An attribute of one device; `undefined` where the kernel has none, or the device is going (EINVAL) or gone. */
-const readAttribute = (sys: KernelFs, path: string): string | undefined =>
-  optional(() => sys.attribute(path), ['EINVAL']);
+const readAttribute = (sys: Tree, path: string): string | undefined => optional(() => sys.attribute(path), ['EINVAL']);
 
-function readStatistic(sys: KernelFs, device: string, file: string): number | undefined {
+function readStatistic(sys: Tree, device: string, file: string): number | undefined {
   const path = `class/net/${device}/statistics/${file}`;
   const text = readAttribute(sys, path);
   const value = uint(text);

@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { eachDevice, neededAttribute, neededUint, uintAttribute } from '../core/devices.ts';
 import { NoDataError, optional } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 
 const FOLDER = 'class/nvme';
@@ -19,7 +19,7 @@ export interface NvmeNamespace {
 }
 
 /** Reads a namespace's folder in sysfs. https://docs.kernel.org/block/stat.html, https://docs.kernel.org/admin-guide/abi-stable.html */
-function readNamespace(sys: KernelFs, path: string, id: string): NvmeNamespace {
+function readNamespace(sys: Tree, path: string, id: string): NvmeNamespace {
   const blockBytes = neededUint(sys, `${path}/queue/logical_block_size`);
   const blocksUsed = uintAttribute(sys, `${path}/nuse`);
   return {

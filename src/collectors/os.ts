@@ -1,8 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
-import { openTree } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
 import { lines } from '../core/text.ts';
+import { openTree } from '../source/source.ts';
 
 const FILES = ['etc/os-release', 'usr/lib/os-release'] as const;
 

@@ -2,7 +2,6 @@ import { closeSync } from 'node:fs';
 import { type Acquired, defineCollector, type Host, type Turn } from '../core/collector.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { FlagValues } from '../core/flag.ts';
-import { openTree } from '../core/kernel_fs.ts';
 import { counter, dynamic, type Family, gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
@@ -17,6 +16,7 @@ import { enableGroup, eventId, NO_GROUP, openEvent, readGroup } from '../perf/pe
 import { type Asked, cpusToCount, type PerfKind, plan } from '../perf/plan.ts';
 import { readPmuEvent, readPmus } from '../perf/pmu.ts';
 import { readTracepointId } from '../perf/tracefs.ts';
+import { openTree } from '../source/source.ts';
 import { isInitialUserNamespace, ownPrivileges } from '../syscall/capability.ts';
 
 type PerfHost = Host<typeof perfFlags>;

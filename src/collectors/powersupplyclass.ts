@@ -4,7 +4,6 @@ import { NoDataError, optional, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { type Family, gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
-import { joinReplacements } from '../core/utf8.ts';
 
 const supply = (name: string, help: string) => gauge(`node_power_supply_${name}`, help, 'power_supply');
 
@@ -155,7 +154,7 @@ export default defineCollector({
           const text = attribute(label);
           if (text === undefined || text === '') continue;
           labels.push(label);
-          values.push(joinReplacements(text));
+          values.push(text);
         }
         out.row(infoFamily(labels), 1, values);
         await eachDevice(scaled, turn, ([file, { family, divisor }]) => {

@@ -1,6 +1,6 @@
 import { defineCollector } from '../core/collector.ts';
 import { hasErrno, NoDataError, optional, parsed } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 
@@ -35,7 +35,7 @@ const RESOURCES = [
 ] as const;
 
 /** `undefined` where this kernel does not watch the resource. A kernel booted with `psi=0` refuses to open the files. */
-function readPressure(proc: KernelFs, resource: string): Pressure | undefined {
+function readPressure(proc: Tree, resource: string): Pressure | undefined {
   try {
     const text = optional(() => proc.read(`pressure/${resource}`));
     return text === undefined ? undefined : parsePressure(text);

@@ -3,7 +3,7 @@ import { type Acquired, defineCollector, type Held } from '../core/collector.ts'
 import { eachDevice } from '../core/devices.ts';
 import { errnoOf, hasErrno, NoDataError, optional, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, dynamic } from '../core/metric.ts';
 import { int, uint } from '../core/text.ts';
 
@@ -36,7 +36,7 @@ export function numberZones(named: readonly (readonly [folder: string, name: str
 }
 
 /** Control types such as `intel-rapl` have no name; zones that only limit power have no `energy_uj`. */
-function findZones(sys: KernelFs): Zone[] {
+function findZones(sys: Tree): Zone[] {
   const named = sys.list(POWERCAP).flatMap((folder) => {
     const name = sys.exists(energyOf(folder)) ? sys.attribute(`${POWERCAP}/${folder}/name`) : undefined;
     return name === undefined ? [] : [[folder, name] as const];
@@ -52,7 +52,7 @@ const buffer = Buffer.alloc(64);
 const readHeld = (fd: number): string => buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
 
 /** Opens every zone that the process may open; the facts are the errno of each that it may not, by folder. */
-function acquireZones(sys: KernelFs): Acquired {
+function acquireZones(sys: Tree): Acquired {
   const held: Held[] = [];
   const refused: Record<string, string> = {};
   for (const { folder } of optional(() => findZones(sys), ['ENOENT', 'ENOTDIR', ...REFUSED]) ?? []) {

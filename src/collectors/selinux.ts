@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { defineCollector } from '../core/collector.ts';
 import { optional, parsed } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { lines, uint } from '../core/text.ts';
 
@@ -21,7 +21,7 @@ export function parseConfigMode(text: string): number {
 }
 
 /** Whether a policy is loaded: until then everything runs with the label of the kernel itself. */
-const hasPolicy = (proc: KernelFs): boolean => {
+const hasPolicy = (proc: Tree): boolean => {
   const label = optional(() => proc.readOnce('self/attr/current'), ['ENOENT', 'EINVAL', 'EACCES']);
   return label?.replace(/[\0\n]+$/, '') !== 'kernel';
 };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { defineCollector } from '../core/collector.ts';
 import { optional } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { fields } from '../core/text.ts';
 
@@ -70,7 +70,7 @@ interface Clocksource {
 }
 
 /** https://docs.kernel.org/timers/timekeeping.html */
-function readClocksources(sys: KernelFs): Clocksource[] {
+function readClocksources(sys: Tree): Clocksource[] {
   return (optional(() => sys.list(DIR)) ?? [])
     .filter((name) => /^clocksource[0-9]/.test(name))
     .map((name) => ({

@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { eachDevice, reading } from '../core/devices.ts';
 import { hasErrno, NoDataError, parsed } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
 
@@ -20,7 +20,7 @@ const NUMBERS = [
 
 const TEXTS = ['options', 'identity', 'state', 'status', 'pretimeout_governor'] as const;
 
-function listWatchdogs(sys: KernelFs): string[] {
+function listWatchdogs(sys: Tree): string[] {
   try {
     return sys.list(DIR);
   } catch (error) {

@@ -46,7 +46,23 @@ export class UsageError extends ExporterError {
 }
 
 /** What the kernel answers when a thing is not there (any more). */
-const ABSENT: readonly string[] = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR'];
+export const ABSENT: readonly string[] = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR'];
+/** What it answers when we may not look. */
+export const REFUSED: readonly string[] = ['EACCES', 'EPERM'];
+/** What drivers answer for a device that is asleep, broken or being reset, or that has no such property after all. */
+export const NO_VALUE: readonly string[] = [
+  'EAGAIN',
+  'EBUSY',
+  'EINVAL',
+  'EIO',
+  'ENODATA',
+  'ENOTSUP',
+  'EREMOTEIO',
+  'ESRCH',
+  'ETIMEDOUT',
+];
+/** All of these: there is nothing to read, and that is no fault of what is optional. */
+export const NOTHING: readonly string[] = [...ABSENT, ...REFUSED, ...NO_VALUE];
 
 /** The errno's name as Node has it: 95 is always ENOTSUP, never EOPNOTSUPP. */
 export const errnoOf = (error: unknown): string | undefined =>

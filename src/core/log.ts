@@ -3,6 +3,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Logger {
+  /** Whether `debug` writes anything. */
+  readonly isDebug: boolean;
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
@@ -65,6 +67,7 @@ export function createLogger(options: LogOptions, bound: LogFields = {}): Logger
     };
   };
   return {
+    isDebug: least === 'debug',
     debug: log('debug'),
     info: log('info'),
     warn: log('warn'),
@@ -75,6 +78,7 @@ export function createLogger(options: LogOptions, bound: LogFields = {}): Logger
 
 /** For tests and for what runs before there is a log. */
 export const silent: Logger = {
+  isDebug: false,
   debug() {},
   info() {},
   warn() {},

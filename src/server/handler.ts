@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { posix } from 'node:path';
+import type { Collect } from '../core/host.ts';
 import type { Logger } from '../core/log.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Registry } from '../core/registry.ts';
-import { Samples, type Writer } from '../core/writer.ts';
-import { createExporterMetrics } from './exporter_metrics.ts';
 import { parseFilter } from './filter.ts';
 import { landingPage } from './landing.ts';
 import { escapingOf, prefersGzip } from './negotiate.ts';
@@ -18,9 +17,10 @@ export interface HandlerOptions {
   readonly telemetryPath: string;
   /** 0 or less for no limit. */
   readonly requestsMax: number;
-  readonly exporterMetrics: boolean;
-  /** Writes what else the exporter tells of itself. */
-  readonly tellMore?: (out: Writer) => void;
+  /** What the exporter says of itself besides what this file does; `undefined` where only the build is wanted. */
+  readonly own?: readonly Collect[] | undefined;
+  /** Called after each scrape with how many there were. */
+  readonly onScraped?: (count: number) => void;
   /** Collectors that exist but do not run. */
   readonly disabled: readonly string[];
 }
@@ -91,34 +91,33 @@ export function parseTarget(target: string): { path: string; query: string } | u
 
 /** Answers `GET /metrics`, with its limit and its counters. */
 function createMetricsHandler(options: HandlerOptions): (query: string, ...io: Parameters<Handler>) => Promise<void> {
-  const { registry, log, build, requestsMax, exporterMetrics, tellMore, disabled } = options;
-  const exporter = exporterMetrics ? createExporterMetrics() : undefined;
+  const { registry, log, build, requestsMax, own, onScraped, disabled } = options;
   const answered = new Map([200, 500, 503].map((code) => [code, 0]));
   let inFlight = 0;
   let gatheringErrors = 0;
   let droppedSeries = 0;
 
-  const own = (): Samples[] => {
-    const out = new Samples();
-    out.row(
-      metrics.build,
-      1,
-      metrics.build.labels.map((label) => build[label]),
-    );
-    if (exporter === undefined) return [out];
+  const buildLabels = metrics.build.labels.map((label) => build[label]);
+  const buildPart: Collect = (out) => out.row(metrics.build, 1, buildLabels);
+  const requestsPart: Collect = (out) => {
     for (const [code, count] of answered) out.sample(metrics.requests, count, String(code));
     out.sample(metrics.inFlight, inFlight);
     out.sample(metrics.errors, 0, 'encoding');
     out.sample(metrics.errors, gatheringErrors, 'gathering');
     out.sample(metrics.dropped, droppedSeries);
-    tellMore?.(out);
-    return [out, exporter()];
   };
+  const ready = { name: 'exporter', parts: own === undefined ? [buildPart] : [buildPart, requestsPart, ...own] };
   const onDropped = (count: number): void => {
     gatheringErrors += 1;
     droppedSeries += count;
   };
-  const pages = createPages({ registry, log, own, onDropped });
+  const pages = createPages({
+    registry,
+    log,
+    own: ready,
+    onDropped,
+    ...(onScraped === undefined ? {} : { onScraped }),
+  });
 
   return async (query, request, response) => {
     const filter = parseFilter(new URLSearchParams(query), { enabled: registry.names, disabled });
@@ -130,11 +129,14 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ...io: P
     });
     if (requestsMax > 0 && inFlight > requestsMax)
       return refuse(response, 503, `Limit of concurrent requests reached (${requestsMax}), try again later.`);
-    const page = await pages(filter);
+    const made = pages(filter);
+    const page = made instanceof Promise ? await made : made;
     const zipped = prefersGzip(request.headers['accept-encoding']);
     const type = `text/plain; version=0.0.4; charset=utf-8; escaping=${escapingOf(request.headers.accept)}`;
-    if (zipped) answer(response, 200, await page.gzipped(), { 'Content-Type': type, 'Content-Encoding': 'gzip' });
-    else answer(response, 200, page.plain, { 'Content-Type': type });
+    // What is not sent at once is held by the response, while the page goes on to live.
+    if (zipped)
+      answer(response, 200, Buffer.from(await page.gzipped()), { 'Content-Type': type, 'Content-Encoding': 'gzip' });
+    else answer(response, 200, Buffer.from(page.plain()), { 'Content-Type': type });
   };
 }
 

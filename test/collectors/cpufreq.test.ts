@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import cpu from '../../src/collectors/cpu.ts';
 import cpufreq, { parseFrequency } from '../../src/collectors/cpufreq.ts';
 import { ParseError } from '../../src/core/errors.ts';
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import type { Tree } from '../../src/core/host.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const SYS = 'sys/devices/system/cpu';
@@ -49,7 +49,7 @@ test('cpufreq passes over a frequency that the kernel refuses to tell', async (t
     [`${SYS}/cpu0/cpufreq/cpuinfo_avg_freq`]: '5\n',
     [`${SYS}/cpu0/cpufreq/scaling_cur_freq`]: '7\n',
   });
-  const refusing = (fs: KernelFs): KernelFs => ({
+  const refusing = (fs: Tree): Tree => ({
     ...fs,
     read(path) {
       if (path.endsWith('cpuinfo_avg_freq')) throw Object.assign(new Error('EAGAIN: try again'), { code: 'EAGAIN' });

@@ -5,7 +5,7 @@ import process from 'node:process';
 import { test } from 'node:test';
 import netclass from '../../src/collectors/netclass.ts';
 import { NoDataError } from '../../src/core/errors.ts';
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import type { Tree } from '../../src/core/host.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
@@ -46,7 +46,7 @@ test('netclass: a bare device has what is known of it, numbers in any base', asy
 /** A tree in which reading a file that ends so fails with this error. */
 const failing =
   (end: string, code: string) =>
-  (fs: KernelFs): KernelFs => {
+  (fs: Tree): Tree => {
     const attribute = (path: string): string | undefined => {
       if (path.endsWith(end)) throw Object.assign(new Error(code), { code });
       return fs.attribute(path);
@@ -99,7 +99,7 @@ test('netclass: devices that swap their names, come and go, are told under the n
 
 test('netclass: a folder that is missing or closed is no data', async (t) => {
   assert.ok((await scrape(netclass, { root: tree(t, {}) })).error instanceof NoDataError);
-  const closed = (fs: KernelFs): KernelFs => ({
+  const closed = (fs: Tree): Tree => ({
     ...fs,
     list() {
       throw Object.assign(new Error('closed'), { code: 'EACCES' });

@@ -4,7 +4,7 @@ import { mock, test } from 'node:test';
 import fc from 'fast-check';
 import netdev, { addressRows, interfaceRows, parseNetDev, scopeOf, sumOf } from '../../src/collectors/netdev.ts';
 import { ParseError, UsageError } from '../../src/core/errors.ts';
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import type { Tree } from '../../src/core/host.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
@@ -142,7 +142,7 @@ test('netdev: a device that sysfs does not have, or that is going, keeps its col
   const { text, success } = await scrape(netdev, { root, argv: ['--collector.netdev.label-ifalias'] });
   assert.ok(success);
   assert.match(text, /^node_network_receive_bytes_total\{device="eth0",ifalias=""\} 1$/m);
-  const going = (fs: KernelFs): KernelFs => ({
+  const going = (fs: Tree): Tree => ({
     ...fs,
     attribute() {
       throw Object.assign(new Error('going'), { code: 'EINVAL' });

@@ -8,9 +8,9 @@ import { hostOf } from '../../src/core/assemble.ts';
 import type { Acquired } from '../../src/core/collector.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
-import { openTree } from '../../src/core/kernel_fs.ts';
 import { silent } from '../../src/core/log.ts';
 import type { GroupFacts, PerfFacts } from '../../src/perf/facts.ts';
+import { openTree } from '../../src/source/source.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const ONLINE = 'sys/devices/system/cpu/online';
@@ -182,6 +182,9 @@ function running(root: string, argv: readonly string[], parts: { acquired: Acqui
     proc: openTree(join(root, 'proc')),
     sys: openTree(join(root, 'sys')),
     udev: openTree(root),
+    root: openTree('/'),
+    own: openTree('/proc'),
+    openTree,
     rootfs: '/',
     log: silent,
     now: () => 0,
@@ -274,6 +277,9 @@ test('acquire never throws', (t) => {
     proc: openTree(root),
     sys: openTree(join(root, 'sys')),
     udev: openTree(root),
+    root: openTree('/'),
+    own: openTree('/proc'),
+    openTree,
     rootfs: '/',
     log: silent,
     now: () => 0,

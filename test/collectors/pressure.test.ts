@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pressure, { parsePressure } from '../../src/collectors/pressure.ts';
 import { NoDataError, ParseError } from '../../src/core/errors.ts';
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import type { Tree } from '../../src/core/host.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const SOME = 'some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n';
@@ -38,7 +38,7 @@ for (const [why, files, told] of [
   });
 
 test('pressure has no data where the kernel was booted without it', async () => {
-  const refusing = (fs: KernelFs): KernelFs => ({
+  const refusing = (fs: Tree): Tree => ({
     ...fs,
     read() {
       throw Object.assign(new Error('ENOTSUP: not supported'), { code: 'ENOTSUP' });

@@ -7,8 +7,9 @@ import { hostOf } from '../../src/core/assemble.ts';
 import type { Acquired } from '../../src/core/collector.ts';
 import { NoDataError, ParseError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
-import { type KernelFs, openTree } from '../../src/core/kernel_fs.ts';
+import type { Tree } from '../../src/core/host.ts';
 import { silent } from '../../src/core/log.ts';
+import { openTree } from '../../src/source/source.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const POWERCAP = 'sys/class/powercap';
@@ -22,7 +23,7 @@ const FILES = {
 const samples = (text: string): string[] => [...(text.match(/^[^#].*$/gm) ?? [])];
 
 /** As the kernel shows the tree to a process without privilege. */
-const refusing = (fs: KernelFs): KernelFs => ({
+const refusing = (fs: Tree): Tree => ({
   ...fs,
   readOnce(path) {
     if (path.endsWith('energy_uj')) throw Object.assign(new Error('EACCES'), { code: 'EACCES' });
@@ -33,7 +34,17 @@ const refusing = (fs: KernelFs): KernelFs => ({
 /** What `acquire` opens in this tree, closed when the test ends. */
 function acquired(t: TestContext, root: string): Acquired {
   const sys = openTree(join(root, 'sys'));
-  const machine = { proc: sys, sys, udev: sys, rootfs: '/', log: silent, now: () => 0 };
+  const machine = {
+    proc: sys,
+    sys,
+    udev: sys,
+    root: openTree('/'),
+    own: openTree('/proc'),
+    openTree,
+    rootfs: '/',
+    log: silent,
+    now: () => 0,
+  };
   const host = hostOf(rapl, { machine, parsed: parseFlags([], Object.values(rapl.flags)), enabled: [rapl] });
   const all = rapl.acquire?.(host as Parameters<NonNullable<typeof rapl.acquire>>[0]) as Acquired;
   t.after(() => all.held.forEach(({ fd }) => void closeSync(fd)));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import watchdog from '../../src/collectors/watchdog.ts';
 import { NoDataError, ParseError } from '../../src/core/errors.ts';
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import type { Tree } from '../../src/core/host.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 test('watchdog: the fixtures scrape to the golden text', (t) => golden(t, watchdog));
@@ -13,7 +13,7 @@ test('watchdog has no data where there is no such class', async (t) => {
 
 for (const code of ['EACCES', 'EINVAL'])
   test(`watchdog has no data where the kernel answers ${code}`, async () => {
-    const refusing = (fs: KernelFs): KernelFs => ({
+    const refusing = (fs: Tree): Tree => ({
       ...fs,
       list() {
         throw Object.assign(new Error(code), { code });
@@ -34,7 +34,7 @@ test('watchdog refuses what is not a number, and tells of the other watchdogs', 
 
 test('watchdog passes over what its driver refuses to tell', async (t) => {
   const files = { 'sys/class/watchdog/watchdog0/timeleft': '1\n', 'sys/class/watchdog/watchdog0/timeout': '2\n' };
-  const refusing = (fs: KernelFs): KernelFs => ({
+  const refusing = (fs: Tree): Tree => ({
     ...fs,
     readOnce(path) {
       if (path.endsWith('timeleft')) throw Object.assign(new Error('ENOTSUP'), { code: 'ENOTSUP' });

@@ -1,4 +1,4 @@
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import type { Tree } from '../../src/core/host.ts';
 import { lines } from '../../src/core/text.ts';
 
 /** What can be wrong with a kernel's tree; `seed` chooses where. */
@@ -67,7 +67,7 @@ const refusal = (code: string, path: string): Error =>
   Object.assign(new Error(`${code}: refused, '${path}'`), { code });
 
 /** The tree as seen through a fault. */
-export function hostile(tree: KernelFs, mutation: Mutation, seed: number): KernelFs {
+export function hostile(tree: Tree, mutation: Mutation, seed: number): Tree {
   const next = numbers(seed);
   const text = (read: (path: string) => string) => (path: string) => {
     if (mutation === 'unreadable' && next(3) === 0)

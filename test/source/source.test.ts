@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { errnoOf, optional } from '../../src/core/errors.ts';
-import { openTree } from '../../src/core/kernel_fs.ts';
+import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
 test('read keeps its descriptor and reads from the start every time', (t) => {

@@ -1,0 +1,201 @@
+import { hasErrno, NOTHING, ParseError } from '../core/errors.ts';
+import type { Device, Lines } from '../core/host.ts';
+import type { LaidSamples } from '../core/laid_samples.ts';
+import { Reading } from '../core/reading.ts';
+import { decodeName, decodeUtf8 } from '../core/utf8.ts';
+import type { DeviceContext } from './devices.ts';
+import type { TreeFile } from './file.ts';
+import { LaidLines } from './lines.ts';
+import { isBlank, type Take, takeAuto, takeNumber } from './numbers.ts';
+import { follow, type Program } from './program.ts';
+
+/** What an attribute is to its device. */
+interface Attribute {
+  readonly file: TreeFile;
+  /** What of it was looked at: its number, its lines, or (without either) its whole text. */
+  take: Take | undefined;
+  place: number;
+  lines: LaidLines | undefined;
+  program: Program | undefined;
+  /** Of the content that was looked at last; -1 where it had no value then. */
+  version: number;
+  /** Absent or refused: not opened again until devices have come or gone. */
+  isGone: boolean;
+}
+
+/** A question whose answer cannot change as long as the device is there. */
+interface Fixed {
+  readonly ask: () => string | undefined;
+  readonly answer: string | undefined;
+}
+
+export type Followed = 'same' | 'moved' | 'other';
+
+const NEWLINE = 10;
+const isSpace = (byte: number): boolean => isBlank(byte) || byte === NEWLINE;
+
+/** Everything that the layout of one device has looked at. */
+export class DeviceInputs {
+  /** The numbers of the readings at the time of the layout. */
+  readonly numbers: number[] = [];
+  readonly #context: DeviceContext;
+  readonly #path: string;
+  readonly #samples: LaidSamples;
+  readonly #attributes = new Map<string, Attribute>();
+  readonly #fixed = new Map<string, Fixed>();
+  #look: number;
+
+  constructor(context: DeviceContext, path: string, samples: LaidSamples) {
+    this.#context = context;
+    this.#path = path;
+    this.#samples = samples;
+    this.#look = context.clock.look;
+  }
+
+  /** The device as its layout sees it; `id` is the name of its folder. */
+  device(id: string, path = this.#path): Device {
+    const { tree, textOf } = this.#context;
+    const at = (name: string): string => (name === '' ? path : `${path}/${name}`);
+    return {
+      id: decodeName(id),
+      path,
+      number: (file) => this.#number(at(file), takeNumber),
+      auto: (file) => this.#number(at(file), takeAuto),
+      word: (file) => this.#word(at(file)),
+      lines: (file) => this.#lines(at(file)),
+      fixed: (file) => this.#ask(`fixed ${at(file)}`, () => textOf(at(file))),
+      list: (folder = '') =>
+        (this.#ask(`list ${at(folder)}`, () => quietly(() => tree.list(at(folder)).join('\n'))) ?? '')
+          .split('\n')
+          .filter((name) => name !== ''),
+      link: (name) => this.#ask(`link ${at(name)}`, () => quietly(() => tree.link(at(name)))),
+      real: (name = '') => this.#ask(`real ${at(name)}`, () => quietly(() => tree.real(at(name)))),
+      inside: (folder) => this.device(folder.slice(folder.lastIndexOf('/') + 1), at(folder)),
+    };
+  }
+
+  close(): void {
+    for (const { file } of this.#attributes.values()) file.close();
+  }
+
+  /** Reads what was looked at, and puts the numbers to their places. */
+  follow(numbers: Float64Array): Followed {
+    const { look } = this.#context.clock;
+    const isLook = look !== this.#look;
+    this.#look = look;
+    if (isLook) for (const { ask, answer } of this.#fixed.values()) if (ask() !== answer) return 'other';
+    let state: Followed = 'same';
+    for (const attribute of this.#attributes.values()) {
+      if (attribute.isGone && !isLook) continue;
+      const version = this.#versionOf(attribute);
+      if (version === attribute.version) continue;
+      if (version < 0 || attribute.version < 0 || !followed(attribute, numbers)) return 'other';
+      attribute.version = version;
+      state = 'moved';
+    }
+    return state;
+  }
+
+  /** Reads, and answers the version of what is there; -1 for nothing. */
+  #versionOf(attribute: Attribute): number {
+    const { file } = attribute;
+    attribute.isGone = false;
+    if (!file.tryRead()) {
+      attribute.isGone = file.isGone;
+      return -1;
+    }
+    return file.length === 0 ? -1 : file.version;
+  }
+
+  #attribute(path: string): Attribute {
+    let attribute = this.#attributes.get(path);
+    if (attribute === undefined) {
+      const file = this.#context.attribute(path);
+      attribute = {
+        file,
+        take: undefined,
+        place: -1,
+        lines: undefined,
+        program: undefined,
+        version: -1,
+        isGone: false,
+      };
+      this.#attributes.set(path, attribute);
+      attribute.version = this.#versionOf(attribute);
+    }
+    return attribute;
+  }
+
+  #number(path: string, take: Take): Reading | undefined {
+    const attribute = this.#attribute(path);
+    if (attribute.version < 0) return undefined;
+    if (attribute.place >= 0) return new Reading(attribute.place);
+    if (!takeWhole(attribute.file, take, one, 0)) {
+      const text = trimmed(attribute.file);
+      if (text !== '') this.#samples.fault(new ParseError(attribute.file.path, text));
+      return undefined;
+    }
+    // A file that is also a word stays one: the number is then as constant.
+    attribute.place = this.numbers.push(one[0] as number) - 1;
+    attribute.take = take;
+    return new Reading(attribute.place);
+  }
+
+  #word(path: string): string | undefined {
+    const attribute = this.#attribute(path);
+    attribute.take = undefined;
+    const text = attribute.version < 0 ? '' : trimmed(attribute.file);
+    return text === '' ? undefined : text;
+  }
+
+  #lines(path: string): Lines | undefined {
+    const attribute = this.#attribute(path);
+    if (attribute.version < 0) return undefined;
+    const { file } = attribute;
+    attribute.lines ??= new LaidLines(file.path, file.bytes, file.length, this.numbers, this.#samples);
+    return attribute.lines;
+  }
+
+  #ask(key: string, ask: () => string | undefined): string | undefined {
+    let fixed = this.#fixed.get(key);
+    if (fixed === undefined) {
+      fixed = { ask, answer: ask() };
+      this.#fixed.set(key, fixed);
+    }
+    return fixed.answer;
+  }
+}
+
+const one = new Float64Array(1);
+
+function followed(attribute: Attribute, numbers: Float64Array): boolean {
+  const { file, take, place, lines } = attribute;
+  if (lines !== undefined) {
+    attribute.program ??= lines.compile();
+    return follow(attribute.program, file.bytes, file.length, numbers);
+  }
+  return take !== undefined && takeWhole(file, take, numbers, place);
+}
+
+/** Takes a number that stands alone between blanks. */
+function takeWhole({ bytes, length }: TreeFile, take: Take, numbers: Float64Array, place: number): boolean {
+  let start = 0;
+  while (start < length && isSpace(bytes[start] as number)) start += 1;
+  if (start === length) return false;
+  let end = take(bytes, start, length, numbers, place);
+  if (end < 0) return false;
+  while (end < length && isSpace(bytes[end] as number)) end += 1;
+  return end === length;
+}
+
+const trimmed = ({ bytes, length }: TreeFile): string => decodeUtf8(bytes, 0, length).trim();
+
+/** What is optional is absent where it is absent, refused or without a value. */
+function quietly(ask: () => string): string | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (hasErrno(error, NOTHING) || hasErrno(error, ['ELOOP'])) return undefined;
+    throw error;
+  }
+}

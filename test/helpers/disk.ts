@@ -1,0 +1,49 @@
+import { type Disk, disk } from '../../src/source/disk.ts';
+
+/** What differs from the real disk. Paths are whole ones; what throws is what the system refuses. */
+export interface Altered {
+  /** The content of a file, given what is really in it. */
+  readonly bytes?: (path: string, real: Buffer) => Buffer;
+  /** Content of files that are not there. */
+  readonly files?: (path: string) => string | undefined;
+  readonly list?: (path: string, real: string[]) => string[];
+  readonly link?: (path: string, real: () => string) => string;
+  readonly real?: (path: string, real: () => string) => string;
+}
+
+/** An error as `node:fs` throws them. */
+export const refusal = (code: string, path: string): Error =>
+  Object.assign(new Error(`${code}: refused, '${path}'`), { code });
+
+const FIRST_FD = 1_000_000;
+
+/** The disk as seen through a fault: every read asks `bytes` again, through kept descriptors too. */
+export function alteredDisk({ bytes = (_, real) => real, files = () => undefined, list, link, real }: Altered): Disk {
+  const open = new Map<number, { path: string; content: Buffer }>();
+  let next = FIRST_FD;
+  const contentOf = (path: string): Buffer => {
+    const made = files(path);
+    return bytes(path, made === undefined ? disk.readWhole(path) : Buffer.from(made, 'latin1'));
+  };
+  return {
+    ...disk,
+    open(path) {
+      const content = contentOf(path);
+      next += 1;
+      open.set(next, { path, content });
+      return next;
+    },
+    read(fd, into, at, room, position) {
+      const file = open.get(fd);
+      if (file === undefined) throw refusal('EBADF', String(fd));
+      if (position === 0) file.content = contentOf(file.path);
+      return file.content.copy(into, at, position, Math.min(position + room, file.content.length));
+    },
+    close: (fd) => void open.delete(fd),
+    readWhole: contentOf,
+    isThere: (path) => files(path) !== undefined || disk.isThere(path),
+    list: (path) => (list === undefined ? disk.list(path) : list(path, disk.list(path))),
+    link: (path) => (link === undefined ? disk.link(path) : link(path, () => disk.link(path))),
+    real: (path) => (real === undefined ? disk.real(path) : real(path, () => disk.real(path))),
+  };
+}
