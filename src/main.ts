@@ -17,7 +17,7 @@ import { messageOf, NOTHING, optional, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import { createLogger, type Logger } from './core/log.ts';
 import { createRegistry, type Registry } from './core/registry.ts';
-import { pageSizeBytes } from './parse/auxv.ts';
+import type { System } from './core/system.ts';
 import { parseLimits } from './parse/limits.ts';
 import type { Candidate } from './privilege/acquire.ts';
 import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
@@ -27,6 +27,7 @@ import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
 import { createSource, type Source } from './source/source.ts';
 import { spareMemory } from './syscall/readahead.ts';
+import { openSystem } from './syscall/system.ts';
 import { exit, sizeThreadPool } from './syscall/thread_pool.ts';
 
 // Before anything uses the pool, so that file systems that hang leave threads for the rest.
@@ -71,7 +72,7 @@ function udevFolder(parsed: ParsedFlags, rootfs: string): string {
     : given;
 }
 
-function openMachine(parsed: ParsedFlags, log: Logger, { openTree }: Source): Machine {
+function openMachine(parsed: ParsedFlags, log: Logger, { openTree }: Source, system: System): Machine {
   const [procfs, sysfs] = [parsed.valueOf(programFlags.procfs), parsed.valueOf(programFlags.sysfs)];
   requireFolder('path.procfs', procfs);
   requireFolder('path.sysfs', sysfs);
@@ -84,8 +85,8 @@ function openMachine(parsed: ParsedFlags, log: Logger, { openTree }: Source): Ma
     rootfs,
     own: openTree('/proc'),
     openTree,
+    system,
     log,
-    now: Date.now,
     end(why) {
       log.error('Ending, to be started again', { reason: why, status: STATUS_AGAIN });
       process.exitCode = STATUS_AGAIN;
@@ -97,9 +98,6 @@ function openMachine(parsed: ParsedFlags, log: Logger, { openTree }: Source): Ma
 /** RLIMIT_NOFILE; what POSIX promises where it is closed to us. */
 const openFilesMax = (): number =>
   parseLimits(optional(() => readFileSync('/proc/self/limits', 'utf8'), NOTHING) ?? '').openFiles ?? 256;
-
-/** Closed to a process that may not be looked into. */
-const pageSize = (): number | undefined => optional(pageSizeBytes, NOTHING);
 
 /** Descriptors, clock and buffers of everything that is read. */
 const openSource = (log: Logger): Source =>
@@ -177,7 +175,8 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     ? systemdSockets(commandLine.env, process.pid)
     : parsed.valueOf(programFlags.listenAddress).map(parseAddress);
   const source = openSource(log);
-  const machine = openMachine(parsed, log, source);
+  const system = openSystem();
+  const machine = openMachine(parsed, log, source, system);
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
   const parts = { parsed, machine, enabled, log, source };
   const privilege = settle(parts, listenOn);
@@ -204,7 +203,11 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
       ? undefined
       : [
           privilege.write,
-          ...exporterParts({ own: machine.own, pageSizeBytes: pageSize(), layouts: () => source.clock.layouts }),
+          ...exporterParts({
+            own: machine.own,
+            pageSizeBytes: system.pageSizeBytes,
+            layouts: () => source.clock.layouts,
+          }),
         ],
     disabled: disabledNames(registry, declared),
     webConfigFile: parsed.valueOf(programFlags.webConfigFile),

@@ -8,7 +8,7 @@ const root = new URL('../', import.meta.url).pathname;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   parse: ['core'],
-  syscall: ['core'],
+  syscall: ['core', 'parse'],
   netlink: ['core', 'syscall'],
   perf: ['core', 'parse', 'syscall'],
   privilege: ['core', 'parse', 'perf', 'syscall'],

@@ -2,6 +2,7 @@ import type { ParseError } from './errors.ts';
 import type { Flags, FlagValues } from './flag.ts';
 import type { Logger } from './log.ts';
 import type { Reading } from './reading.ts';
+import type { System } from './system.ts';
 import type { LayoutWriter, Writer } from './writer.ts';
 
 /**
@@ -55,6 +56,11 @@ export interface Lines extends Iterable<Line> {
   each(layOut: (line: Line, index: number) => void): void;
   /** The same for one line that is looked at together with others. */
   one(line: Line, layOut: () => void): void;
+  /**
+   * The text of another file, which cannot change as long as the devices are the same: looked at again only when devices came
+   * or went, and once a minute. `undefined` where it is absent or refused.
+   */
+  fixed(file: KernelFile): string | undefined;
 }
 
 /**
@@ -69,8 +75,11 @@ export interface Device {
   readonly id: string;
   /** The folder, relative to the tree. */
   readonly path: string;
-  /** The number in a file; text that is none is a fault of the device, and `undefined`. */
-  number(file: string): Reading | undefined;
+  /**
+   * The number in a file; text that is none is a fault of the device, and `undefined`. `none`: what the kernel writes where it
+   * has no number.
+   */
+  number(file: string, none?: string): Reading | undefined;
   /** The same as ParseInt with base 0 of Go takes it. */
   auto(file: string): Reading | undefined;
   /** The text of a file without the blanks around it. */
@@ -92,6 +101,8 @@ export interface Device {
 export type DeviceLayout = (device: Device, out: LayoutWriter) => void;
 
 export interface PartOptions {
+  /** Other files that the layout looks at: another content of them is another layout. */
+  readonly beside?: readonly KernelFile[];
   /** What to do where the file or the folder is not there: throws, or returns to write nothing. Without it the errno is thrown. */
   readonly ifAbsent?: () => void;
 }
@@ -99,8 +110,6 @@ export interface PartOptions {
 export interface TableOptions extends PartOptions {
   /** Looks over the numbers, by the places of their readings, before samples are made of them. */
   readonly adjust?: (numbers: Float64Array) => void;
-  /** Other files that the layout looks at: another content of them is another layout. */
-  readonly beside?: readonly KernelFile[];
 }
 
 /** A file that is read at most once in a scrape, whoever asks. */
@@ -120,6 +129,12 @@ export interface KernelFile {
   text(): string;
   /** The same; `undefined` where it is absent or refused. */
   tryText(): string | undefined;
+  /** Reads it and answers the number that is all of its content; `undefined` where there is none. */
+  number(): number | undefined;
+  /** What `parse` makes of the text, made again only when that is another; `undefined` where the file is absent or refused. */
+  as<T>(parse: (text: string) => T): () => T | undefined;
+  /** For what is gone: gives the descriptor back. */
+  close(): void;
 }
 
 /** A folder whose names are listed at most once in a scrape. */
@@ -210,8 +225,8 @@ export interface Host<F extends Flags = Flags> {
   /** Whether a collector of this name runs. */
   isEnabled(collector: string): boolean;
   readonly log: Logger;
-  /** Milliseconds since 1970, with their fraction. */
-  now(): number;
+  /** What system calls say. */
+  readonly system: System;
   /** What `acquire` opened, in this process or in the one before the seal. Missing where the collector has no `acquire`. */
   readonly acquired?: Acquired;
   /** Does `acquire` again, with the privilege of the start. Missing once the process has sealed itself. */

@@ -21,6 +21,7 @@ export class Reading {
   }
 
   times(factor: number): Reading {
+    if (factor === 1) return this;
     return this.map((value) => value * factor);
   }
 
@@ -41,6 +42,14 @@ export class Reading {
     return new Reading(-1, (numbers) => step(this.of(numbers)));
   }
 }
+
+/** The sum of these. */
+export const sumOf = (readings: readonly Reading[]): Reading =>
+  new Reading(-1, (numbers) => {
+    let sum = 0;
+    for (const reading of readings) sum += reading.of(numbers);
+    return sum;
+  });
 
 /** What a sample can be given: nothing, a number that holds until the next layout, or a reading. */
 export type Value = Reading | number | undefined;

@@ -62,7 +62,8 @@ export function createPacker(deflate: Deflate = createDeflate()): Packer {
   let whole = Buffer.allocUnsafeSlow(0);
 
   const refresh = (page: Buffer, { from, to, version }: Segment, i: number): void => {
-    const held = (packed[i] ??= { version: -1, bytes: Buffer.allocUnsafeSlow(0), length: 0 });
+    const held = packed[i] ?? { version: -1, bytes: Buffer.allocUnsafeSlow(0), length: 0 };
+    packed[i] = held;
     if (held.version === version) return;
     const bytes = deflate(page, from, to);
     if (held.bytes.length < bytes.length) held.bytes = Buffer.allocUnsafeSlow(bytes.length + (bytes.length >> 3));

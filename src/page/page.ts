@@ -100,7 +100,8 @@ export class Page {
 
   /** Shows from now on at `part` what `written` holds at this moment. */
   take(part: number, { blocks, blockCount }: Written): void {
-    const views = (this.#parts[part] ??= []);
+    const views = this.#parts[part] ?? [];
+    this.#parts[part] = views;
     for (let i = 0; i < blockCount; i += 1) {
       const block = blocks[i] as Block;
       const view = views[i];

@@ -6,7 +6,7 @@ import { decodeName, decodeUtf8 } from '../core/utf8.ts';
 import type { DeviceContext } from './devices.ts';
 import type { TreeFile } from './file.ts';
 import { LaidLines } from './lines.ts';
-import { isBlank, type Take, takeAuto, takeNumber } from './numbers.ts';
+import { type Take, takeAuto, takeNumber, takeWhole } from './numbers.ts';
 import { follow, type Program } from './program.ts';
 
 /** What an attribute is to its device. */
@@ -30,9 +30,6 @@ interface Fixed {
 }
 
 export type Followed = 'same' | 'moved' | 'other';
-
-const NEWLINE = 10;
-const isSpace = (byte: number): boolean => isBlank(byte) || byte === NEWLINE;
 
 /** Everything that the layout of one device has looked at. */
 export class DeviceInputs {
@@ -59,7 +56,7 @@ export class DeviceInputs {
     return {
       id: decodeName(id),
       path,
-      number: (file) => this.#number(at(file), takeNumber),
+      number: (file, none) => this.#number(at(file), takeNumber, none),
       auto: (file) => this.#number(at(file), takeAuto),
       word: (file) => this.#word(at(file)),
       lines: (file) => this.#lines(at(file)),
@@ -126,13 +123,13 @@ export class DeviceInputs {
     return attribute;
   }
 
-  #number(path: string, take: Take): Reading | undefined {
+  #number(path: string, take: Take, none = ''): Reading | undefined {
     const attribute = this.#attribute(path);
     if (attribute.version < 0) return undefined;
     if (attribute.place >= 0) return new Reading(attribute.place);
-    if (!takeWhole(attribute.file, take, one, 0)) {
+    if (!takeWhole(attribute.file.bytes, attribute.file.length, take, one, 0)) {
       const text = trimmed(attribute.file);
-      if (text !== '') this.#samples.fault(new ParseError(attribute.file.path, text));
+      if (text !== '' && text !== none) this.#samples.fault(new ParseError(attribute.file.path, text));
       return undefined;
     }
     // A file that is also a word stays one: the number is then as constant.
@@ -174,18 +171,7 @@ function followed(attribute: Attribute, numbers: Float64Array): boolean {
     attribute.program ??= lines.compile();
     return follow(attribute.program, file.bytes, file.length, numbers);
   }
-  return take !== undefined && takeWhole(file, take, numbers, place);
-}
-
-/** Takes a number that stands alone between blanks. */
-function takeWhole({ bytes, length }: TreeFile, take: Take, numbers: Float64Array, place: number): boolean {
-  let start = 0;
-  while (start < length && isSpace(bytes[start] as number)) start += 1;
-  if (start === length) return false;
-  let end = take(bytes, start, length, numbers, place);
-  if (end < 0) return false;
-  while (end < length && isSpace(bytes[end] as number)) end += 1;
-  return end === length;
+  return take !== undefined && takeWhole(file.bytes, file.length, take, numbers, place);
 }
 
 const trimmed = ({ bytes, length }: TreeFile): string => decodeUtf8(bytes, 0, length).trim();

@@ -15,6 +15,8 @@ export interface Descriptors {
   /** Whether this keeper may keep the descriptor that it has. Who comes first keeps: taking turns would serve nobody. */
   keep(keeper: Keeper): boolean;
   forget(keeper: Keeper): void;
+  /** Closes all that are kept; whether there were any. */
+  giveBack(): boolean;
   readonly kept: number;
 }
 
@@ -53,6 +55,7 @@ export function createDescriptors(allowed: number, disk: Pick<Disk, 'open' | 'cl
       keepers.add(keeper);
       return true;
     },
+    giveBack,
     forget(keeper) {
       keepers.delete(keeper);
     },

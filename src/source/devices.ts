@@ -6,7 +6,7 @@ import type { Writer } from '../core/writer.ts';
 import { DeviceInputs } from './attributes.ts';
 import type { SourceClock } from './clock.ts';
 import type { TreeFile } from './file.ts';
-import { isRead } from './table.ts';
+import { hasMoved, isRead } from './table.ts';
 
 /** What devices need of their tree. */
 export interface DeviceContext {
@@ -33,9 +33,10 @@ export function createDevices(
   folderPath: string,
   pattern: RegExp,
   layout: DeviceLayout,
-  { ifAbsent }: PartOptions = {},
+  { ifAbsent, beside = [] }: PartOptions = {},
 ): Collect {
   const { tree, clock } = context;
+  const besides = beside.map(() => -1);
   const folder = tree.folder(folderPath);
   const block = new Block();
   let listed: readonly string[] = [];
@@ -51,6 +52,13 @@ export function createDevices(
     laid = names.map((name) => before.get(name));
     for (const name of names) before.delete(name);
     for (const gone of before.values()) gone?.inputs.close();
+    isStale = true;
+  };
+
+  /** Everything is laid out again. */
+  const forget = (): void => {
+    for (const device of laid) device?.inputs.close();
+    laid = names.map(() => undefined);
     isStale = true;
   };
 
@@ -114,6 +122,7 @@ export function createDevices(
     };
     if (!isRead(list, ifAbsent)) return undefined;
     if (now !== listed) adopt(now);
+    if (hasMoved(beside, besides)) forget();
     for (let i = 0; i < names.length; i += 1) {
       update(i);
       const wait = turn.pause();

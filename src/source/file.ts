@@ -4,6 +4,7 @@ import { decodeUtf8 } from '../core/utf8.ts';
 import type { SourceClock } from './clock.ts';
 import type { Descriptors, Keeper } from './descriptors.ts';
 import type { Disk } from './disk.ts';
+import { takeNumber, takeWhole } from './numbers.ts';
 
 /** What the files of a source share. */
 export interface FileContext {
@@ -21,10 +22,14 @@ export interface FileTraits {
   readonly isKept: boolean;
   /** Whether the first read gives all of it; a file of records ends with an empty read. */
   readonly isWhole: boolean;
+  /** Whether the kernel reports when it comes: then what is absent is not looked for before that. */
+  readonly isTold: boolean;
+  onClose(): void;
 }
 
 const FILE_BYTES_MAX = 64 << 20;
 const NONE = Buffer.alloc(0);
+const one = new Float64Array(1);
 
 /** Below this a loop is cheaper than a call into native code. */
 const NEAR = 48;
@@ -48,7 +53,10 @@ export class TreeFile implements KernelFile, Keeper {
   #error: unknown;
   #text: string | undefined;
   #textVersion = -1;
+  #number: number | undefined;
+  #numberVersion = -1;
   #isAbsent = false;
+  #absentAt = 0;
 
   constructor(path: string, context: FileContext, traits: FileTraits) {
     this.path = path;
@@ -57,14 +65,18 @@ export class TreeFile implements KernelFile, Keeper {
   }
 
   read(): void {
-    const { scrape } = this.#context.clock;
+    const { scrape, look } = this.#context.clock;
     if (scrape !== 0 && scrape === this.#readAt) {
       if (this.#error !== undefined) throw this.#error;
       return;
     }
     this.#readAt = scrape;
-    // Asking whether it has come is cheaper than another error.
-    if (this.#isAbsent && !this.#context.disk.isThere(this.path)) throw this.#error;
+    if (this.#isAbsent) {
+      // Asking whether it has come is cheaper than another error.
+      const isStill = (this.#traits.isTold && look === this.#absentAt) || !this.#context.disk.isThere(this.path);
+      this.#absentAt = look;
+      if (isStill) throw this.#error;
+    }
     this.#error = undefined;
     try {
       this.#take(this.#fd < 0 ? this.#readOpening() : this.#readKept());
@@ -72,6 +84,7 @@ export class TreeFile implements KernelFile, Keeper {
     } catch (error) {
       this.#error = error;
       this.#isAbsent = hasErrno(error, ['ENOENT']);
+      this.#absentAt = look;
       this.#take(0, true);
       throw error;
     }
@@ -102,6 +115,29 @@ export class TreeFile implements KernelFile, Keeper {
     return this.tryRead() ? this.#decoded() : undefined;
   }
 
+  number(): number | undefined {
+    if (!this.tryRead()) return undefined;
+    if (this.#numberVersion !== this.version) {
+      this.#number = takeWhole(this.bytes, this.length, takeNumber, one, 0) ? one[0] : undefined;
+      this.#numberVersion = this.version;
+    }
+    return this.#number;
+  }
+
+  as<T>(parse: (text: string) => T): () => T | undefined {
+    let version = -1;
+    let parsed: T | undefined;
+    return () => {
+      const text = this.tryText();
+      if (version === this.version && version >= 0) return parsed;
+      // What throws is thrown again at the next scrape.
+      version = -1;
+      parsed = text === undefined ? undefined : parse(text);
+      version = this.version;
+      return parsed;
+    };
+  }
+
   #decoded(): string {
     if (this.#textVersion !== this.version || this.#text === undefined) {
       this.#text = decodeUtf8(this.bytes, 0, this.length);
@@ -115,8 +151,12 @@ export class TreeFile implements KernelFile, Keeper {
     this.#fd = -1;
   }
 
-  /** Closes for good. */
   close(): void {
+    this.#traits.onClose();
+    this.#drop();
+  }
+
+  #drop(): void {
     this.#context.descriptors.forget(this);
     this.release();
   }
@@ -136,7 +176,7 @@ export class TreeFile implements KernelFile, Keeper {
       return this.#readAll(this.#fd);
     } catch (error) {
       // The thing behind the descriptor is gone. Something may be at its path again.
-      this.close();
+      this.#drop();
       if (!hasErrno(error)) throw error;
       return this.#readOpening();
     }

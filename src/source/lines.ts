@@ -1,5 +1,5 @@
 import { ExporterError, ParseError } from '../core/errors.ts';
-import type { Line, Lines } from '../core/host.ts';
+import type { KernelFile, Line, Lines } from '../core/host.ts';
 import { Reading } from '../core/reading.ts';
 import type { Bytes } from './numbers.ts';
 import { isBlank } from './numbers.ts';
@@ -27,6 +27,8 @@ export interface Undoable {
 
 /** A file while it is laid out. */
 export class LaidLines implements Lines {
+  /** The other files that were looked at, and which content of them. */
+  readonly files = new Map<KernelFile, number>();
   readonly #lines: LaidLine[] = [];
   readonly #out: Undoable;
 
@@ -68,6 +70,12 @@ export class LaidLines implements Lines {
       this.#out.fault(error);
       (line as LaidLine).compareWhole();
     }
+  }
+
+  fixed(file: KernelFile): string | undefined {
+    const text = file.tryText();
+    this.files.set(file, file.version);
+    return text;
   }
 
   compile(): Program {

@@ -124,3 +124,16 @@ function takeOctal(bytes: Bytes, start: number, end: number, into: Float64Array,
 }
 
 export type Take = typeof takeUint;
+
+const isSpace = (byte: number): boolean => isBlank(byte) || byte === NEWLINE;
+
+/** Takes a number that stands alone between blanks. */
+export function takeWhole(bytes: Bytes, length: number, take: Take, into: Float64Array, place: number): boolean {
+  let start = 0;
+  while (start < length && isSpace(bytes[start] as number)) start += 1;
+  if (start === length) return false;
+  let end = take(bytes, start, length, into, place);
+  if (end < 0) return false;
+  while (end < length && isSpace(bytes[end] as number)) end += 1;
+  return end === length;
+}

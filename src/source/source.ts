@@ -49,14 +49,11 @@ export function createSource(options: SourceOptions = {}): Source {
       onRefused(path, error);
     },
   };
-  const opened: TreeFile[] = [];
   return {
     clock,
     descriptors: context.descriptors,
-    openTree: (root) => treeOf(root, context, opened),
-    close() {
-      for (const file of opened) file.close();
-    },
+    openTree: (root) => treeOf(root, context),
+    close: () => context.descriptors.giveBack(),
   };
 }
 
@@ -67,7 +64,7 @@ const SYSFS_MAGIC = 0x62656572;
 /** Files of procfs that come whole with the first read, by the kernel's `single_open`; so do all below `sys`. */
 const WHOLE = /^(sys\/|pressure\/|(stat|meminfo|loadavg|uptime|softirqs|self\/stat|net\/(netstat|snmp6?|sockstat6?))$)/;
 
-function treeOf(given: string, context: FileContext, opened: TreeFile[]): Tree {
+function treeOf(given: string, context: FileContext): Tree {
   const base = given.endsWith('/') ? given.slice(0, -1) : given;
   const root = base || '/';
   const path = (relative: string): string => (relative === '' ? root : `${base}/${relative}`);
@@ -78,9 +75,9 @@ function treeOf(given: string, context: FileContext, opened: TreeFile[]): Tree {
   const shared = (relative: string, isKept: boolean): TreeFile => {
     let file = files.get(relative);
     if (file === undefined) {
-      file = new TreeFile(path(relative), context, { isKept, isWhole: isWhole(relative) });
+      const onClose = (): void => void files.delete(relative);
+      file = new TreeFile(path(relative), context, { isKept, isWhole: isWhole(relative), isTold, onClose });
       files.set(relative, file);
-      opened.push(file);
     }
     return file;
   };
@@ -124,7 +121,8 @@ function treeOf(given: string, context: FileContext, opened: TreeFile[]): Tree {
   const devices: DeviceContext = {
     tree,
     clock: context.clock,
-    attribute: (relative) => new TreeFile(path(relative), context, { isKept: true, isWhole: true }),
+    attribute: (relative) =>
+      new TreeFile(path(relative), context, { isKept: true, isWhole: true, isTold, onClose() {} }),
     textOf,
   };
   return tree;

@@ -15,6 +15,7 @@ interface Laid {
   readonly readings: readonly (Reading | number)[];
   readonly faults: readonly unknown[];
   readonly passedOver: readonly string[];
+  readonly files: ReadonlyMap<KernelFile, number>;
 }
 
 /** Whether the file is there; where it is not, `ifAbsent` says what that means. */
@@ -39,6 +40,7 @@ export function createTable(
   const block = new Block();
   let laid: Laid | undefined;
   let version = -1;
+  let look = -1;
   const besides = beside.map(() => -1);
 
   const layOut = (): Laid => {
@@ -56,7 +58,8 @@ export function createTable(
       block.cut(0, 0);
       out.addTo(block, numbers);
     }
-    return { program: lines.compile(), numbers, readings: out.values, faults: out.faults, passedOver: out.names };
+    const { values: readings, faults, names: passedOver } = out;
+    return { program: lines.compile(), numbers, readings, faults, passedOver, files: lines.files };
   };
 
   const update = (isOther: boolean): Laid => {
@@ -75,9 +78,20 @@ export function createTable(
     }
   };
 
+  /** Whether what was looked at elsewhere has another content. */
+  const areOther = (files: ReadonlyMap<KernelFile, number> = new Map()): boolean => {
+    if (look === clock.look) return false;
+    look = clock.look;
+    for (const [other, seen] of files) {
+      other.tryRead();
+      if (other.version !== seen) return true;
+    }
+    return false;
+  };
+
   return (out: Writer) => {
     if (!isRead(() => file.read(), ifAbsent)) return;
-    const isOther = hasMoved(beside, besides);
+    const isOther = hasMoved(beside, besides) || areOther(laid?.files);
     if (laid === undefined || isOther || file.version !== version) laid = update(isOther);
     version = file.version;
     out.put(block);
@@ -87,7 +101,7 @@ export function createTable(
 }
 
 /** Reads files, and answers whether one has another content than at the time of `versions`, which are brought up to date. */
-function hasMoved(files: readonly KernelFile[], versions: number[]): boolean {
+export function hasMoved(files: readonly KernelFile[], versions: number[]): boolean {
   let moved = false;
   for (let i = 0; i < files.length; i += 1) {
     const file = files[i] as KernelFile;

@@ -13,6 +13,7 @@ import { Page } from '../../src/page/page.ts';
 import { LOOK_MS } from '../../src/source/clock.ts';
 import { type Disk, disk as systemDisk } from '../../src/source/disk.ts';
 import { createSource, type Source } from '../../src/source/source.ts';
+import { openSystem } from '../../src/syscall/system.ts';
 
 export const FIXTURES = new URL('../fixtures/', import.meta.url).pathname;
 const GOLDEN = new URL('../golden/', import.meta.url).pathname;
@@ -60,8 +61,8 @@ export function machineOf(source: Source, options: ScrapeOptions = {}): Machine 
     rootfs,
     own: open('/proc'),
     openTree: open,
+    system: { ...openSystem(), now: () => now },
     log,
-    now: () => now,
   };
 }
 
