@@ -221,7 +221,7 @@ export const btrfs = (ask: typeof askMountPoint) =>
           out.sample(metrics.lastCommit, commits.lastMs / MS_PER_SECOND, uuid);
           out.sample(metrics.maxCommit, commits.maxMs / MS_PER_SECOND, uuid);
           out.sample(metrics.commitTime, commits.totalMs / MS_PER_SECOND, uuid);
-          const known = asked.get(id.replaceAll('-', ''));
+          const known = asked.get(id);
           if (known !== undefined) writeDevices(uuid, known, out);
           else
             for (const { name, sectors } of devices)

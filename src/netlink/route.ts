@@ -85,8 +85,8 @@ export interface Route {
 }
 
 function addressOf(view: DataView, at: number, skipBytes = 0): string {
-  const address = formatAddress(bytesOf(view, at).subarray(skipBytes));
-  return address ?? refuse(`an address of ${valueEnd(view, at) - valueStart(at) - skipBytes} bytes`, at);
+  const bytes = bytesOf(view, at).subarray(skipBytes);
+  return formatAddress(bytes) ?? refuse(`an address of ${bytes.length} bytes`, at);
 }
 
 /** The gateway in an attribute, if there is one in it. A route by IPv4 may have one by IPv6. */

@@ -27,7 +27,7 @@ export type BtrfsIoctl = (command: number, data: Uint8Array) => void;
 export interface BtrfsDevice {
   /** The name of its file, without folders. The empty text where the device is missing. */
   readonly name: string;
-  /** 32 hexadecimal digits. */
+  /** As sysfs writes it: 32 hexadecimal digits, and dashes. */
   readonly uuid: string;
   readonly sizeBytes: number;
   readonly allocatedBytes: number;
@@ -36,16 +36,15 @@ export interface BtrfsDevice {
 }
 
 export interface BtrfsDevices {
-  /** 32 hexadecimal digits. */
+  /** As sysfs writes it: 32 hexadecimal digits, and dashes. */
   readonly uuid: string;
   readonly devices: readonly BtrfsDevice[];
 }
 
 const uint64At = (data: Buffer, offset: number): number => Number(data.readBigUInt64LE(offset));
 
-function uuidAt(data: Buffer, offset: number): string {
-  return data.toString('hex', offset, offset + UUID_BYTES);
-}
+const uuidAt = (data: Buffer, offset: number): string =>
+  data.toString('hex', offset, offset + UUID_BYTES).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 
 function textAt(data: Buffer, offset: number): string {
   const zero = data.indexOf(0, offset);
