@@ -1,4 +1,4 @@
-import { defineCollector } from '../core/collector.ts';
+import { defineCollector, type Host } from '../core/collector.ts';
 import { eachDevice, uintAttribute } from '../core/devices.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import type { KernelFs } from '../core/kernel_fs.ts';
@@ -166,11 +166,11 @@ type Asked = Map<string, readonly BtrfsDevice[]>;
 
 /** Asks each file system at the first of its mount points that lets it, and puts its devices into `asked` by its UUID. */
 async function askAll(
-  mounts: ReadonlyMap<string, readonly string[]>,
+  { proc, rootfs }: Pick<Host, 'proc' | 'rootfs'>,
   ask: typeof askMountPoint,
   asked: Asked,
 ): Promise<void> {
-  for (const paths of mounts.values())
+  for (const paths of mountPoints(proc, rootfs).values())
     for (const path of paths) {
       const answer = await ask(path);
       if (answer === undefined) continue;
@@ -205,14 +205,13 @@ export const btrfs = (ask: typeof askMountPoint) =>
     ],
     flags: {},
     metrics,
-    setup({ sys, proc, rootfs }) {
+    setup(host) {
+      const { sys } = host;
       return async (out, turn) => {
         const ids = (optional(() => sys.list(FOLDER)) ?? []).filter((name) => name.includes('-'));
         const asked: Asked = new Map();
-        // What is asked only adds to what sysfs says.
-        const [asking] = await Promise.allSettled([
-          askAll(ids.length === 0 ? new Map() : mountPoints(proc, rootfs), ask, asked),
-        ]);
+        // What is asked only adds to what sysfs says: its failure comes last.
+        const [asking] = await Promise.allSettled(ids.length === 0 ? [] : [askAll(host, ask, asked)]);
         await eachDevice(ids, turn, (id) => {
           const { uuid, label, globalReserve, commits, devices, groups } = readFilesystem(sys, id);
           if (label !== undefined) out.sample(metrics.info, 1, uuid, label);
@@ -235,7 +234,7 @@ export const btrfs = (ask: typeof askMountPoint) =>
             }
           }
         });
-        if (asking.status === 'rejected') throw asking.reason;
+        if (asking?.status === 'rejected') throw asking.reason;
       };
     },
   });
