@@ -57,8 +57,6 @@ for (const wanted of specCollectors) {
     if (own === undefined) return;
     const metrics = Object.values(own.metrics as Readonly<Record<string, Metric>>);
     for (const family of wanted.families) {
-      // What btrfs tells through an ioctl alone is still to come.
-      if (family.labels.includes('btrfs_dev_uuid')) continue;
       const found = metrics.filter((metric) => covers(nameOf(metric), family.name));
       assert.ok(found.length > 0, `${family.name} is not declared`);
       if (found.some((metric) => metric.type === 'any')) continue;

@@ -12,18 +12,7 @@ const hidden = { hidden: true } as const;
 
 /** Delete an entry when its collector lands; until then the collector's own declaration wins. */
 export const pendingCollectors: readonly PendingCollector[] = [
-  {
-    name: 'ethtool',
-    help: 'Exposes what network drivers report through ethtool.',
-    enabled: false,
-    flags: [
-      flag.regexp('collector.ethtool.device-include', 'Network devices to report (RE2).'),
-      flag.regexp('collector.ethtool.device-exclude', 'Network devices to leave out (RE2).'),
-      flag.regexp('collector.ethtool.metrics-include', 'Statistics to report, by their cleaned names (RE2).', '.*'),
-    ],
-  },
   { name: 'logind', help: "Exposes the sessions that systemd's logind knows.", enabled: false, flags: [] },
-  { name: 'network_route', help: 'Exposes the routing table.', enabled: false, flags: [] },
   {
     name: 'ntp',
     help: 'Exposes what a local NTP server says about its clock.',
@@ -36,24 +25,6 @@ export const pendingCollectors: readonly PendingCollector[] = [
       flag.int('collector.ntp.ip-ttl', 'How many hops a request may take.', 1),
       flag.duration('collector.ntp.max-distance', 'The greatest distance to the root clock that is sane.', '3.46608s'),
       flag.duration('collector.ntp.local-offset-tolerance', 'How far the local clock may be off.', '1ms'),
-    ],
-  },
-  {
-    name: 'qdisc',
-    help: 'Exposes the counters of queueing disciplines.',
-    enabled: false,
-    flags: [
-      flag.text('collector.qdisc.fixtures', 'A folder to read instead of asking the kernel, for tests.'),
-      flag.regexp('collector.qdisc.device-include', 'Network devices to report (RE2).'),
-      flag.regexp('collector.qdisc.device-exclude', 'Network devices to leave out (RE2).'),
-      flag.regexp('collector.qdisk.device-include', 'Network devices to report.', '', {
-        hidden: true,
-        deprecated: 'collector.qdisc.device-include',
-      }),
-      flag.regexp('collector.qdisk.device-exclude', 'Network devices to leave out.', '', {
-        hidden: true,
-        deprecated: 'collector.qdisc.device-exclude',
-      }),
     ],
   },
   {
@@ -90,12 +61,5 @@ export const pendingCollectors: readonly PendingCollector[] = [
         deprecated: 'collector.systemd.unit-exclude',
       }),
     ],
-  },
-  { name: 'tcpstat', help: 'Exposes the number of TCP connections in each state.', enabled: false, flags: [] },
-  {
-    name: 'wifi',
-    help: 'Exposes wireless devices and their stations.',
-    enabled: false,
-    flags: [flag.text('collector.wifi.fixtures', 'A folder to read instead of asking the kernel, for tests.')],
   },
 ];

@@ -18,6 +18,7 @@ import drbd from './drbd.ts';
 import drm from './drm.ts';
 import edac from './edac.ts';
 import entropy from './entropy.ts';
+import ethtool from './ethtool.ts';
 import fibrechannel from './fibrechannel.ts';
 import filefd from './filefd.ts';
 import filesystem from './filesystem.ts';
@@ -36,6 +37,7 @@ import mountstats from './mountstats.ts';
 import netclass from './netclass.ts';
 import netdev from './netdev.ts';
 import netstat from './netstat.ts';
+import networkRoute from './network_route.ts';
 import nfs from './nfs.ts';
 import nfsd from './nfsd.ts';
 import nvme from './nvme.ts';
@@ -46,6 +48,7 @@ import perf from './perf.ts';
 import powersupplyclass from './powersupplyclass.ts';
 import pressure from './pressure.ts';
 import processes from './processes.ts';
+import qdisc from './qdisc.ts';
 import rapl from './rapl.ts';
 import runit from './runit.ts';
 import schedstat from './schedstat.ts';
@@ -58,6 +61,7 @@ import stat from './stat.ts';
 import swap from './swap.ts';
 import sysctl from './sysctl.ts';
 import tapestats from './tapestats.ts';
+import tcpstat from './tcpstat.ts';
 import textfile from './textfile.ts';
 import thermalZone from './thermal_zone.ts';
 import time from './time.ts';
@@ -66,6 +70,7 @@ import udpQueues from './udp_queues.ts';
 import uname from './uname.ts';
 import vmstat from './vmstat.ts';
 import watchdog from './watchdog.ts';
+import wifi from './wifi.ts';
 import xfrm from './xfrm.ts';
 import xfs from './xfs.ts';
 import zfs from './zfs.ts';
@@ -90,6 +95,7 @@ export const collectors: readonly AnyCollector[] = [
   drm,
   edac,
   entropy,
+  ethtool,
   fibrechannel,
   filefd,
   filesystem,
@@ -108,6 +114,7 @@ export const collectors: readonly AnyCollector[] = [
   netclass,
   netdev,
   netstat,
+  networkRoute,
   nfs,
   nfsd,
   nvme,
@@ -118,6 +125,7 @@ export const collectors: readonly AnyCollector[] = [
   powersupplyclass,
   pressure,
   processes,
+  qdisc,
   rapl,
   runit,
   schedstat,
@@ -130,6 +138,7 @@ export const collectors: readonly AnyCollector[] = [
   swap,
   sysctl,
   tapestats,
+  tcpstat,
   textfile,
   thermalZone,
   time,
@@ -138,6 +147,7 @@ export const collectors: readonly AnyCollector[] = [
   uname,
   vmstat,
   watchdog,
+  wifi,
   xfrm,
   xfs,
   zfs,

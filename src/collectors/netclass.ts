@@ -7,7 +7,8 @@ import type { Logger } from '../core/log.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { autoInt } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
-import { ALL_FAMILIES, allLinkModes, type LinkMode, parseFamily, parseLinkMode } from '../netlink/ethtool.ts';
+import { allLinkModes, type LinkMode, parseLinkMode } from '../netlink/ethtool.ts';
+import { findFamily } from '../netlink/genetlink.ts';
 import { createFallback, NETLINK_GENERIC, NETLINK_ROUTE, type Netlink, openNetlink } from '../netlink/netlink.ts';
 import { ALL_LINKS, counterIndex, type Link, parseLink } from '../netlink/rtnetlink.ts';
 import { openTree } from '../source/source.ts';
@@ -276,7 +277,7 @@ function createModes(log: Logger): () => ReadonlyMap<string, LinkMode> {
   let family: number | undefined;
   let told = false;
   return () => {
-    family ??= generic.dump(ALL_FAMILIES, parseFamily).find(({ name }) => name === 'ethtool')?.id;
+    family ??= findFamily(generic, 'ethtool');
     const modes = family === undefined ? undefined : optional(() => askModes(generic, family as number), NO_MODES);
     if (modes === undefined && !told) log.info('duplex and speed are left out: ethtool does not tell them by netlink');
     told = modes === undefined;

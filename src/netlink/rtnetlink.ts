@@ -1,10 +1,11 @@
-import { ParseError } from '../core/errors.ts';
 import { formatAddress } from '../core/ip_address.ts';
 import {
   attributeAfter,
   attributeType,
   bytesOf,
+  hardwareAddressOf,
   needBytes,
+  refuse,
   textOf,
   u8Of,
   u32Of,
@@ -124,7 +125,7 @@ export function parseLinkCounters(view: DataView, start: number, end: number): L
     else if (type === IFLA_STATS64) wide = at;
     else if (type === IFLA_STATS) narrow = at;
   }
-  if (device === undefined) throw new ParseError('netlink', 'a device without a name');
+  if (device === undefined) refuse('a device without a name', start);
   const counters = wide !== 0 ? countersOf(view, wide, 8) : narrow !== 0 ? countersOf(view, narrow, 4) : undefined;
   return { device, counters };
 }
@@ -165,11 +166,6 @@ export interface Link extends LinkNumbers {
 /** IF_OPER_* of `include/uapi/linux/if.h`. */
 const OPERSTATES = ['unknown', 'notpresent', 'down', 'lowerlayerdown', 'testing', 'dormant', 'up'] as const;
 
-const hardwareAddress = (view: DataView, at: number): string =>
-  bytesOf(view, at)
-    .toString('hex')
-    .replace(/..(?=.)/g, '$&:');
-
 function addAltNames(names: string[], view: DataView, list: number): void {
   const end = valueEnd(view, list);
   for (let at = valueStart(list), after = at; at < end; at = after) {
@@ -194,8 +190,8 @@ const NUMBERS: ReadonlyMap<number, readonly [keyof LinkNumbers, Read<number>]> =
 
 const TEXTS: ReadonlyMap<number, readonly ['device' | 'address' | 'broadcast' | 'alias', Read<string>]> = new Map([
   [IFLA_IFNAME, ['device', textOf]],
-  [IFLA_ADDRESS, ['address', hardwareAddress]],
-  [IFLA_BROADCAST, ['broadcast', hardwareAddress]],
+  [IFLA_ADDRESS, ['address', hardwareAddressOf]],
+  [IFLA_BROADCAST, ['broadcast', hardwareAddressOf]],
   [IFLA_IFALIAS, ['alias', textOf]],
 ]);
 
@@ -228,7 +224,7 @@ export function parseLink(view: DataView, start: number, end: number): Link {
     after = attributeAfter(view, at, end);
     takeAttribute(link, view, at);
   }
-  if (link.device === '') throw new ParseError('netlink', 'a device without a name');
+  if (link.device === '') refuse('a device without a name', start);
   return link;
 }
 
@@ -256,7 +252,7 @@ export function parseDeviceAddress(view: DataView, start: number, end: number): 
   if (at === 0) return undefined;
   const address = formatAddress(bytesOf(view, at));
   if (address === undefined || address.includes(':') !== (family === AF_INET6))
-    throw new ParseError('netlink', `an address of ${valueEnd(view, at) - valueStart(at)} bytes`);
+    refuse(`an address of ${valueEnd(view, at) - valueStart(at)} bytes`, at);
   return { index: view.getUint32(start + 4, true), address, prefixLength: view.getUint8(start + 1) };
 }
 

@@ -59,7 +59,6 @@ const NEW: Reasons = [
 
 /** What 1.5.0 has and 1.12 has not. */
 const GONE: Reasons = [
-  [/^node_btrfs_device_/, 'what only an ioctl tells'],
   [
     /^node_memory_(Balloon|FileHugePages|FilePmdMapped|GPUActive|GPUReclaim|Hugetlb|KReclaimable|Quicklists|SecPageTables|ShadowCallStack|Unaccepted)_bytes$/,
     'meminfo keeps to the keys it knows',

@@ -95,6 +95,19 @@ for (const [why, first] of [
     assert.equal(seen.resets, 1);
   });
 
+test('what is counted begins again where the question is asked again', () => {
+  const interrupted = (s: number) => [Buffer.concat([thing(1, s), thing(2, s)]), thing(4, s, INTERRUPTED)];
+  const { netlink } = scripted(interrupted, (s) => [Buffer.concat([thing(8, s), thing(16, s), done(s)])]);
+  const sum = netlink.fold(
+    REQUEST,
+    () => ({ sum: 0 }),
+    (state, view, start) => {
+      state.sum += numberOf(view, start);
+    },
+  );
+  assert.deepEqual(sum, { sum: 24 });
+});
+
 test('a question is not asked for ever', () => {
   const { netlink, seen } = scripted(...Array.from({ length: 50 }, () => (s: number) => [thing(1, s, INTERRUPTED)]));
   assert.throws(() => netlink.dump(REQUEST, numberOf), { name: 'InterruptedError' });
@@ -166,10 +179,11 @@ test('parseDatagram reads nothing beyond the datagram and throws nothing but wha
         const all = new Uint8Array(bytes.length + 64).fill(around);
         all.set(bytes.subarray(0, length));
         const found: string[] = [];
-        const parse = (view: DataView, start: number, end: number): string =>
-          Buffer.from(view.buffer, start, end - start).toString('hex');
+        const take = (view: DataView, start: number, end: number): void => {
+          found.push(Buffer.from(view.buffer, start, end - start).toString('hex'));
+        };
         const ended = outcome(() =>
-          parseDatagram(new DataView(all.buffer), length, { reply: THING, sequence: 1 }, parse, found),
+          parseDatagram(new DataView(all.buffer), length, { reply: THING, sequence: 1 }, take),
         );
         return { ended, found };
       });

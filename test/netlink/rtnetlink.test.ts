@@ -13,10 +13,8 @@ import {
   parseLink,
   parseLinkCounters,
 } from '../../src/netlink/rtnetlink.ts';
-import { type Attribute, attribute, attributes, between, outcome } from '../helpers/netlink.ts';
+import { type Attribute, attribute, attributes, between, outcome, u32s, u64s } from '../helpers/netlink.ts';
 
-const u64s = (...values: readonly bigint[]): Uint8Array => new Uint8Array(BigUint64Array.from(values).buffer);
-const u32s = (...values: readonly number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
 const COUNTS = LINK_COUNTERS.map((_, i) => BigInt(i + 1));
 const asNumbers = (counts: readonly bigint[]): number[] => counts.map(Number);
 
