@@ -18,6 +18,7 @@ import type { ParsedFlags } from './core/flag.ts';
 import { createLogger, type Logger } from './core/log.ts';
 import { createRegistry, type Registry } from './core/registry.ts';
 import type { System } from './core/system.ts';
+import { openNetwork } from './netlink/network.ts';
 import { parseLimits } from './parse/limits.ts';
 import type { Candidate } from './privilege/acquire.ts';
 import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
@@ -72,7 +73,8 @@ function udevFolder(parsed: ParsedFlags, rootfs: string): string {
     : given;
 }
 
-function openMachine(parsed: ParsedFlags, log: Logger, { openTree }: Source, system: System): Machine {
+function openMachine(parsed: ParsedFlags, log: Logger, source: Source, system: System): Machine {
+  const { openTree } = source;
   const [procfs, sysfs] = [parsed.valueOf(programFlags.procfs), parsed.valueOf(programFlags.sysfs)];
   requireFolder('path.procfs', procfs);
   requireFolder('path.sysfs', sysfs);
@@ -85,6 +87,7 @@ function openMachine(parsed: ParsedFlags, log: Logger, { openTree }: Source, sys
     rootfs,
     own: openTree('/proc'),
     openTree,
+    network: openNetwork(source.clock),
     system,
     log,
     end(why) {

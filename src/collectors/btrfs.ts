@@ -145,7 +145,7 @@ const metrics = {
  * Where Btrfs is mounted, by the number of its device: bytes, one per character (latin1), under `--path.rootfs`. As in
  * `/proc/1/mountinfo`, or this process's own where that is hidden.
  */
-function mountPoints(proc: KernelFs, rootfs: string): Map<string, string[]> {
+function mountPoints(proc: Tree, rootfs: string): Map<string, string[]> {
   const text =
     optional(() => proc.readOnce('1/mountinfo'), CLOSED) ??
     optional(() => proc.readOnce('self/mountinfo'), CLOSED) ??

@@ -1,6 +1,7 @@
 import type { ParseError } from './errors.ts';
 import type { Flags, FlagValues } from './flag.ts';
 import type { Logger } from './log.ts';
+import type { Network } from './network.ts';
 import type { Reading } from './reading.ts';
 import type { System } from './system.ts';
 import type { LayoutWriter, Writer } from './writer.ts';
@@ -225,6 +226,8 @@ export interface Host<F extends Flags = Flags> {
   /** Whether a collector of this name runs. */
   isEnabled(collector: string): boolean;
   readonly log: Logger;
+  /** What netlink says of the network. */
+  readonly network: Network;
   /** What system calls say. */
   readonly system: System;
   /** What `acquire` opened, in this process or in the one before the seal. Missing where the collector has no `acquire`. */

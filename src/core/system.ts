@@ -3,6 +3,8 @@ export interface System {
   /** `undefined` where it is closed to us. */
   readonly pageSizeBytes: number | undefined;
   uname(): SystemNames;
+  /** Addresses as the C library gives them, by device: only of devices that are up. */
+  interfaceAddresses(): readonly InterfaceAddress[];
   /** Reads the state of the kernel's clock. Throws what the kernel answers. The answer holds until the next call. */
   adjtimex(): Timex;
   /** Milliseconds since 1970, with their fraction. */
@@ -20,6 +22,12 @@ export interface SystemNames {
   readonly version: string;
   readonly machine: string;
   readonly nodename: string;
+}
+
+export interface InterfaceAddress {
+  readonly device: string;
+  readonly address: string;
+  readonly prefixLength: string;
 }
 
 /** Numbers of struct timex, in the kernel's units. https://man7.org/linux/man-pages/man2/adjtimex.2.html */

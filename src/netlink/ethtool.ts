@@ -38,13 +38,11 @@ export const allLinkModes = (family: number): DumpRequest =>
 
 export interface LinkMode {
   readonly device: string;
-  /** Missing where it is not known. */
+  /** -1 where it is not known; missing where the kernel does not say. */
   readonly speedMegabits: number | undefined;
   /** As the reference writes it. Missing where the kernel does not say. */
   readonly duplex: 'Half' | 'Full' | 'Unknown' | undefined;
 }
-
-const SPEED_UNKNOWN = 0xffffffff;
 
 function deviceOf(view: DataView, header: number): string {
   const end = valueEnd(view, header);
@@ -72,7 +70,8 @@ export function parseLinkMode(view: DataView, start: number, end: number): LinkM
   const names = { 0: 'Half', 1: 'Full' } as const;
   return {
     device,
-    speedMegabits: speed === SPEED_UNKNOWN ? undefined : speed,
+    // An unknown one has all bits set.
+    speedMegabits: speed === undefined ? undefined : speed | 0,
     duplex: duplex === undefined ? undefined : (names[duplex as 0 | 1] ?? 'Unknown'),
   };
 }

@@ -38,14 +38,16 @@ class Dump {
     if (scrape !== 0 && scrape === this.#askedAt) return;
     this.#askedAt = 0;
     const [netlink, request] = this.#ask();
-    const begin = (): void => {
-      this.count = 0;
-    };
-    netlink.dump(request, (view, start, end) => this.#take(view, start, end), begin);
+    netlink.fold(request, this.#begin, take);
     this.#askedAt = scrape;
   }
 
-  #take(from: DataView, start: number, end: number): undefined {
+  readonly #begin = (): Dump => {
+    this.count = 0;
+    return this;
+  };
+
+  take(from: DataView, start: number, end: number): void {
     const at = this.starts[this.count] as number;
     // A multiple of four, as every message is.
     const length = (end - start + 3) & ~3;
@@ -63,9 +65,10 @@ class Dump {
       this.starts = more;
     }
     this.starts[this.count] = at + length;
-    return undefined;
   }
 }
+
+const take = (dump: Dump, view: DataView, start: number, end: number): void => dump.take(view, start, end);
 
 /** What answers a question. `headBytes`: what stands before the attributes. `ask` may throw. */
 export function createMessages(
@@ -78,8 +81,7 @@ export function createMessages(
     table: (layout) => createMessageTable(dump, clock, headBytes, layout),
     each(visit) {
       dump.ask();
-      for (let i = 0; i < dump.count; i += 1)
-        visit(dump.view, dump.starts[i] as number, dump.starts[i + 1] as number);
+      for (let i = 0; i < dump.count; i += 1) visit(dump.view, dump.starts[i] as number, dump.starts[i + 1] as number);
     },
   };
 }
@@ -319,4 +321,3 @@ function layOut(view: DataView, start: number, end: number, headBytes: number, l
     files: message?.files ?? new Map(),
   };
 }
-

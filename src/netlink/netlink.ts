@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { hasErrno, LimitError } from '../core/errors.ts';
+import { hasErrno, LimitError, messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { NoSyscallsError, SyscallError, syscall } from '../syscall/libc.ts';
 import { refuse } from './attributes.ts';
@@ -232,7 +232,11 @@ function socketChannel(protocol: number): Channel {
 export const openNetlink = (protocol: number): Netlink => createNetlink(socketChannel(protocol));
 
 /** What a sandbox answers that has no netlink, or not for this process. Node's name for EOPNOTSUPP is ENOTSUP. */
-const CLOSED = ['EPERM', 'EACCES', 'ENOSYS', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENOTSUP'] as const;
+const CLOSED: readonly string[] = ['EPERM', 'EACCES', 'ENOSYS', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENOTSUP'];
+
+/** Whether netlink cannot be used in this process at all. */
+export const isClosed = (error: unknown): boolean =>
+  error instanceof NoSyscallsError || (error instanceof SyscallError && CLOSED.includes(error.code));
 
 /** Asks netlink, and where that is closed to this process turns to `instead`. Says so once. */
 export function createFallback(log: Logger, instead: string): <T>(ask: () => T, other: () => T) => T {
@@ -241,12 +245,8 @@ export function createFallback(log: Logger, instead: string): <T>(ask: () => T, 
     try {
       return ask();
     } catch (error) {
-      if (
-        !(error instanceof NoSyscallsError) &&
-        !(error instanceof SyscallError && CLOSED.includes(error.code as never))
-      )
-        throw error;
-      if (!told) log.warn(`netlink cannot be used: reading ${instead}`, { err: error.message });
+      if (!isClosed(error)) throw error;
+      if (!told) log.warn(`netlink cannot be used: reading ${instead}`, { err: messageOf(error) });
       told = true;
       return other();
     }

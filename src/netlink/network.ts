@@ -1,6 +1,7 @@
 import type { Network } from '../core/network.ts';
 import { SyscallError } from '../syscall/libc.ts';
-import { ALL_FAMILIES, allLinkModes, GENERIC_HEAD_BYTES, parseFamily } from './ethtool.ts';
+import { allLinkModes } from './ethtool.ts';
+import { findFamily, GENERIC_HEAD_BYTES } from './genetlink.ts';
 import { createMessages, type MessageClock } from './messages.ts';
 import { isClosed, NETLINK_GENERIC, NETLINK_ROUTE, type Netlink, openNetlink } from './netlink.ts';
 import {
@@ -20,7 +21,7 @@ export function openNetwork(clock: MessageClock): Network {
   const generic = openNetlink(NETLINK_GENERIC);
   let ethtool: number | undefined;
   const askModes = (): readonly [Netlink, ReturnType<typeof allLinkModes>] => {
-    ethtool ??= generic.dump(ALL_FAMILIES, parseFamily).find(({ name }) => name === 'ethtool')?.id;
+    ethtool ??= findFamily(generic, 'ethtool');
     if (ethtool === undefined) throw new SyscallError('ethtool', ENOENT);
     return [generic, allLinkModes(ethtool)];
   };

@@ -40,6 +40,7 @@ export class DeviceInputs {
   readonly #samples: LaidSamples;
   readonly #attributes = new Map<string, Attribute>();
   readonly #fixed = new Map<string, Fixed>();
+  readonly #identity: number | undefined;
   #look: number;
 
   constructor(context: DeviceContext, path: string, samples: LaidSamples) {
@@ -47,6 +48,7 @@ export class DeviceInputs {
     this.#path = path;
     this.#samples = samples;
     this.#look = context.clock.look;
+    this.#identity = context.identityOf(path);
   }
 
   /** The device as its layout sees it; `id` is the name of its folder. */
@@ -80,6 +82,8 @@ export class DeviceInputs {
     const { look } = this.#context.clock;
     const isLook = look !== this.#look;
     this.#look = look;
+    // A kept descriptor would go on to read the thing that was there before.
+    if ((isLook || !this.#context.isTold) && this.#context.identityOf(this.#path) !== this.#identity) return 'other';
     if (isLook) for (const { ask, answer } of this.#fixed.values()) if (ask() !== answer) return 'other';
     let state: Followed = 'same';
     for (const attribute of this.#attributes.values()) {

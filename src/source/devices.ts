@@ -14,6 +14,10 @@ export interface DeviceContext {
   readonly clock: SourceClock;
   /** An attribute, that only its device reads. */
   attribute(path: string): TreeFile;
+  /** What tells the device at a path from another that is made later under its name. */
+  identityOf(path: string): number | undefined;
+  /** Whether the kernel reports devices that come and go. */
+  readonly isTold: boolean;
   /** The text of an attribute that is not looked at again soon; `undefined` where there is nothing. */
   textOf(path: string): string | undefined;
 }

@@ -26,6 +26,8 @@ export interface Disk {
   real(path: string): string;
   isThere(path: string): boolean;
   sizeBytes(path: string): number;
+  /** What tells a thing from another that is made later at the same path; `undefined` where there is nothing. */
+  identity(path: string): number | undefined;
   /** The magic number of the file system at a path (include/uapi/linux/magic.h); `undefined` where there is none. */
   magic(path: string): number | undefined;
 }
@@ -39,6 +41,7 @@ export const disk: Disk = {
   link: (path) => readlinkSync(pathOf(path), 'latin1'),
   real: (path) => realpathSync.native(pathOf(path), 'latin1'),
   isThere: (path) => statSync(pathOf(path), { throwIfNoEntry: false }) !== undefined,
+  identity: (path) => statSync(pathOf(path), { throwIfNoEntry: false })?.ino,
   sizeBytes: (path) => statSync(pathOf(path)).size,
   magic: (path) => optional(() => statfsSync(pathOf(path)).type, NOTHING),
 };

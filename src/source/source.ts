@@ -124,6 +124,8 @@ function treeOf(given: string, context: FileContext): Tree {
     attribute: (relative) =>
       new TreeFile(path(relative), context, { isKept: true, isWhole: true, isTold, onClose() {} }),
     textOf,
+    isTold,
+    identityOf: (relative) => optional(() => disk.identity(path(relative)), NOTHING),
   };
   return tree;
 }

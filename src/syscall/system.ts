@@ -17,6 +17,14 @@ export function openSystem(): System {
       machine: os.machine(),
       nodename: os.hostname(),
     }),
+    interfaceAddresses: () =>
+      Object.entries(os.networkInterfaces()).flatMap(([device, addresses = []]) =>
+        addresses.map(({ address, cidr }) => ({
+          device,
+          address,
+          prefixLength: cidr?.slice(cidr.lastIndexOf('/') + 1) ?? '',
+        })),
+      ),
     adjtimex: createTimexReader(),
     // The epoch of the performance clock does not move when the machine's clock is set: only Date follows it, in milliseconds.
     now: () => Date.now(),

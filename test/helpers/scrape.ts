@@ -9,6 +9,7 @@ import type { Tree } from '../../src/core/host.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
 import { createRegistry } from '../../src/core/registry.ts';
 import { Samples } from '../../src/core/samples.ts';
+import { openNetwork } from '../../src/netlink/network.ts';
 import { Page } from '../../src/page/page.ts';
 import { LOOK_MS } from '../../src/source/clock.ts';
 import { type Disk, disk as systemDisk } from '../../src/source/disk.ts';
@@ -61,6 +62,7 @@ export function machineOf(source: Source, options: ScrapeOptions = {}): Machine 
     rootfs,
     own: open('/proc'),
     openTree: open,
+    network: openNetwork(source.clock),
     system: { ...openSystem(), now: () => now },
     log,
   };
