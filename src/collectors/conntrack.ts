@@ -1,5 +1,5 @@
+import { noData, nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError } from '../core/errors.ts';
 import type { Lines } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { type Reading, sumOf } from '../core/reading.ts';
@@ -64,9 +64,7 @@ export default defineCollector({
     searchRestart: gauge('node_nf_conntrack_stat_search_restart', 'Lookups begun anew because the table was resized.'),
   },
   setup({ proc }, metrics) {
-    const ifAbsent = (): never => {
-      throw new NoDataError('connections are not tracked on this machine');
-    };
+    const ifAbsent = noData('connections are not tracked on this machine');
     return [
       proc.lineTable(`${DIR}/nf_conntrack_count`, (line, out) => out.sample(metrics.entries, line.uint(0)), {
         ifAbsent,
@@ -79,7 +77,7 @@ export default defineCollector({
           const columns = columnsOf(lines);
           for (const name of NAMES) out.sample(metrics[name], sumOf(columns.get(COLUMNS[name]) ?? []));
         },
-        { ifAbsent: () => {} },
+        { ifAbsent: nothing },
       ),
     ];
   },

@@ -1,5 +1,6 @@
+import { noData } from '../core/absent.ts';
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
-import { NOTHING, NoDataError, optional } from '../core/errors.ts';
+import { NOTHING, optional } from '../core/errors.ts';
 import { orInstead } from '../core/fallback.ts';
 import { flag } from '../core/flag.ts';
 import type { Device, Tree } from '../core/host.ts';
@@ -351,9 +352,7 @@ export default defineCollector({
     const { ignored, ignoreInvalidSpeed, netlink, withStatistics } = flags;
     const isWanted = (device: string): boolean => !(ignored?.test(device) ?? false);
     const modes = createModes(host);
-    const ifAbsent = (): never => {
-      throw new NoDataError('there is no list of network devices');
-    };
+    const ifAbsent = noData('there is no list of network devices');
     const fromFiles = sys.devices(
       'class/net',
       /./,

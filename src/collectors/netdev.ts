@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { nothing } from '../core/absent.ts';
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
 import { UsageError } from '../core/errors.ts';
 import { orInstead } from '../core/fallback.ts';
@@ -284,7 +285,7 @@ const fromStatistics = ({ sys }: Pick<Host, 'sys'>, { isWanted, isDetailed, with
       for (const [file, family] of isDetailed ? STATISTICS : NOHANDLER)
         write(out, family, net.number(`statistics/${file}`), net.id, alias);
     },
-    { ifAbsent: () => {} },
+    { ifAbsent: nothing },
   );
 
 /** Addresses by netlink, but for those of devices that have gone since. */

@@ -1,3 +1,4 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { flag } from '../core/flag.ts';
 import type { Line, Lines } from '../core/host.ts';
@@ -58,7 +59,7 @@ export default defineCollector({
     return [
       proc.table('net/netstat', pairs),
       proc.table('net/snmp', pairs),
-      proc.lineTable('net/snmp6', snmp6, { ifAbsent: () => {} }),
+      proc.lineTable('net/snmp6', snmp6, { ifAbsent: nothing }),
     ];
   },
 });

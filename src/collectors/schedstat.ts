@@ -1,5 +1,5 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { NS_OF_SECOND } from '../core/units.ts';
 import { cpuOf } from '../parse/cpu_line.ts';
@@ -17,9 +17,7 @@ export default defineCollector({
     timeslices: counter('node_schedstat_timeslices_total', 'Time slices that tasks ran for on the CPU.', 'cpu'),
   },
   setup({ proc }, metrics) {
-    const ifAbsent = (): never => {
-      throw new NoDataError('this kernel keeps no statistics of the scheduler');
-    };
+    const ifAbsent = noData('this kernel keeps no statistics of the scheduler');
     return proc.lineTable(
       'schedstat',
       (line, out) => {

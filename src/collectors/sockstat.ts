@@ -1,3 +1,4 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import type { Layout, Line } from '../core/host.ts';
 import { dynamic, gauge } from '../core/metric.ts';
@@ -47,7 +48,9 @@ export default defineCollector({
         if (pageSizeBytes !== undefined)
           out.sample(metrics.memBytes.of(protocol), counts.get('mem')?.times(pageSizeBytes));
       });
-    const ifAbsent = (): void => {};
-    return [proc.table('net/sockstat', layout, { ifAbsent }), proc.table('net/sockstat6', layout, { ifAbsent })];
+    return [
+      proc.table('net/sockstat', layout, { ifAbsent: nothing }),
+      proc.table('net/sockstat6', layout, { ifAbsent: nothing }),
+    ];
   },
 });

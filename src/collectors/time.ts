@@ -1,3 +1,4 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
@@ -108,7 +109,7 @@ export default defineCollector({
           const current = word('current_clocksource');
           if (current !== undefined) out.sample(metrics.current, 1, device, current);
         },
-        { ifAbsent: () => {} },
+        { ifAbsent: nothing },
       ),
     ];
   },

@@ -62,6 +62,8 @@ export interface Lines extends Iterable<Line> {
    * or went, and once a minute. `undefined` where it is absent or refused.
    */
   fixed(file: KernelFile): string | undefined;
+  /** The text of another file, which is compared at every scrape. */
+  followed(file: KernelFile): string | undefined;
 }
 
 /**
@@ -82,7 +84,9 @@ export interface Device {
    */
   number(file: string, none?: string): Reading | undefined;
   /** The same as ParseInt with base 0 of Go takes it. */
-  auto(file: string): Reading | undefined;
+  auto(file: string, none?: string): Reading | undefined;
+  /** As `number`, where the file may hold any text: what is no number is nothing. */
+  numberOrNothing(file: string): Reading | undefined;
   /** The text of a file without the blanks around it. */
   word(file: string): string | undefined;
   /** The same of what cannot change as long as the device is there: looked at again only when devices came or went, and once a minute. */
@@ -101,9 +105,12 @@ export interface Device {
 
 export type DeviceLayout = (device: Device, out: LayoutWriter) => void;
 
+/** What has another version when it is another. */
+export type Beside = Pick<KernelFile, 'tryRead' | 'version'>;
+
 export interface PartOptions {
-  /** Other files that the layout looks at: another content of them is another layout. */
-  readonly beside?: readonly KernelFile[];
+  /** What else the layout looks at, such as other files: another version of them is another layout. */
+  readonly beside?: readonly Beside[];
   /** What to do where the file or the folder is not there: throws, or returns to write nothing. Without it the errno is thrown. */
   readonly ifAbsent?: () => void;
 }

@@ -33,6 +33,11 @@ export class Reading {
     return new Reading(-1, (numbers) => this.of(numbers) + other.of(numbers));
   }
 
+  /** The product of both. */
+  by(other: Reading): Reading {
+    return new Reading(-1, (numbers) => this.of(numbers) * other.of(numbers));
+  }
+
   minus(other: Reading): Reading {
     return new Reading(-1, (numbers) => this.of(numbers) - other.of(numbers));
   }

@@ -15,6 +15,8 @@ interface Attribute {
   /** What of it was looked at: its number, its lines, or (without either) its whole text. */
   take: Take | undefined;
   place: number;
+  /** The text that stands for no number. */
+  none: string;
   lines: LaidLines | undefined;
   program: Program | undefined;
   /** Of the content that was looked at last; -1 where it had no value then. */
@@ -59,7 +61,8 @@ export class DeviceInputs {
       id: decodeName(id),
       path,
       number: (file, none) => this.#number(at(file), takeNumber, none),
-      auto: (file) => this.#number(at(file), takeAuto),
+      auto: (file, none) => this.#number(at(file), takeAuto, none),
+      numberOrNothing: (file) => this.#number(at(file), takeNumber, ANY),
       word: (file) => this.#word(at(file)),
       lines: (file) => this.#lines(at(file)),
       fixed: (file) => this.#ask(`fixed ${at(file)}`, () => textOf(at(file))),
@@ -116,6 +119,7 @@ export class DeviceInputs {
         file,
         take: undefined,
         place: -1,
+        none: '',
         lines: undefined,
         program: undefined,
         version: -1,
@@ -127,13 +131,14 @@ export class DeviceInputs {
     return attribute;
   }
 
-  #number(path: string, take: Take, none = ''): Reading | undefined {
+  #number(path: string, take: Take, none: string | typeof ANY = ''): Reading | undefined {
     const attribute = this.#attribute(path);
     if (attribute.version < 0) return undefined;
     if (attribute.place >= 0) return new Reading(attribute.place);
-    if (!takeWhole(attribute.file.bytes, attribute.file.length, take, one, 0)) {
+    attribute.none = none === ANY ? '' : none;
+    if (isText(attribute, attribute.none) || !takeWhole(attribute.file.bytes, attribute.file.length, take, one, 0)) {
       const text = trimmed(attribute.file);
-      if (text !== '' && text !== none) this.#samples.fault(new ParseError(attribute.file.path, text));
+      if (none !== ANY && text !== '' && text !== none) this.#samples.fault(new ParseError(attribute.file.path, text));
       return undefined;
     }
     // A file that is also a word stays one: the number is then as constant.
@@ -168,6 +173,10 @@ export class DeviceInputs {
 }
 
 const one = new Float64Array(1);
+const ANY = Symbol('any text');
+
+/** Whether an attribute holds this text, which is none where it is empty. */
+const isText = ({ file }: Attribute, text: string): boolean => text !== '' && trimmed(file) === text;
 
 function followed(attribute: Attribute, numbers: Float64Array): boolean {
   const { file, take, place, lines } = attribute;
@@ -175,7 +184,9 @@ function followed(attribute: Attribute, numbers: Float64Array): boolean {
     attribute.program ??= lines.compile();
     return follow(attribute.program, file.bytes, file.length, numbers);
   }
-  return take !== undefined && takeWhole(file.bytes, file.length, take, numbers, place);
+  return (
+    take !== undefined && !isText(attribute, attribute.none) && takeWhole(file.bytes, file.length, take, numbers, place)
+  );
 }
 
 const trimmed = ({ bytes, length }: TreeFile): string => decodeUtf8(bytes, 0, length).trim();

@@ -28,7 +28,8 @@ export interface Undoable {
 /** A file while it is laid out. */
 export class LaidLines implements Lines {
   /** The other files that were looked at, and which content of them. */
-  readonly files = new Map<KernelFile, number>();
+  readonly fixedFiles = new Map<KernelFile, number>();
+  readonly followedFiles = new Map<KernelFile, number>();
   readonly #lines: LaidLine[] = [];
   readonly #out: Undoable;
 
@@ -72,9 +73,15 @@ export class LaidLines implements Lines {
     }
   }
 
+  followed(file: KernelFile): string | undefined {
+    const text = file.tryText();
+    this.followedFiles.set(file, file.version);
+    return text;
+  }
+
   fixed(file: KernelFile): string | undefined {
     const text = file.tryText();
-    this.files.set(file, file.version);
+    this.fixedFiles.set(file, file.version);
     return text;
   }
 

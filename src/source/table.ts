@@ -1,6 +1,6 @@
 import { Block } from '../core/block.ts';
 import { ABSENT, hasErrno } from '../core/errors.ts';
-import type { Collect, KernelFile, Layout, TableOptions } from '../core/host.ts';
+import type { Beside, Collect, KernelFile, Layout, TableOptions } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
 import type { Reading } from '../core/reading.ts';
 import type { Writer } from '../core/writer.ts';
@@ -15,7 +15,8 @@ interface Laid {
   readonly readings: readonly (Reading | number)[];
   readonly faults: readonly unknown[];
   readonly passedOver: readonly string[];
-  readonly files: ReadonlyMap<KernelFile, number>;
+  readonly fixedFiles: ReadonlyMap<KernelFile, number>;
+  readonly followedFiles: ReadonlyMap<KernelFile, number>;
 }
 
 /** Whether the file is there; where it is not, `ifAbsent` says what that means. */
@@ -59,7 +60,8 @@ export function createTable(
       out.addTo(block, numbers);
     }
     const { values: readings, faults, names: passedOver } = out;
-    return { program: lines.compile(), numbers, readings, faults, passedOver, files: lines.files };
+    const { fixedFiles, followedFiles } = lines;
+    return { program: lines.compile(), numbers, readings, faults, passedOver, fixedFiles, followedFiles };
   };
 
   const update = (isOther: boolean): Laid => {
@@ -79,19 +81,16 @@ export function createTable(
   };
 
   /** Whether what was looked at elsewhere has another content. */
-  const areOther = (files: ReadonlyMap<KernelFile, number> = new Map()): boolean => {
-    if (look === clock.look) return false;
+  const areOther = (before: Laid | undefined): boolean => {
+    const isLook = look !== clock.look;
     look = clock.look;
-    for (const [other, seen] of files) {
-      other.tryRead();
-      if (other.version !== seen) return true;
-    }
-    return false;
+    if (before === undefined) return false;
+    return hasOther(before.followedFiles) || (isLook && hasOther(before.fixedFiles));
   };
 
   return (out: Writer) => {
     if (!isRead(() => file.read(), ifAbsent)) return;
-    const isOther = hasMoved(beside, besides) || areOther(laid?.files);
+    const isOther = hasMoved(beside, besides) || areOther(laid);
     if (laid === undefined || isOther || file.version !== version) laid = update(isOther);
     version = file.version;
     out.put(block);
@@ -100,11 +99,20 @@ export function createTable(
   };
 }
 
+/** Reads files, and answers whether one has another content than was seen. */
+export function hasOther(files: ReadonlyMap<KernelFile, number>): boolean {
+  for (const [file, version] of files) {
+    file.tryRead();
+    if (file.version !== version) return true;
+  }
+  return false;
+}
+
 /** Reads files, and answers whether one has another content than at the time of `versions`, which are brought up to date. */
-export function hasMoved(files: readonly KernelFile[], versions: number[]): boolean {
+export function hasMoved(files: readonly Beside[], versions: number[]): boolean {
   let moved = false;
   for (let i = 0; i < files.length; i += 1) {
-    const file = files[i] as KernelFile;
+    const file = files[i] as Beside;
     file.tryRead();
     moved ||= file.version !== versions[i];
     versions[i] = file.version;
