@@ -109,10 +109,8 @@ export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): 
 }
 
 /** Scrapes a collector once. */
-export async function scrape(collector: AnyCollector, options?: ScrapeOptions): Promise<Scraped> {
-  const { text, success, error } = await prepared(collector, options)();
-  return { text, success, error };
-}
+export const scrape = (collector: AnyCollector, options?: ScrapeOptions): Promise<Scraped> =>
+  prepared(collector, options)().then(({ text, success, error }) => ({ text, success, error }));
 
 /**
  * Scrapes the fixtures and holds the text against `test/golden/<name>.txt` (`npm test -- --test-update-snapshots` writes it).
