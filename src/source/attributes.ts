@@ -1,4 +1,4 @@
-import { hasErrno, NOTHING, ParseError } from '../core/errors.ts';
+import { hasErrno, isRefusal, NOTHING, ParseError } from '../core/errors.ts';
 import type { Device, Lines } from '../core/host.ts';
 import type { LaidSamples } from '../core/laid_samples.ts';
 import { Reading } from '../core/reading.ts';
@@ -17,6 +17,8 @@ interface Attribute {
   place: number;
   lines: LaidLines | undefined;
   program: Program | undefined;
+  /** Looked at as a word, in several ways or in vain: any other content is another layout. */
+  isWord: boolean;
   /** Of the content that was looked at last; -1 where it had no value then. */
   version: number;
   /** Absent or refused: not opened again until devices have come or gone. */
@@ -35,6 +37,8 @@ export type Followed = 'same' | 'moved' | 'other';
 export class DeviceInputs {
   /** The numbers of the readings at the time of the layout. */
   readonly numbers: number[] = [];
+  /** Set where something answered with an error that nobody expects: what would come behind it is not known. */
+  isBroken = false;
   readonly #context: DeviceContext;
   readonly #path: string;
   readonly #samples: LaidSamples;
@@ -77,22 +81,34 @@ export class DeviceInputs {
     for (const { file } of this.#attributes.values()) file.close();
   }
 
-  /** Reads what was looked at, and puts the numbers to their places. */
+  /** The layout is done: its lines are compiled as long as the bytes are those that it looked at. */
+  compile(): void {
+    for (const attribute of this.#attributes.values()) attribute.program = attribute.lines?.compile();
+  }
+
+  /** Reads what was looked at, and puts the numbers to their places. Not to be asked again once it has answered `other`. */
   follow(numbers: Float64Array): Followed {
+    if (this.isBroken) return 'other';
     const { look } = this.#context.clock;
     const isLook = look !== this.#look;
     this.#look = look;
-    // A kept descriptor would go on to read the thing that was there before.
-    if ((isLook || !this.#context.isTold) && this.#context.identityOf(this.#path) !== this.#identity) return 'other';
-    if (isLook) for (const { ask, answer } of this.#fixed.values()) if (ask() !== answer) return 'other';
     let state: Followed = 'same';
-    for (const attribute of this.#attributes.values()) {
-      if (attribute.isGone && !isLook) continue;
-      const version = this.#versionOf(attribute);
-      if (version === attribute.version) continue;
-      if (version < 0 || attribute.version < 0 || !followed(attribute, numbers)) return 'other';
-      attribute.version = version;
-      state = 'moved';
+    try {
+      // A kept descriptor would go on to read the thing that was there before.
+      if ((isLook || !this.#context.isTold) && this.#context.identityOf(this.#path) !== this.#identity) return 'other';
+      if (isLook) for (const { ask, answer } of this.#fixed.values()) if (ask() !== answer) return 'other';
+      for (const attribute of this.#attributes.values()) {
+        if (attribute.isGone && !isLook) continue;
+        const version = this.#versionOf(attribute);
+        if (version === attribute.version) continue;
+        if (version < 0 || attribute.version < 0 || !followed(attribute, numbers)) return 'other';
+        attribute.version = version;
+        state = 'moved';
+      }
+    } catch (error) {
+      // The layout runs into the same, and says what that means.
+      if (!isRefusal(error)) throw error;
+      return 'other';
     }
     return state;
   }
@@ -118,6 +134,7 @@ export class DeviceInputs {
         place: -1,
         lines: undefined,
         program: undefined,
+        isWord: false,
         version: -1,
         isGone: false,
       };
@@ -130,13 +147,15 @@ export class DeviceInputs {
   #number(path: string, take: Take, none = ''): Reading | undefined {
     const attribute = this.#attribute(path);
     if (attribute.version < 0) return undefined;
-    if (attribute.place >= 0) return new Reading(attribute.place);
-    if (!takeWhole(attribute.file.bytes, attribute.file.length, take, one, 0)) {
-      const text = trimmed(attribute.file);
-      if (text !== '' && text !== none) this.#samples.fault(new ParseError(attribute.file.path, text));
+    const { file } = attribute;
+    if (attribute.take === take) return new Reading(attribute.place);
+    attribute.isWord ||= attribute.take !== undefined || attribute.lines !== undefined;
+    if (!takeWhole(file.bytes, file.length, take, one, 0)) {
+      attribute.isWord = true;
+      const text = trimmed(file);
+      if (text !== '' && text !== none) this.#samples.fault(new ParseError(file.path, text));
       return undefined;
     }
-    // A file that is also a word stays one: the number is then as constant.
     attribute.place = this.numbers.push(one[0] as number) - 1;
     attribute.take = take;
     return new Reading(attribute.place);
@@ -144,7 +163,7 @@ export class DeviceInputs {
 
   #word(path: string): string | undefined {
     const attribute = this.#attribute(path);
-    attribute.take = undefined;
+    attribute.isWord = true;
     const text = attribute.version < 0 ? '' : trimmed(attribute.file);
     return text === '' ? undefined : text;
   }
@@ -153,6 +172,7 @@ export class DeviceInputs {
     const attribute = this.#attribute(path);
     if (attribute.version < 0) return undefined;
     const { file } = attribute;
+    attribute.isWord ||= attribute.take !== undefined;
     attribute.lines ??= new LaidLines(file.path, file.bytes, file.length, this.numbers, this.#samples);
     return attribute.lines;
   }
@@ -169,12 +189,9 @@ export class DeviceInputs {
 
 const one = new Float64Array(1);
 
-function followed(attribute: Attribute, numbers: Float64Array): boolean {
-  const { file, take, place, lines } = attribute;
-  if (lines !== undefined) {
-    attribute.program ??= lines.compile();
-    return follow(attribute.program, file.bytes, file.length, numbers);
-  }
+function followed({ file, take, place, program, isWord }: Attribute, numbers: Float64Array): boolean {
+  if (isWord) return false;
+  if (program !== undefined) return follow(program, file.bytes, file.length, numbers);
   return take !== undefined && takeWhole(file.bytes, file.length, take, numbers, place);
 }
 
