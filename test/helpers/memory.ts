@@ -28,8 +28,11 @@ const AT_OPEN: readonly string[] = ['EACCES', 'EPERM'];
 export function createMemory(files: Readonly<Record<string, string>> = {}): Memory {
   const inodes = new Map<string, Inode>();
   const links = new Map<string, string>();
+  /** By path, files and folders: another number as soon as it is another thing. */
+  const identities = new Map<string, number>();
   const open = new Map<number, { path: string; inode: Inode }>();
   let next = 100;
+  let made = 0;
   let calls: string[] = [];
   const found = (path: string): Inode => {
     const inode = inodes.get(path);
@@ -57,6 +60,8 @@ export function createMemory(files: Readonly<Record<string, string>> = {}): Memo
       const inode = inodes.get(path) ?? { bytes: Buffer.alloc(0), code: undefined, isGone: false };
       inode.bytes = Buffer.from(text, 'latin1');
       inodes.set(path, inode);
+      for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/')))
+        if (!identities.has(at)) identities.set(at, ++made);
     },
     remove(path) {
       for (const [each, inode] of inodes) {
@@ -64,6 +69,8 @@ export function createMemory(files: Readonly<Record<string, string>> = {}): Memo
         inode.isGone = true;
         inodes.delete(each);
       }
+      for (const each of [...identities.keys()])
+        if (!inodes.has(each) && names(each).length === 0) identities.delete(each);
       links.delete(path);
     },
     refuse(path, code) {
@@ -115,6 +122,7 @@ export function createMemory(files: Readonly<Record<string, string>> = {}): Memo
       return target;
     },
     isThere: (path) => inodes.has(path) || names(path).length > 0,
+    identity: (path) => identities.get(links.get(path) ?? path),
     sizeBytes: (path) => found(path).bytes.length,
     magic: () => undefined,
   };
