@@ -68,6 +68,9 @@ export const NOTHING: readonly string[] = [...ABSENT, ...REFUSED, ...NO_VALUE];
 export const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
+/** Whether the kernel answered with an errno, whichever it is. Node's own errors have codes that begin with `ERR_`. */
+export const isRefusal = (error: unknown): boolean => /^E[A-Z0-9]+$/.test(errnoOf(error) ?? '');
+
 /** Whether `error` carries one of these errno names; by default those that mean absence. */
 export const hasErrno = (error: unknown, codes: readonly string[] = ABSENT): boolean =>
   codes.includes(errnoOf(error) ?? '');

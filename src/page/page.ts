@@ -262,7 +262,7 @@ export class Page {
   /** A histogram `x` has series named `x_sum` and so on, so whether another family may have these names depends on it. */
   #touchCollisions(sections: readonly Section[]): void {
     const isCompound = new Set<string>();
-    for (const { name, family } of sections) if (family.compound !== undefined) isCompound.add(name);
+    for (const { name, family } of sections) if (isWhole(family)) isCompound.add(name);
     for (const view of this.#viewById)
       for (const family of view?.families ?? []) if (family.whole !== undefined) isCompound.add(family.whole.name);
     for (const name of [...this.#stale])
@@ -292,8 +292,8 @@ export class Page {
       const suffix = SUFFIXES.find((each) => name.endsWith(each));
       if (suffix === undefined) continue;
       const base = name.slice(0, -suffix.length);
-      const whole = found.get(base)?.[0]?.family ?? this.#sections.find((each) => each.name === base)?.family;
-      const type = whole?.type;
+      const kept = this.#stale.has(base) ? undefined : this.#sections.find((each) => each.name === base);
+      const type = (found.get(base)?.[0] ?? kept)?.family.type;
       if (type !== 'histogram' && (type !== 'summary' || suffix === '_bucket')) continue;
       for (const line of lines) drop(`has the name of a part of the ${type} ${base}`, line);
       found.delete(name);
@@ -378,6 +378,9 @@ export class Page {
     }
   }
 }
+
+/** Whether a family is shown as several series, with names of their own. */
+const isWhole = ({ type }: Family): boolean => type === 'histogram' || type === 'summary';
 
 const SUFFIXES = ['_sum', '_count', '_bucket'] as const;
 const numberBytes = new Uint8Array(NUMBER_BYTES_MAX);

@@ -54,8 +54,8 @@ function nameEnd(line: Line): number {
     const word = line.find(i) ?? '';
     name += name === '' ? word : ` ${word}`;
     if (name.length > '()'.length + 15) break;
+    // A name may look like the fields behind it, so that the last parenthesis counts.
     if (word.endsWith(')')) end = i;
-    else if (end >= 0) break;
   }
   if (end < 0) throw line.fault();
   return end;

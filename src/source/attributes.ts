@@ -1,4 +1,4 @@
-import { hasErrno, NOTHING, ParseError } from '../core/errors.ts';
+import { hasErrno, isRefusal, NOTHING, ParseError } from '../core/errors.ts';
 import type { Device, Lines } from '../core/host.ts';
 import type { LaidSamples } from '../core/laid_samples.ts';
 import { Reading } from '../core/reading.ts';
@@ -19,6 +19,8 @@ interface Attribute {
   none: string;
   lines: LaidLines | undefined;
   program: Program | undefined;
+  /** Looked at as a word, in several ways or in vain: any other content is another layout. */
+  isWord: boolean;
   /** Of the content that was looked at last; -1 where it had no value then. */
   version: number;
   /** Absent or refused: not opened again until devices have come or gone. */
@@ -37,6 +39,8 @@ export type Followed = 'same' | 'moved' | 'other';
 export class DeviceInputs {
   /** The numbers of the readings at the time of the layout. */
   readonly numbers: number[] = [];
+  /** Set where something answered with an error that nobody expects: what would come behind it is not known. */
+  isBroken = false;
   readonly #context: DeviceContext;
   readonly #path: string;
   readonly #samples: LaidSamples;
@@ -80,22 +84,34 @@ export class DeviceInputs {
     for (const { file } of this.#attributes.values()) file.close();
   }
 
-  /** Reads what was looked at, and puts the numbers to their places. */
+  /** The layout is done: its lines are compiled as long as the bytes are those that it looked at. */
+  compile(): void {
+    for (const attribute of this.#attributes.values()) attribute.program = attribute.lines?.compile();
+  }
+
+  /** Reads what was looked at, and puts the numbers to their places. Not to be asked again once it has answered `other`. */
   follow(numbers: Float64Array): Followed {
+    if (this.isBroken) return 'other';
     const { look } = this.#context.clock;
     const isLook = look !== this.#look;
     this.#look = look;
-    // A kept descriptor would go on to read the thing that was there before.
-    if ((isLook || !this.#context.isTold) && this.#context.identityOf(this.#path) !== this.#identity) return 'other';
-    if (isLook) for (const { ask, answer } of this.#fixed.values()) if (ask() !== answer) return 'other';
     let state: Followed = 'same';
-    for (const attribute of this.#attributes.values()) {
-      if (attribute.isGone && !isLook) continue;
-      const version = this.#versionOf(attribute);
-      if (version === attribute.version) continue;
-      if (version < 0 || attribute.version < 0 || !followed(attribute, numbers)) return 'other';
-      attribute.version = version;
-      state = 'moved';
+    try {
+      // A kept descriptor would go on to read the thing that was there before.
+      if ((isLook || !this.#context.isTold) && this.#context.identityOf(this.#path) !== this.#identity) return 'other';
+      if (isLook) for (const { ask, answer } of this.#fixed.values()) if (ask() !== answer) return 'other';
+      for (const attribute of this.#attributes.values()) {
+        if (attribute.isGone && !isLook) continue;
+        const version = this.#versionOf(attribute);
+        if (version === attribute.version) continue;
+        if (version < 0 || attribute.version < 0 || !followed(attribute, numbers)) return 'other';
+        attribute.version = version;
+        state = 'moved';
+      }
+    } catch (error) {
+      // The layout runs into the same, and says what that means.
+      if (!isRefusal(error)) throw error;
+      return 'other';
     }
     return state;
   }
@@ -122,6 +138,7 @@ export class DeviceInputs {
         none: '',
         lines: undefined,
         program: undefined,
+        isWord: false,
         version: -1,
         isGone: false,
       };
@@ -134,14 +151,16 @@ export class DeviceInputs {
   #number(path: string, take: Take, none: string | typeof ANY = ''): Reading | undefined {
     const attribute = this.#attribute(path);
     if (attribute.version < 0) return undefined;
-    if (attribute.place >= 0) return new Reading(attribute.place);
+    const { file } = attribute;
+    if (attribute.take === take) return new Reading(attribute.place);
+    attribute.isWord ||= attribute.take !== undefined || attribute.lines !== undefined;
     attribute.none = none === ANY ? '' : none;
-    if (isText(attribute, attribute.none) || !takeWhole(attribute.file.bytes, attribute.file.length, take, one, 0)) {
-      const text = trimmed(attribute.file);
-      if (none !== ANY && text !== '' && text !== none) this.#samples.fault(new ParseError(attribute.file.path, text));
+    if (isText(attribute, attribute.none) || !takeWhole(file.bytes, file.length, take, one, 0)) {
+      attribute.isWord = true;
+      const text = trimmed(file);
+      if (none !== ANY && text !== '' && text !== none) this.#samples.fault(new ParseError(file.path, text));
       return undefined;
     }
-    // A file that is also a word stays one: the number is then as constant.
     attribute.place = this.numbers.push(one[0] as number) - 1;
     attribute.take = take;
     return new Reading(attribute.place);
@@ -149,7 +168,7 @@ export class DeviceInputs {
 
   #word(path: string): string | undefined {
     const attribute = this.#attribute(path);
-    attribute.take = undefined;
+    attribute.isWord = true;
     const text = attribute.version < 0 ? '' : trimmed(attribute.file);
     return text === '' ? undefined : text;
   }
@@ -158,6 +177,7 @@ export class DeviceInputs {
     const attribute = this.#attribute(path);
     if (attribute.version < 0) return undefined;
     const { file } = attribute;
+    attribute.isWord ||= attribute.take !== undefined;
     attribute.lines ??= new LaidLines(file.path, file.bytes, file.length, this.numbers, this.#samples);
     return attribute.lines;
   }
@@ -179,14 +199,11 @@ const ANY = Symbol('any text');
 const isText = ({ file }: Attribute, text: string): boolean => text !== '' && trimmed(file) === text;
 
 function followed(attribute: Attribute, numbers: Float64Array): boolean {
-  const { file, take, place, lines } = attribute;
-  if (lines !== undefined) {
-    attribute.program ??= lines.compile();
-    return follow(attribute.program, file.bytes, file.length, numbers);
-  }
-  return (
-    take !== undefined && !isText(attribute, attribute.none) && takeWhole(file.bytes, file.length, take, numbers, place)
-  );
+  const { file, take, place, program, isWord } = attribute;
+  if (isWord) return false;
+  if (program !== undefined) return follow(program, file.bytes, file.length, numbers);
+  if (take === undefined || isText(attribute, attribute.none)) return false;
+  return takeWhole(file.bytes, file.length, take, numbers, place);
 }
 
 const trimmed = ({ bytes, length }: TreeFile): string => decodeUtf8(bytes, 0, length).trim();

@@ -1,5 +1,5 @@
 import { Block } from '../core/block.ts';
-import { ExporterError } from '../core/errors.ts';
+import { ExporterError, isRefusal } from '../core/errors.ts';
 import type { Collect, DeviceLayout, PartOptions, Tree, Turn } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
 import type { Writer } from '../core/writer.ts';
@@ -39,7 +39,7 @@ export function createDevices(
   layout: DeviceLayout,
   { ifAbsent, beside = [] }: PartOptions = {},
 ): Collect {
-  const { tree, clock } = context;
+  const { tree } = context;
   const besides = beside.map(() => -1);
   const folder = tree.folder(folderPath);
   const block = new Block();
@@ -66,24 +66,6 @@ export function createDevices(
     isStale = true;
   };
 
-  const layOut = (name: string): Laid => {
-    clock.layouts += 1;
-    const samples = new LaidSamples();
-    const inputs = new DeviceInputs(context, `${folderPath}/${name}`, samples);
-    try {
-      layout(inputs.device(name), samples);
-    } catch (error) {
-      // Bugs of ours are not the device's.
-      if (!(error instanceof ExporterError)) {
-        inputs.close();
-        throw error;
-      }
-      samples.undo(0);
-      samples.fault(error);
-    }
-    return { inputs, samples, numbers: Float64Array.from(inputs.numbers), from: -1 };
-  };
-
   const update = (i: number): void => {
     const before = laid[i];
     if (before !== undefined && before.from >= 0) {
@@ -94,9 +76,10 @@ export function createDevices(
         return;
       }
     }
-    const next = layOut(names[i] as string);
+    // Whatever is thrown from here on, it is laid out again.
+    laid[i] = undefined;
     before?.inputs.close();
-    laid[i] = next;
+    laid[i] = layOut(context, folderPath, names[i] as string, layout);
     isStale = true;
   };
 
@@ -135,6 +118,28 @@ export function createDevices(
     write(out);
     return undefined;
   };
+}
+
+/** Bugs of ours are not the device's. */
+const isOfDevice = (error: unknown): boolean => error instanceof ExporterError || isRefusal(error);
+
+function layOut(context: DeviceContext, folderPath: string, name: string, layout: DeviceLayout): Laid {
+  context.clock.layouts += 1;
+  const samples = new LaidSamples();
+  const inputs = new DeviceInputs(context, `${folderPath}/${name}`, samples);
+  try {
+    layout(inputs.device(name), samples);
+  } catch (error) {
+    if (!isOfDevice(error)) {
+      inputs.close();
+      throw error;
+    }
+    samples.undo(0);
+    samples.fault(error);
+    inputs.isBroken = isRefusal(error);
+  }
+  inputs.compile();
+  return { inputs, samples, numbers: Float64Array.from(inputs.numbers), from: -1 };
 }
 
 /** Puts the series of all devices one after the other, unless they stand there so. */

@@ -147,7 +147,7 @@ class LaidLine implements Line {
 
   word(column: number): string {
     const found = this.#needed(column);
-    // Both a word and a number: the number is then as constant as the word.
+    // Where it is a number too, that is then as constant as the word.
     found.op = OP.WORD;
     return this.#bytes.toString('utf8', found.start, found.end);
   }
@@ -171,16 +171,24 @@ class LaidLine implements Line {
   #reading(column: number, before: string, op: number): Reading {
     const found = this.#needed(column);
     const start = found.start + before.length;
-    if (this.#bytes.toString('latin1', found.start, start) !== before) throw this.fault();
     const take = TAKES[op] as (typeof TAKES)[number];
-    if (start >= found.end || take(this.#bytes, start, found.end, one, 0) !== found.end) throw this.fault();
-    if (found.place >= 0) return new Reading(found.place);
-    found.place = this.#numbers.push(one[0] as number) - 1;
+    const isBegun = start < found.end && this.#bytes.toString('latin1', found.start, start) === before;
+    if (!isBegun || take(this.#bytes, start, found.end, one, 0) !== found.end) {
+      // Whoever is laid out at the moment, it is this line that is looked at again.
+      this.compareWhole();
+      throw this.fault();
+    }
+    if (found.op === op && found.before === before.length) return new Reading(found.place);
+    const place = this.#numbers.push(one[0] as number) - 1;
     if (found.op === OP.SKIP) {
       found.op = op;
       found.before = before.length;
+      found.place = place;
+    } else {
+      // Two things at once: it is then as constant as a word.
+      found.op = OP.WORD;
     }
-    return new Reading(found.place);
+    return new Reading(place);
   }
 
   rest(column: number): string {

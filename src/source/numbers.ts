@@ -64,7 +64,7 @@ export function takeNumber(bytes: Bytes, start: number, end: number, into: Float
 }
 
 const EXPONENT = /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+$/;
-const SPECIAL = /^([+-]?)(?:(inf|infinity)|(nan))$/i;
+const SPECIAL = /^(?:([+-]?)inf(?:inity)?|(nan))$/i;
 
 /** Rare forms, by their text. */
 function takeOther(bytes: Bytes, start: number, end: number, into: Float64Array, place: number): number {
@@ -75,7 +75,7 @@ function takeOther(bytes: Bytes, start: number, end: number, into: Float64Array,
   if (special === null) {
     if (!EXPONENT.test(text)) return -1;
     into[place] = Number(text);
-  } else if (special[3] !== undefined) into[place] = Number.NaN;
+  } else if (special[2] !== undefined) into[place] = Number.NaN;
   else into[place] = special[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   return at;
 }

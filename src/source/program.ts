@@ -73,8 +73,10 @@ function literalEnd(
   const end = start + count;
   if (end > length) return -1;
   for (let i = 0; i < count; i += 1) if (bytes[start + i] !== literals[from + i]) return -1;
-  if (op === OP.BEGIN || end === length || bytes[end] === NEWLINE) return end;
-  return op === OP.WORD && isBlank(bytes[end] as number) ? end : -1;
+  const isEnd = end === length || bytes[end] === NEWLINE;
+  // A number that stands apart is in another column.
+  if (op === OP.BEGIN) return isEnd || isBlank(bytes[end] as number) ? -1 : end;
+  return isEnd || (op === OP.WORD && isBlank(bytes[end] as number)) ? end : -1;
 }
 
 export interface Program {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import hwmon, { labelChips, parseSensorFile } from '../../src/collectors/hwmon.ts';
@@ -126,7 +126,8 @@ test('hwmon skips what is no number and what is no chip', async (t) => {
 });
 
 test('hwmon joins the bytes of a label that are not UTF-8', async (t) => {
-  const root = tree(t, { [`${CHIP}/temp1_label`]: '\uFFFD\uFFFDx\n' });
+  const root = tree(t, { [`${CHIP}/temp1_label`]: '' });
+  writeFileSync(join(root, CHIP, 'temp1_label'), Buffer.from([0xff, 0xfe, 0x78, 0x0a]));
   mkdirSync(join(root, 'sys/devices/foo'), { recursive: true });
   symlinkSync('../../../devices/foo', join(root, CHIP, 'device'));
   const { text } = await scrape(hwmon, { root });

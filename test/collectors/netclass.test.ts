@@ -5,8 +5,9 @@ import process from 'node:process';
 import { test } from 'node:test';
 import netclass from '../../src/collectors/netclass.ts';
 import { NoDataError } from '../../src/core/errors.ts';
-import type { Tree } from '../../src/core/host.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
+import type { Disk } from '../../src/source/disk.ts';
+import { alteredDisk, refusal } from '../helpers/disk.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const NET = 'sys/class/net';
@@ -43,31 +44,25 @@ test('netclass: a bare device has what is known of it, numbers in any base', asy
   ]);
 });
 
-/** A tree in which reading a file that ends so fails with this error. */
-const failing =
-  (end: string, code: string) =>
-  (fs: Tree): Tree => {
-    const attribute = (path: string): string | undefined => {
-      if (path.endsWith(end)) throw Object.assign(new Error(code), { code });
-      return fs.attribute(path);
-    };
-    return {
-      ...fs,
-      attribute,
-      keep: (folder) => ({ attribute: (name) => attribute(`${folder}/${name}`), close() {} }),
-    };
-  };
+/** A disk on which reading a file that ends so fails with this error. */
+const failing = (end: string, code: string): Disk =>
+  alteredDisk({
+    bytes(path, real) {
+      if (path.endsWith(end)) throw refusal(code, path);
+      return real;
+    },
+  });
 
 for (const code of ['EINVAL', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP'])
   test(`netclass: an attribute that answers ${code} is absent`, async () => {
-    const { text, success } = await scrape(netclass, { wrap: failing('/carrier', code) });
+    const { text, success } = await scrape(netclass, { disk: failing('/carrier', code) });
     assert.ok(success);
     assert.doesNotMatch(text, /node_network_carrier\{/);
     assert.match(text, /node_network_carrier_changes_total\{/);
   });
 
 test('netclass: another fault of one device leaves the others', async () => {
-  const { text, success } = await scrape(netclass, { wrap: failing('eno1/carrier', 'EIO') });
+  const { text, success } = await scrape(netclass, { disk: failing('eno1/carrier', 'EIO') });
   assert.equal(success, false);
   assert.match(text, /^node_network_carrier\{device="eno2"\} 0$/m);
   assert.doesNotMatch(text, /^node_network_carrier\{device="eno1"\}/m);
@@ -99,13 +94,12 @@ test('netclass: devices that swap their names, come and go, are told under the n
 
 test('netclass: a folder that is missing or closed is no data', async (t) => {
   assert.ok((await scrape(netclass, { root: tree(t, {}) })).error instanceof NoDataError);
-  const closed = (fs: Tree): Tree => ({
-    ...fs,
-    list() {
-      throw Object.assign(new Error('closed'), { code: 'EACCES' });
+  const closed = alteredDisk({
+    list(path) {
+      throw refusal('EACCES', path);
     },
   });
-  assert.ok((await scrape(netclass, { wrap: closed })).error instanceof NoDataError);
+  assert.ok((await scrape(netclass, { disk: closed })).error instanceof NoDataError);
 });
 
 test('netclass: reads sysfs where netlink is asked for but cannot be used, and says so', async (t) => {

@@ -44,6 +44,10 @@ export interface Scraped {
   readonly success: boolean;
   /** Why it did not succeed, if so: what it threw, or its first fault. */
   readonly error: unknown;
+}
+
+/** The same of a collector that was scraped before. */
+export interface Lived extends Scraped {
   /** Lines, attributes and devices left out in all scrapes so far. */
   readonly faultsTotal: number;
   /** How often something was laid out in all scrapes so far. */
@@ -69,7 +73,7 @@ export function machineOf(source: Source, options: ScrapeOptions = {}): Machine 
 }
 
 /** A collector that is set up over a tree; the function scrapes it, again and again if need be. */
-export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): () => Promise<Scraped> {
+export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): () => Promise<Lived> {
   const { argv = [], root = FIXTURES, beside = [], log = silent, acquired, disk = systemDisk } = options;
   // Every scrape is a minute after the one before: nothing may be older.
   let time = 0;
@@ -106,7 +110,7 @@ export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): 
 
 /** Scrapes a collector once. */
 export const scrape = (collector: AnyCollector, options?: ScrapeOptions): Promise<Scraped> =>
-  prepared(collector, options)();
+  prepared(collector, options)().then(({ text, success, error }) => ({ text, success, error }));
 
 /**
  * Scrapes the fixtures and holds the text against `test/golden/<name>.txt` (`npm test -- --test-update-snapshots` writes it).

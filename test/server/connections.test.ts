@@ -52,10 +52,12 @@ test('who does not take an answer loses the connection and the place', { timeout
   const value = gauge('node_test', 'Large.', 'pad');
   const large: Ready = {
     name: 'cpu',
-    collect(out) {
-      started.resolve();
-      for (let i = 0; i < 16; i += 1) out.sample(value, i, `${i}`.padEnd(1 << 20, '-'));
-    },
+    parts: [
+      (out) => {
+        started.resolve();
+        for (let i = 0; i < 16; i += 1) out.sample(value, i, `${i}`.padEnd(1 << 20, '-'));
+      },
+    ],
   };
   const { port, url } = await serve(t, { collectors: [large], limits: { answerMs: 50 }, requestsMax: 1 });
   const stuck = await rawConnection(t, port);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { gauge } from '../../src/core/metric.ts';
-import type { Samples } from '../../src/core/writer.ts';
+import type { Samples } from '../../src/core/samples.ts';
 import { parseTarget } from '../../src/server/handler.ts';
 import { collectorNamed, exchange, keepingLog, serve, type Told } from '../helpers/server.ts';
 
@@ -36,7 +36,7 @@ test('without exporter metrics only the build is left of them', async (t) => {
   const { url } = await serve(t, { exporterMetrics: false });
   const text = await (await get(`${url}/metrics`)).text();
   assert.match(text, /^node_exporter_build_info/m);
-  assert.doesNotMatch(text, /^(process|nodejs|promhttp|keyhole)_/m);
+  assert.doesNotMatch(text, /^(process|nodejs|promhttp|keyhole_(?!collector))_/m);
 });
 
 test('gzip where it is preferred, the same text inside', async (t) => {
@@ -170,7 +170,7 @@ test('series that were there already are left out, counted, and told once', asyn
     out.sample(family, 2);
   };
   const told: Told[] = [];
-  const { url } = await serve(t, { collectors: [{ name: 'twice', collect: twice }], log: keepingLog(told) });
+  const { url } = await serve(t, { collectors: [{ name: 'twice', parts: [twice] }], log: keepingLog(told) });
   await (await get(`${url}/metrics`)).text();
   const text = await (await get(`${url}/metrics`)).text();
   assert.match(text, /^node_twice 1$/m);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { render } from '../../src/core/exposition.ts';
 import { counter, dynamic, gauge, histogram, open, summary, untyped } from '../../src/core/metric.ts';
-import { Samples } from '../../src/core/writer.ts';
+import { Samples } from '../../src/core/samples.ts';
+import { render } from '../helpers/render.ts';
 
 const seconds = counter('node_cpu_seconds_total', 'Seconds.', 'mode', 'cpu');
 
@@ -42,11 +42,11 @@ test('a series that was written before is dropped and told', () => {
   one.sample(up, 2, 'b');
   other.sample(up, 3, 'a');
   other.sample(counter('node_up', 'Another type.', 'device'), 4, 'c');
-  const { text, dropped, droppedCount } = render([one, other]);
+  const { text, dropped } = render([one, other]);
   assert.deepEqual(text.split('\n').slice(2), ['node_up{device="a"} 1', 'node_up{device="b"} 2', '']);
-  assert.equal(droppedCount, 2);
-  assert.match(dropped.join('\n'), /same name and label values: node_up\{device="a"\} 3/);
-  assert.match(dropped.join('\n'), /as gauge, not counter: node_up\{device="c"\} 4/);
+  assert.equal(dropped.count, 2);
+  assert.match(dropped.described.join('\n'), /same name and label values: node_up\{device="a"\} 3/);
+  assert.match(dropped.described.join('\n'), /as gauge, not counter: node_up\{device="c"\} 4/);
 });
 
 test('the same values under other label names are other series', () => {
@@ -70,7 +70,7 @@ test('five labels and more, declared in any order', () => {
   const out = new Samples();
   out.row(gauge('node_info', 'I.', 'e', 'd', 'c', 'b', 'a'), 1, ['5', '4', '3', '2', 'x"y']);
   assert.match(render([out]).text, /\nnode_info\{a="x\\"y",b="2",c="3",d="4",e="5"\} 1\n$/);
-  assert.throws(() => out.row(gauge('node_info', 'I.', 'a'), 1, []), /node_info: the number of labels/);
+  assert.throws(() => out.row(gauge('node_info', 'I.', 'a'), 1, []), /node_info: 0 labels for 1/);
 });
 
 test('histograms and summaries', () => {
@@ -99,9 +99,9 @@ test('a family named as a part of a histogram or summary is dropped and told', (
   for (const name of ['a_sum', 'a_count', 'a_bucket', 'b_sum', 'b_count', 'b_bucket']) out.sample(untyped(name, ''), 9);
   out.histogram(histogram('a', ''), { buckets: [], sum: 1, count: 2 }, []);
   out.summary(summary('b', ''), { quantiles: [], sum: 3, count: 4 }, []);
-  const { text, dropped, droppedCount } = render([out]);
-  assert.equal(droppedCount, 5);
-  assert.equal(dropped[0], 'has the name of a part of the histogram a: a_sum 9');
+  const { text, dropped } = render([out]);
+  assert.equal(dropped.count, 5);
+  assert.equal(dropped.described[0], 'has the name of a part of the histogram a: a_sum 9');
   assert.deepEqual(
     text.split('\n').filter((line) => /^[^#]/.test(line)),
     ['a_bucket{le="+Inf"} 2', 'a_sum 1', 'a_count 2', 'b_sum 3', 'b_count 4', 'b_bucket 9'],
@@ -134,11 +134,11 @@ test('whatever the label values, the series are sorted by the bytes of their val
     fc.property(fc.array(fc.tuple(value, value)), (pairs) => {
       const out = new Samples();
       for (const [a, b] of pairs) out.sample(pair, 1, a, b);
-      const { text, droppedCount } = render([out]);
+      const { text, dropped } = render([out]);
       // A newline inside a value is escaped, so that every line is a series.
       const series = text.split('\n').slice(2, -1);
       assert.equal(new Set(series).size, series.length);
-      assert.equal(series.length + droppedCount, pairs.length);
+      assert.equal(series.length + dropped.count, pairs.length);
       const unique = [...new Set(pairs.map((p) => JSON.stringify(p)))].map((p) => JSON.parse(p) as [string, string]);
       unique.sort(
         ([a, b], [c, d]) =>
