@@ -55,10 +55,18 @@ function openLog(parsed: ParsedFlags): Logger {
   return createLogger({ level, format, write: (line) => process.stderr.write(line) }, { source: 'main.ts' });
 }
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+/** What is closed to us is none. */
+const isFolder = (path: string): boolean =>
+  optional(() => statSync(path).isDirectory(), NOTHING) === true;
 
 function requireFolder(flag: string, path: string): void {
   if (!isFolder(path)) throw new UsageError(`--${flag}: ${path} is not a directory`);
+}
+
+/** Some machines have no sysfs: what is read below it is absent then, and the rest works. */
+function lookForFolder(flag: string, path: string, log: Logger): void {
+  if (optional(() => statSync(path), NOTHING) !== undefined) requireFolder(flag, path);
+  else log.warn('there is nothing: what is read below is missing', { flag: `--${flag}`, path });
 }
 
 /**
@@ -77,7 +85,7 @@ function openMachine(parsed: ParsedFlags, log: Logger, source: Source, system: S
   const { openTree } = source;
   const [procfs, sysfs] = [parsed.valueOf(programFlags.procfs), parsed.valueOf(programFlags.sysfs)];
   requireFolder('path.procfs', procfs);
-  requireFolder('path.sysfs', sysfs);
+  lookForFolder('path.sysfs', sysfs, log);
   const rootfs = parsed.valueOf(programFlags.rootfs).replace(/\/+$/, '') || '/';
   return {
     proc: openTree(procfs),

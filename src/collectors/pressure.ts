@@ -3,7 +3,7 @@ import { NoDataError } from '../core/errors.ts';
 import type { Collect, Line } from '../core/host.ts';
 import { counter } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
-import { US_OF_SECOND } from '../core/units.ts';
+import { MS_OF_SECOND, US_OF_MS } from '../core/units.ts';
 
 /** Every CPU can stall for interrupts, so that `some` says nothing there; of the CPU the kernel's `full` is always 0. */
 const RESOURCES = [
@@ -13,9 +13,9 @@ const RESOURCES = [
   { resource: 'irq', some: undefined, full: 'irqStalled' },
 ] as const;
 
-/** The total of a line, in microseconds: `some avg10=0.00 avg60=0.00 avg300=0.00 total=12`. */
+/** The total of a line in seconds: `some avg10=0.00 avg60=0.00 avg300=0.00 total=12`. The kernel counts microseconds; two steps round as the reference does. */
 function totalOf(line: Line): Reading {
-  return line.uint(line.length - 1, 'total=');
+  return line.uint(line.length - 1, 'total=').over(US_OF_MS).over(MS_OF_SECOND);
 }
 
 /** https://docs.kernel.org/accounting/psi.html */
@@ -53,8 +53,8 @@ export default defineCollector({
     const parts = RESOURCES.map(({ resource, some, full }): Collect => {
       const table = proc.lineTable(`pressure/${resource}`, (line, out) => {
         const kind = line.find(0);
-        if (kind === 'some' && some !== undefined) out.sample(metrics[some], totalOf(line).over(US_OF_SECOND));
-        if (kind === 'full' && full !== undefined) out.sample(metrics[full], totalOf(line).over(US_OF_SECOND));
+        if (kind === 'some' && some !== undefined) out.sample(metrics[some], totalOf(line));
+        if (kind === 'full' && full !== undefined) out.sample(metrics[full], totalOf(line));
       });
       const file = proc.file(`pressure/${resource}`);
       // Where the kernel does not account a resource, as interrupts on some, it refuses to open that file alone.

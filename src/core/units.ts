@@ -4,6 +4,7 @@ export const BYTES_OF_KIB = 1024;
 /** What the block layer counts, whatever the device's own sectors are. */
 export const BYTES_OF_SECTOR = 512;
 export const MS_OF_SECOND = 1e3;
+export const US_OF_MS = 1e3;
 export const US_OF_SECOND = 1e6;
 export const NS_OF_SECOND = 1e9;
 /** What `sysconf(_SC_CLK_TCK)` gives on every architecture that Node runs on. */

@@ -87,8 +87,7 @@ function treeOf(given: string, context: FileContext): Tree {
   const list = (relative: string): string[] => disk.list(path(relative)).sort();
   const textOf = (relative: string): string | undefined => {
     try {
-      const text = readOnce(relative).trim();
-      return text === '' ? undefined : text;
+      return readOnce(relative).trim();
     } catch (error) {
       if (!hasErrno(error, NOTHING)) throw error;
       if (hasErrno(error, REFUSED)) context.onRefused(path(relative), error);
