@@ -56,8 +56,7 @@ function openLog(parsed: ParsedFlags): Logger {
 }
 
 /** What is closed to us is none. */
-const isFolder = (path: string): boolean =>
-  optional(() => statSync(path).isDirectory(), NOTHING) === true;
+const isFolder = (path: string): boolean => optional(() => statSync(path).isDirectory(), NOTHING) === true;
 
 function requireFolder(flag: string, path: string): void {
   if (!isFolder(path)) throw new UsageError(`--${flag}: ${path} is not a directory`);

@@ -157,8 +157,10 @@ export default defineCollector({
       ['metadata_written', m.metadataWritten],
       ['written', m.written],
     ] as const;
+    const folder = sys.folder(FOLDER);
     return (out, turn) => {
-      const sets = (optional(() => sys.list(FOLDER)) ?? []).filter((name) => name.includes('-'));
+      const sets = (optional(() => folder.names()) ?? []).filter((name) => name.includes('-'));
+      if (sets.length === 0) return undefined;
       return eachDevice(sets, turn, (uuid) => {
         const path = `${FOLDER}/${uuid}`;
         for (const [file, metric, scale] of ofSet) out.sample(metric, sizeIn(sys, `${path}/${file}`) * scale, uuid);

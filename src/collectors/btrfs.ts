@@ -1,4 +1,4 @@
-import { defineCollector, type Host } from '../core/collector.ts';
+import { defineCollector, type Host, type Turn } from '../core/collector.ts';
 import { eachDevice, uintAttribute } from '../core/devices.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import type { Tree } from '../core/host.ts';
@@ -207,8 +207,8 @@ export const btrfs = (ask: typeof askMountPoint) =>
     metrics,
     setup(host) {
       const { sys } = host;
-      return async (out, turn) => {
-        const ids = (optional(() => sys.list(FOLDER)) ?? []).filter((name) => name.includes('-'));
+      const folder = sys.folder(FOLDER);
+      const write = async (ids: readonly string[], out: Writer, turn: Turn): Promise<void> => {
         const asked: Asked = new Map();
         // What is asked only adds to what sysfs says: its failure comes last.
         const [asking] = await Promise.allSettled(ids.length === 0 ? [] : [askAll(host, ask, asked)]);
@@ -235,6 +235,10 @@ export const btrfs = (ask: typeof askMountPoint) =>
           }
         });
         if (asking?.status === 'rejected') throw asking.reason;
+      };
+      return (out, turn) => {
+        const ids = (optional(() => folder.names()) ?? []).filter((name) => name.includes('-'));
+        return ids.length === 0 ? undefined : write(ids, out, turn);
       };
     },
   });

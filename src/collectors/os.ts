@@ -1,8 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { NoDataError, ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { lines } from '../core/text.ts';
-import { openTree } from '../source/source.ts';
 
 const FILES = ['etc/os-release', 'usr/lib/os-release'] as const;
 
@@ -79,7 +78,7 @@ export default defineCollector({
   reads: FILES.map((file) => `/${file}`),
   flags: {},
   metrics: {
-    info: gauge('node_os_info', 'What os-release tells of the operating system, as labels; always 1.', ...LABELS),
+    info: gauge('node_os_info', 'What os-release says of the operating system, as labels; always 1.', ...LABELS),
     version: gauge(
       'node_os_version',
       'The first two numbers of the version of the operating system.',
@@ -92,27 +91,32 @@ export default defineCollector({
       'When support for the operating system ends, in seconds since 1970.',
     ),
   },
-  setup({ rootfs }, metrics) {
-    const root = openTree(rootfs);
-    const read = (): string => {
-      for (const file of FILES) {
-        const text = optional(() => root.readOnce(file));
-        if (text !== undefined) return text;
-      }
-      throw new NoDataError('there is no os-release');
-    };
+  setup({ root }, metrics) {
+    const files = FILES.map((file) => root.passing(file).as(describe));
     return (out) => {
-      const values = parseOsRelease(read());
-      const labels = LABELS.map((label) => values.get(label.toUpperCase()) ?? '');
-      const version = parseVersion(values.get('VERSION_ID') ?? '');
-      const supportEnd = values.get('SUPPORT_END') ?? '';
-      const supportEndSeconds = supportEnd === '' ? undefined : parseDay(supportEnd);
-      out.row(metrics.info, 1, labels);
-      if (version !== undefined && version > 0) {
-        const [id, idLike, name] = ['ID', 'ID_LIKE', 'NAME'].map((key) => values.get(key) ?? '');
-        out.row(metrics.version, version, [id as string, idLike as string, name as string]);
-      }
-      if (supportEndSeconds !== undefined) out.sample(metrics.supportEnd, supportEndSeconds);
+      const found = files.map((file) => file()).find((each) => each !== undefined);
+      if (found === undefined) throw new NoDataError('there is no os-release');
+      out.row(metrics.info, 1, found.labels);
+      if (found.version !== undefined && found.version > 0) out.sample(metrics.version, found.version, ...found.names);
+      out.sample(metrics.supportEnd, found.supportEndSeconds);
+      if (found.fault !== undefined) out.fault(found.fault);
     };
   },
 });
+
+/** What the metrics need of an `os-release`. */
+function describe(text: string) {
+  const values = parseOsRelease(text);
+  const of = (key: string): string => values.get(key) ?? '';
+  const supportEnd = of('SUPPORT_END');
+  const described = {
+    labels: LABELS.map((label) => of(label.toUpperCase())),
+    names: [of('ID'), of('ID_LIKE'), of('NAME')] as const,
+    version: parseVersion(of('VERSION_ID')),
+  };
+  try {
+    return { ...described, supportEndSeconds: supportEnd === '' ? undefined : parseDay(supportEnd), fault: undefined };
+  } catch (fault) {
+    return { ...described, supportEndSeconds: undefined, fault };
+  }
+}

@@ -15,7 +15,10 @@ const RESOURCES = [
 
 /** The total of a line in seconds: `some avg10=0.00 avg60=0.00 avg300=0.00 total=12`. The kernel counts microseconds; two steps round as the reference does. */
 function totalOf(line: Line): Reading {
-  return line.uint(line.length - 1, 'total=').over(US_OF_MS).over(MS_OF_SECOND);
+  return line
+    .uint(line.length - 1, 'total=')
+    .over(US_OF_MS)
+    .over(MS_OF_SECOND);
 }
 
 /** https://docs.kernel.org/accounting/psi.html */

@@ -1,5 +1,6 @@
-import { ParseError } from '../core/errors.ts';
-import { fields, lines, uint } from '../core/text.ts';
+import type { Lines } from '../core/host.ts';
+import type { Reading } from '../core/reading.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 
 /** How the values of a line are laid out. */
 export type Layout =
@@ -11,38 +12,41 @@ export type Layout =
   | { readonly kind: 'counted'; readonly least: number };
 
 /**
- * Parses `/proc/net/rpc/nfs` and `/proc/net/rpc/nfsd`: lines of a label and its counters. The values by label, without
- * the number of values that counted lines begin with. A label without a layout is an error.
+ * Reads `/proc/net/rpc/nfs` and `/proc/net/rpc/nfsd`: lines of a label and its counters. The values by label, without the
+ * number of values that counted lines begin with. A label without a layout is one that a newer kernel has: it is passed over.
  * https://docs.kernel.org/filesystems/nfs/index.html (written by net/sunrpc/stats.c and fs/nfsd/stats.c)
  */
-export function parseRpcStats(
-  file: string,
-  text: string,
+export function rpcStatsOf(
+  lines: Lines,
   layouts: Readonly<Record<string, Layout>>,
-): Map<string, readonly number[]> {
-  const found = new Map<string, readonly number[]>();
-  for (const line of lines(text)) {
-    const [label = '', ...columns] = fields(line);
+  out: LayoutWriter,
+): Map<string, readonly Reading[]> {
+  const found = new Map<string, readonly Reading[]>();
+  lines.each((line) => {
+    const label = line.find(0) ?? '';
     const layout = Object.hasOwn(layouts, label) ? layouts[label] : undefined;
-    const values = layout === undefined ? undefined : parseValues(columns, layout);
-    if (values === undefined) throw new ParseError(file, line);
-    found.set(label, values);
-  }
-  if (found.size === 0) throw new ParseError(file, text);
+    if (layout === undefined) {
+      if (label !== '') out.passedOver(`the line ${label}`);
+      return;
+    }
+    const count = layout.kind === 'leading' ? Math.min(layout.count, line.length - 1) : line.length - 1;
+    if (layout.kind !== 'counted') {
+      if (count !== layout.count) throw line.fault();
+      found.set(
+        label,
+        Array.from({ length: count }, (_, i) => line.uint(i + 1)),
+      );
+      return;
+    }
+    // How many follow is a word: another number is another layout.
+    const counted = Number(line.word(1));
+    if (counted !== count - 1 || counted < layout.least) throw line.fault();
+    found.set(
+      label,
+      Array.from({ length: counted }, (_, i) => line.uint(i + 2)),
+    );
+  });
   return found;
-}
-
-function parseValues(columns: readonly string[], layout: Layout): readonly number[] | undefined {
-  const read = layout.kind === 'leading' ? columns.slice(0, layout.count) : columns;
-  const values: number[] = [];
-  for (const column of read) {
-    const value = uint(column);
-    if (value === undefined) return undefined;
-    values.push(value);
-  }
-  if (layout.kind !== 'counted') return values.length === layout.count ? values : undefined;
-  const [count, ...counted] = values;
-  return count === counted.length && count >= layout.least ? counted : undefined;
 }
 
 /** What NFSv2 and NFSv3 call their procedures in labels, in the order of the protocol. */
