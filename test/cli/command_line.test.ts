@@ -78,7 +78,10 @@ test('without one of these flags nothing is printed', () => {
 });
 
 test('a collector that is still to come has its flags, and switching it on is told', () => {
-  const parsed = parseCommandLine(line('--collector.ntp', '--collector.ntp.server=::1', '--collector.logind'), declared);
+  const parsed = parseCommandLine(
+    line('--collector.ntp', '--collector.ntp.server=::1', '--collector.logind'),
+    declared,
+  );
   const told: Told[] = [];
   warnAbout(parsed, declared, keepingLog(told));
   const [first] = told;
