@@ -1,4 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { gauge } from '../core/metric.ts';
 import { NETLINK_ROUTE, openNetlink } from '../netlink/netlink.ts';
 import { ALL_ROUTES, parseRoute } from '../netlink/route.ts';
@@ -21,8 +22,7 @@ export const networkRoute = (open: typeof openNetlink) =>
     },
     setup(_, metrics) {
       const kernel = open(NETLINK_ROUTE);
-      return (out) => {
-        const routes = kernel.dump(ALL_ROUTES, parseRoute);
+      return async (out, turn) => {
         const names = new Map<number, string>();
         const nameOf = (index: number): string => {
           const name = names.get(index) ?? kernel.deviceName(index) ?? '';
@@ -32,7 +32,8 @@ export const networkRoute = (open: typeof openNetlink) =>
         const counts = new Map<string, number>();
         // The tables have no label: what is the same in two of them is one series.
         const written = new Set<string>();
-        for (const { destination, source, priority, protocol, hops } of routes)
+        await eachDevice(kernel.dump(ALL_ROUTES, parseRoute), turn, (route) => {
+          const { destination, source, priority, protocol, hops } = route;
           for (const { index, gateway, weight } of hops) {
             const device = nameOf(index);
             counts.set(device, (counts.get(device) ?? 0) + 1);
@@ -42,6 +43,7 @@ export const networkRoute = (open: typeof openNetlink) =>
             written.add(key);
             out.row(metrics.info, 1, row);
           }
+        });
         for (const [device, count] of counts) out.sample(metrics.routes, count, device);
       };
     },

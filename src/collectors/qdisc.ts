@@ -1,4 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
+import { eachDevice } from '../core/devices.ts';
 import { UsageError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter, gauge } from '../core/metric.ts';
@@ -62,10 +63,10 @@ export const qdisc = (open: typeof openNetlink) =>
         throw new UsageError(`--${FIXTURES} is for tests of node_exporter: Keyhole asks the kernel only`);
       refuseTwo({ [INCLUDE]: include, [EXCLUDE]: exclude, [OLD_INCLUDE]: oldInclude, [OLD_EXCLUDE]: oldExclude });
       const kernel = open(NETLINK_ROUTE);
-      return (out) => {
-        for (const { index, kind, ...counts } of kernel.dump(ALL_QDISCS, parseRootQdisc)) {
+      return (out, turn) =>
+        eachDevice(kernel.dump(ALL_QDISCS, parseRootQdisc), turn, ({ index, kind, ...counts }) => {
           const device = kernel.deviceName(index);
-          if (device === undefined || !passes(device, include ?? oldInclude, exclude ?? oldExclude)) continue;
+          if (device === undefined || !passes(device, include ?? oldInclude, exclude ?? oldExclude)) return;
           out.sample(metrics.bytes, counts.bytes, device, kind);
           out.sample(metrics.packets, counts.packets, device, kind);
           out.sample(metrics.drops, counts.drops, device, kind);
@@ -73,8 +74,7 @@ export const qdisc = (open: typeof openNetlink) =>
           out.sample(metrics.overlimits, counts.overlimits, device, kind);
           out.sample(metrics.queueLength, counts.queueLength, device, kind);
           out.sample(metrics.backlog, counts.backlogBytes, device, kind);
-        }
-      };
+        });
     },
   });
 

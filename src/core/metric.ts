@@ -89,7 +89,8 @@ export const untyped: Declare = (name, help, ...labels) => family('untyped', nam
 export const histogram: Declare = (name, help, ...labels) => family('histogram', name, help, labels);
 export const summary: Declare = (name, help, ...labels) => family('summary', name, help, labels);
 
-const FAMILIES_MAX = 4096;
+/** A network driver with a counter for each queue has some ten thousands of statistics. */
+const FAMILIES_MAX = 32_768;
 
 /** Families whose names come from the kernel's own field names; the pattern, with one `<field>` or more, is what the docs show. */
 export interface DynamicFamily<L extends readonly string[] = readonly string[]> {

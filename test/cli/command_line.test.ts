@@ -78,13 +78,16 @@ test('without one of these flags nothing is printed', () => {
 });
 
 test('a collector that is still to come has its flags, and switching it on is told', () => {
-  const parsed = parseCommandLine(line('--collector.ntp', '--collector.ntp.server=::1', '--collector.wifi'), declared);
+  const parsed = parseCommandLine(
+    line('--collector.ntp', '--collector.ntp.server=::1', '--collector.logind'),
+    declared,
+  );
   const told: Told[] = [];
   warnAbout(parsed, declared, keepingLog(told));
   const [first] = told;
   assert.equal(told.length, 1);
   assert.equal(first?.level, 'warn');
-  assert.equal(first?.fields['collectors'], 'ntp,wifi');
+  assert.equal(first?.fields['collectors'], 'logind,ntp');
 });
 
 test('a collector that is there is not announced as one to come', () => {
@@ -141,7 +144,8 @@ test('what community charts pass is taken', () => {
     '--web.listen-address=[0.0.0.0]:9100',
     '--no-collector.wifi',
   ];
-  assert.deepEqual(parseCommandLine(line(...argv), declared).valueOf(programFlags.listenAddress), ['[0.0.0.0]:9100']);
+  const parsed = parseCommandLine(line(...argv), declare(collectors));
+  assert.deepEqual(parsed.valueOf(programFlags.listenAddress), ['[0.0.0.0]:9100']);
 });
 
 const SPEC = new URL('../../../shared/spec/flags.json', import.meta.url);

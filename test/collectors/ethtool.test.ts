@@ -90,6 +90,14 @@ test('ethtool: a device that is broken just now has no series, and one that fail
   assert.equal(success, true);
 });
 
+test('ethtool: a driver with a counter for each of very many queues has a series for each', async (t) => {
+  const statistics = Array.from({ length: 6000 }, (_, i) => [`rx${i}_packets`, BigInt(i)] as const);
+  const devices = { eno1: { texts: ['mlx5_core', '', '', '', ''], statistics } };
+  const { text, error } = await scrape(collector(devices), { root: tree(t, folder('eno1')) });
+  assert.equal(error, undefined);
+  assert.equal(text.match(/^node_ethtool_rx\d+_packets\{device="eno1"\} \d+$/gm)?.length, statistics.length);
+});
+
 test('ethtool: without a list of devices there is no data', async (t) => {
   assert.ok((await scrape(collector({}), { root: tree(t, {}) })).error instanceof NoDataError);
 });

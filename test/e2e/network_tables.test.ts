@@ -22,6 +22,11 @@ function cannot(): string | false {
   return lacksPackages('iproute2', 'ethtool', 'iputils-ping', 'util-linux');
 }
 
+const skip = loudly(cannot());
+/** Fetched outside the namespace, which has no way to the packages. */
+const reference = skip === false ? newestReference() : { lacks: skip };
+const skipReference = loudly('lacks' in reference && `network tables beside node_exporter: ${reference.lacks}`);
+
 const run = (command: string, ...words: readonly string[]): string =>
   execFileSync(command, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 const ip = (line: string): string => run('ip', ...line.split(' '));
@@ -154,6 +159,8 @@ function listedRoutes(): string[][] {
       ]),
     );
 }
+
+const REQUEST_BYTES_MAX = 1000;
 
 const KIND_COUNTERS = [
   ['bytes', 'bytes_total'],
@@ -295,15 +302,22 @@ function inside(): void {
   test('sockets are those that ss lists, in every state but closed', async (t) => {
     const ours = await started(t, [...SEALED, ...KEYHOLE]);
     await openSockets(t, { near: 'h0', far: 'h1' });
+    let listed: Record<string, number> = {};
     await agree(
-      async () =>
-        Object.fromEntries(
-          seriesOf(parseExposition(await ours.scrape()), 'node_tcp_connection_states').map(([l, value]) => [
-            l['state'],
-            value,
-          ]),
-        ),
-      () => listedSockets(),
+      async () => {
+        const series = seriesOf(parseExposition(await ours.scrape()), 'node_tcp_connection_states');
+        const scraped = Object.fromEntries(series.map(([labels, value]) => [labels['state'], value]));
+        // The request for the scrape waits for its acknowledgement during the scrape, or does not.
+        const more = (scraped['tx_queued_bytes'] as number) - (listed['tx_queued_bytes'] as number);
+        return {
+          ...scraped,
+          tx_queued_bytes: (listed['tx_queued_bytes'] as number) + (more > 0 && more < REQUEST_BYTES_MAX ? 0 : more),
+        };
+      },
+      () => {
+        listed = listedSockets();
+        return listed;
+      },
     );
     const found = Object.keys(listedSockets());
     for (const state of Object.values(STATES)) if (state !== 'close') assert.ok(found.includes(state), state);
@@ -339,10 +353,8 @@ function inside(): void {
     t.diagnostic(`${rounds} scrapes`);
   });
 
-  const reference = newestReference();
-  const skip = loudly('lacks' in reference && `network tables beside node_exporter: ${reference.lacks}`);
   test('beside the newest node_exporter, with a thousand devices, all agrees but one gateway, in less time', {
-    skip,
+    skip: skipReference,
   }, async (t) => {
     const pairs = Array.from(
       { length: 500 },
@@ -368,4 +380,4 @@ function inside(): void {
   });
 }
 
-inNamespaces('network tables', loudly(cannot()), import.meta.filename, inside);
+inNamespaces('network tables', skip, import.meta.filename, inside);

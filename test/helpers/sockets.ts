@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import process from 'node:process';
@@ -20,6 +20,7 @@ const HERE = '198.18.0.1';
 const THERE = '198.18.0.2';
 const NOBODY = '198.18.0.200';
 const OTHER_PORT = 20_000;
+const PINGS_MAX = 20;
 
 /** Two network devices that are each other's ends. */
 export interface Pair {
@@ -49,6 +50,10 @@ async function otherEnd(t: TestContext, { near, far }: Pair): Promise<ChildProce
   ip('addr', 'add', `${HERE}/24`, 'dev', near);
   inside('addr', 'add', `${THERE}/24`, 'dev', far);
   inside('link', 'set', far, 'up');
+  // A link takes its time to come up, and a packet that is lost meanwhile is sent again only after seconds.
+  const pings = ['-t', String(child.pid), '-n', 'ping', '-c', '1', '-W', '1', '-q', HERE];
+  for (let tries = 0; spawnSync('nsenter', pings).status !== 0; tries += 1)
+    if (tries === PINGS_MAX) throw new Error(`${far} does not reach ${near}`);
   return child;
 }
 
@@ -84,8 +89,12 @@ export async function openSockets(t: TestContext, pair: Pair): Promise<void> {
     order('connect', name);
     while (!accepted.has(name)) await once(server, 'connection');
   };
-  const end = (name: number): void => {
-    accepted.get(name)?.end();
+  /** Our end is sent when this resolves. */
+  const end = async (name: number): Promise<void> => {
+    const socket = accepted.get(name) as Socket;
+    const sent = once(socket, 'finish');
+    socket.end();
+    await sent;
   };
   // Established, and with something in its queue.
   await arrived(1);
@@ -97,20 +106,18 @@ export async function openSockets(t: TestContext, pair: Pair): Promise<void> {
   }
   // We have left: fin_wait2.
   await arrived(4);
-  end(4);
+  await end(4);
   // We have left first: time_wait.
   await arrived(5);
-  end(5);
+  await end(5);
   order('end', 5);
   await ended.get(5);
   for (const name of [6, 7]) await arrived(name);
   // What we send is lost from now on.
   lose(THERE, pair.near);
-  accepted.get(1)?.write('lost');
+  accepted.get(1)?.write('lost'.repeat(2000));
   // last_ack, fin_wait1, and closing, where both leave at once.
-  end(3);
-  end(6);
-  end(7);
+  for (const name of [3, 6, 7]) await end(name);
   order('end', 7);
   await ended.get(7);
   // Our answer is lost: syn_recv. Nobody answers us: syn_sent.

@@ -126,10 +126,10 @@ test('a datagram that is longer than the buffer makes it grow, and the question 
 for (const [why, answer, wanted] of [
   ['an error', (s: number) => [message(ERROR, 0, s, int32(-1))], { code: 'EPERM', syscall: 'netlink' }],
   ['an error at the end of the list', (s: number) => [thing(1, s), done(s, -95)], { code: 'ENOTSUP' }],
-  ['an error that is none', (s: number) => [message(ERROR, 0, s, int32(5))], { name: 'ParseError' }],
+  ['an error that is none', (s: number) => [message(ERROR, 0, s, int32(5))], / at byte 16"$/],
   ['nothing', () => [], { code: 'EAGAIN' }],
-  ['half a message', (s: number) => [thing(1, s).subarray(0, 18)], { name: 'ParseError' }],
-  ['half a head', (s: number) => [thing(1, s).subarray(0, 10)], { name: 'ParseError' }],
+  ['half a message', (s: number) => [thing(1, s).subarray(0, 18)], /a message of 20 bytes in 18 at byte 0"$/],
+  ['half a head', (s: number) => [thing(1, s).subarray(0, 10)], /a message of 0 bytes in 10 at byte 0"$/],
 ] as const)
   test(`a dump fails over ${why}, and the next one is not troubled by it`, () => {
     const { netlink, seen } = scripted(answer, (s) => [thing(5, s), done(s)]);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { ParseError } from '../../src/core/errors.ts';
 import { askDevices, askMountPoint } from '../../src/syscall/btrfs.ts';
 import { SyscallError } from '../../src/syscall/libc.ts';
 import { btrfsOf, UUIDS } from '../helpers/btrfs.ts';
+import { outcome } from '../helpers/netlink.ts';
 
 test('devices are asked for by their numbers, of which some are free', () => {
   const answer = btrfsOf({
@@ -33,6 +35,15 @@ test('what else the kernel refuses is thrown, and so is a number of devices that
     { code: 'ENOTTY' },
   );
   assert.throws(() => askDevices((_, data) => data.fill(0xff)), ParseError);
+});
+
+test('whatever the kernel answers, it is devices or a ParseError', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(40), (noise, at) => {
+      const found = outcome(() => askDevices((_, data) => data.set(noise, at)));
+      assert.ok(typeof found !== 'string' || found === 'ParseError', String(found));
+    }),
+  );
 });
 
 for (const [why, path] of [

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { LimitError, ParseError } from '../../src/core/errors.ts';
 import { createEthtool, openEthtool } from '../../src/syscall/ethtool.ts';
 import { driversOf } from '../helpers/ethtool.ts';
+import { outcome } from '../helpers/netlink.ts';
 
 const STATISTICS = [
   ['rx_packets', 5n],
@@ -77,6 +79,24 @@ test('not every block of names is remembered', () => {
   for (const device of Object.keys(names)) drivers.statistics(device, 1);
   assert.deepEqual(drivers.statistics('d0', 1)?.names, first);
   assert.notEqual(drivers.statistics('d0', 1)?.names, first);
+});
+
+test('whatever a driver answers, it is a value or an error that has a name', () => {
+  const bytes = fc.uint8Array({ minLength: 0, maxLength: 300 });
+  fc.assert(
+    fc.property(bytes, fc.nat(3), fc.nat(5), (noise, at, count) => {
+      const drivers = createEthtool((_, data) => data.set(noise, at * 4));
+      for (const ask of [
+        () => drivers.driver('a'),
+        () => drivers.link('a'),
+        () => drivers.statistics('a', count),
+        () => drivers.statistics('a', drivers.driver('a').statistics),
+      ]) {
+        const error = outcome(ask);
+        assert.ok(typeof error !== 'string' || ['ParseError', 'LimitError'].includes(error), String(error));
+      }
+    }),
+  );
 });
 
 test('this kernel has a loopback device without a link and without a driver to speak of, and none called nonsense', () => {
