@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { collectors } from '../../src/collectors/index.ts';
 import type { AnyCollector } from '../../src/core/assemble.ts';
 import { messageOf, UsageError } from '../../src/core/errors.ts';
-import { FLAGS, PAST_HOST } from '../helpers/collected.ts';
+import { FLAGS, PAST_HOST, some } from '../helpers/collected.ts';
 import { recordedDisk } from '../helpers/disk.ts';
 import { type Fault, MUTATIONS } from '../helpers/hostile.ts';
 import { struckMachine } from '../helpers/machine.ts';
@@ -32,12 +32,6 @@ const plainly = (error: unknown): string | undefined =>
   error === undefined ? undefined : messageOf(error).replace(/\\[trvf]|\\u00..| |at byte \d+/g, '');
 
 const seen = ({ text, success, error }: Scraped) => ({ success, error: plainly(error), text });
-
-/** Every so many of these, beginning with one that differs from collector to collector. */
-function some<T>(all: readonly T[], max: number, from: number): T[] {
-  const step = Math.max(1, Math.ceil(all.length / max));
-  return all.filter((_, i) => i % step === from % step);
-}
 
 /** A collector that lives through faults. `opened`: the files that it has opened so far. */
 function lifeOf(collector: AnyCollector) {
