@@ -41,6 +41,10 @@ export interface RunnerParts {
   readonly pace: Pace;
 }
 
+/** That one part found nothing of its kind does not hide what another ran into. */
+const whyOf = (faults: readonly unknown[]): unknown =>
+  faults.find((fault) => !(fault instanceof NoDataError)) ?? faults[0];
+
 const thrownOf = (error: unknown): unknown => error ?? new Error('threw nothing');
 
 export function createRunner({ name, parts, isForeign = false }: Ready, options: RunnerParts): Runner {
@@ -69,7 +73,7 @@ export function createRunner({ name, parts, isForeign = false }: Ready, options:
     samples.close();
     last.isLate = lateness !== undefined;
     last.faultsTotal += samples.faultCount;
-    conclude(lateness ?? samples.faults[0], (clock() - startedAt) / 1000);
+    conclude(lateness ?? whyOf(samples.faults), (clock() - startedAt) / 1000);
   };
 
   /** Runs the parts from one on; a promise as soon as one has to be waited for. */

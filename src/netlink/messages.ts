@@ -58,6 +58,7 @@ class Dump {
       this.view = new DataView(larger.buffer);
     }
     this.#bytes.set(new Uint8Array(from.buffer, from.byteOffset + start, end - start), at);
+    this.#bytes.fill(0, at + end - start, at + length);
     this.count += 1;
     if (this.count === this.starts.length) {
       const more = new Int32Array(this.count * 2);
@@ -298,10 +299,13 @@ class OpenMessage implements Message {
   }
 }
 
+const everyWord = (sizeBytes: number): number[] => Array.from({ length: sizeBytes >> 2 }, (_, i) => i * 4);
+
 /** One that cannot be laid out is a fault, and gives nothing as long as it is as it was. */
 function layOut(view: DataView, start: number, end: number, headBytes: number, layout: MessageLayout): Laid {
   const samples = new LaidSamples();
   let message: OpenMessage | undefined;
+  let whole = false;
   try {
     message = new OpenMessage(view, start, end, headBytes);
     layout(message, samples);
@@ -310,8 +314,10 @@ function layOut(view: DataView, start: number, end: number, headBytes: number, l
     if (!(error instanceof ExporterError)) throw error;
     samples.undo(0);
     samples.fault(error);
+    whole = true;
   }
-  const offsets = Int32Array.from([...(message?.checks ?? [])].sort((a, b) => a - b));
+  const checks = whole ? everyWord(end - start) : [...(message?.checks ?? [])].sort((a, b) => a - b);
+  const offsets = Int32Array.from(checks);
   return {
     length: end - start,
     checks: offsets,

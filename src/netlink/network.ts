@@ -15,10 +15,10 @@ import {
 
 const ENOENT = 2;
 
-/** Opens nothing before the first question. */
-export function openNetwork(clock: MessageClock): Network {
-  const route = openNetlink(NETLINK_ROUTE);
-  const generic = openNetlink(NETLINK_GENERIC);
+/** Opens nothing before the first question. `open` gives the way to the kernel for a protocol. */
+export function openNetwork(clock: MessageClock, open: (protocol: number) => Netlink = openNetlink): Network {
+  const route = open(NETLINK_ROUTE);
+  const generic = open(NETLINK_GENERIC);
   let ethtool: number | undefined;
   const askModes = (): readonly [Netlink, ReturnType<typeof allLinkModes>] => {
     ethtool ??= findFamily(generic, 'ethtool');

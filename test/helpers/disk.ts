@@ -47,3 +47,27 @@ export function alteredDisk({ bytes = (_, real) => real, files = () => undefined
     real: (path) => (real === undefined ? disk.real(path) : real(path, () => disk.real(path))),
   };
 }
+
+/** How a path was asked for. */
+export type Asked = 'open' | 'list' | 'link' | 'look';
+
+/** The disk, with everything that it is asked for reported to `onAsked`. */
+export function recordedDisk(real: Disk, onAsked: (path: string, how: Asked) => void): Disk {
+  const recorded =
+    <T>(how: Asked, ask: (path: string) => T) =>
+    (path: string): T => {
+      onAsked(path, how);
+      return ask(path);
+    };
+  return {
+    ...real,
+    open: recorded('open', real.open),
+    readWhole: recorded('open', real.readWhole),
+    list: recorded('list', real.list),
+    link: recorded('link', real.link),
+    real: recorded('look', real.real),
+    isThere: recorded('look', real.isThere),
+    sizeBytes: recorded('look', real.sizeBytes),
+    identity: recorded('look', real.identity),
+  };
+}

@@ -80,23 +80,56 @@ export interface Fault {
   readonly strikes?: (path: string) => boolean;
 }
 
-/** The disk as seen through the fault that `faultOf` answers at each read, or as it is. The same fault gives the same bytes. */
-export function hostileDisk(faultOf: () => Fault | undefined): Disk {
+/** Where an answer of the machine stands, and what it is with a fault. The same fault gives the same answer. */
+export interface Struck {
+  /** A text of bytes, one character each; throws where it is refused. */
+  text(path: string, real: string): string;
+  /** The names in a folder. */
+  names(path: string, real: string[]): string[];
+  /** Things in a list. */
+  list<T>(path: string, real: readonly T[], copy: (one: T) => T): readonly T[];
+  /** A number. */
+  number(path: string, real: number): number;
+}
+
+/** `faultOf` is asked at each read: the answer may be another one at the next. */
+export function createStruck(faultOf: () => Fault | undefined): Struck {
   const struck = (path: string): Fault | undefined => {
     const fault = faultOf();
     return fault?.strikes?.(path) === false ? undefined : fault;
   };
-  const altered = (path: string, text: string): string => {
-    const fault = struck(path);
-    if (fault === undefined) return text;
-    const next = numbers(fault.seed, path);
-    if (fault.mutation === 'unreadable' && next(3) === 0) throw refusal(CODES[next(CODES.length)] as string, path);
-    return mutate(text, fault.mutation, next);
+  return {
+    text(path, real) {
+      const fault = struck(path);
+      if (fault === undefined) return real;
+      const next = numbers(fault.seed, path);
+      if (fault.mutation === 'unreadable' && next(3) === 0) throw refusal(CODES[next(CODES.length)] as string, path);
+      return mutate(real, fault.mutation, next);
+    },
+    names: (path, real) => (struck(path)?.mutation === 'ghosts' ? [...real, ...GHOSTS] : real),
+    list(path, real, copy) {
+      const fault = struck(path);
+      if (fault === undefined) return real;
+      const next = numbers(fault.seed, path);
+      if (fault.mutation === 'emptied') return [];
+      if (fault.mutation === 'truncated') return real.slice(0, next(real.length + 1));
+      if (fault.mutation === 'shuffled') return shuffle(real, next);
+      if (fault.mutation === 'repeated') return [...real, ...real];
+      return fault.mutation === 'ghosts' ? [...real, ...real.slice(0, 1).map(copy)] : real;
+    },
+    number(path, real) {
+      const fault = struck(path);
+      return fault?.mutation === 'bit-flipped' ? numbers(fault.seed, path)(1 << 20) : real;
+    },
   };
+}
+
+/** The disk as seen through a fault. */
+export function hostileDisk(faultOf: () => Fault | undefined): Disk {
+  const struck = createStruck(faultOf);
   return alteredDisk({
-    bytes: (path, real) =>
-      struck(path) === undefined ? real : Buffer.from(altered(path, real.toString('latin1')), 'latin1'),
-    list: (path, real) => (struck(path)?.mutation === 'ghosts' ? [...real, ...GHOSTS] : real),
-    link: (path, real) => altered(path, real()),
+    bytes: (path, real) => Buffer.from(struck.text(path, real.toString('latin1')), 'latin1'),
+    list: (path, real) => struck.names(path, real),
+    link: (path, real) => struck.text(path, real()),
   });
 }

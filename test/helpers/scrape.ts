@@ -9,6 +9,8 @@ import type { Tree } from '../../src/core/host.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
 import { createRegistry } from '../../src/core/registry.ts';
 import { Samples } from '../../src/core/samples.ts';
+import type { System } from '../../src/core/system.ts';
+import type { Netlink } from '../../src/netlink/netlink.ts';
 import { openNetwork } from '../../src/netlink/network.ts';
 import { Page } from '../../src/page/page.ts';
 import { LOOK_MS } from '../../src/source/clock.ts';
@@ -34,6 +36,10 @@ export interface ScrapeOptions {
   readonly acquired?: Acquired;
   /** What the system answers; see `alteredDisk`. */
   readonly disk?: Disk;
+  /** What netlink answers, by protocol; this machine's by default. */
+  readonly netlink?: (protocol: number) => Netlink;
+  /** What system calls answer, where it is not what this machine says. */
+  readonly system?: Partial<System>;
   /** Wraps the trees, to make their files look otherwise. */
   readonly wrap?: (tree: Tree) => Tree;
 }
@@ -66,8 +72,8 @@ export function machineOf(source: Source, options: ScrapeOptions = {}): Machine 
     rootfs,
     own: open('/proc'),
     openTree: open,
-    network: openNetwork(source.clock),
-    system: { ...openSystem(), now: () => now },
+    network: openNetwork(source.clock, options.netlink),
+    system: { ...openSystem(), now: () => now, ...options.system },
     log,
   };
 }
