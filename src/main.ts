@@ -27,6 +27,7 @@ import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
 import { createSource, type Source } from './source/source.ts';
+import { createSpare } from './syscall/memory.ts';
 import { spareMemory } from './syscall/readahead.ts';
 import { openSystem } from './syscall/system.ts';
 import { exit, sizeThreadPool } from './syscall/thread_pool.ts';
@@ -35,6 +36,10 @@ import { exit, sizeThreadPool } from './syscall/thread_pool.ts';
 sizeThreadPool(process.env);
 spareMemory(process.constrainedMemory());
 
+/** After so many scrapes the start is over; after more, what was hot is compiled. */
+const SETTLED_SCRAPES: readonly number[] = [20, 300];
+/** How often code that was needed once is given back. */
+const CODE_SCRAPES = 250;
 /** What a scrape under way has after SIGTERM. */
 const DRAIN_MS = 4000;
 /** EX_TEMPFAIL of sysexits.h: nothing is wrong that a new start would not mend. */
@@ -177,7 +182,7 @@ function endOnSignals(server: RunningServer, log: Logger): void {
 }
 
 async function serve(commandLine: CommandLine, declared: Declared): Promise<void> {
-  const parsed = parseCommandLine(commandLine, declared);
+  const parsed = await parseCommandLine(commandLine, declared);
   const log = openLog(parsed);
   // Whatever one scrape or connection runs into, the others go on.
   process.on('uncaughtException', (error) => log.error('unexpected error', { err: messageOf(error) }));
@@ -199,6 +204,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   // Not loaded by the stage before the seal, which is gone after some milliseconds.
   const { startServer } = await import('./server/start.ts');
   const { exporterParts } = await import('./server/exporter_metrics.ts');
+  const spare = createSpare();
   const server = await startServer({
     registry,
     log,
@@ -209,6 +215,11 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     }),
     telemetryPath: parsed.valueOf(programFlags.telemetryPath),
     requestsMax: parsed.valueOf(programFlags.maxRequests),
+    // Then nothing is new any more.
+    onScraped: (count) => {
+      if (SETTLED_SCRAPES.includes(count)) setImmediate(spare.heap);
+      if (SETTLED_SCRAPES.includes(count) || count % CODE_SCRAPES === 0) setImmediate(spare.code);
+    },
     own: parsed.valueOf(programFlags.disableExporterMetrics)
       ? undefined
       : [

@@ -1,6 +1,7 @@
 import { type AnyCollector, toggleOf } from '../core/assemble.ts';
 import { type Flag, firstGiven, flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
+import { loadPatterns } from '../core/pattern.ts';
 import { completionScript, completions } from './completion.ts';
 import { printingFlags, programFlags } from './flags.ts';
 import { helpText, manPage } from './help.ts';
@@ -59,8 +60,11 @@ export function askedText({ program, argv }: CommandLine, { flags }: Declared): 
 }
 
 /** Throws a `UsageError` for whatever is wrong. */
-export const parseCommandLine = ({ argv, env }: CommandLine, { flags }: Declared): ParsedFlags =>
-  parseFlags(argv, flags, env);
+export async function parseCommandLine({ argv, env }: CommandLine, { flags }: Declared): Promise<ParsedFlags> {
+  const patterns = flags.filter(({ isPattern }) => isPattern);
+  if (firstGiven(argv, flags, patterns) !== undefined) await loadPatterns();
+  return parseFlags(argv, flags, env);
+}
 
 /** Says what of the command line has no effect, or another than its name says. */
 export function warnAbout(parsed: ParsedFlags, { flags, pending }: Declared, log: Logger): void {

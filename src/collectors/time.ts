@@ -46,9 +46,8 @@ export function ruleOf(file: string): string {
 }
 
 /** The rules that may be this process's: its zone's in the database (which a container may lack), then the machine's own. */
-function readRules(etc: Tree): string[] {
-  const zone: string | undefined = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const files = zone === undefined ? [] : [`usr/share/zoneinfo/${zone}`];
+function readRules(etc: Tree, zone: string | undefined): string[] {
+  const files = zone === undefined || zone === '' ? [] : [`usr/share/zoneinfo/${zone.replace(/^:/, '')}`];
   return [...files, 'etc/localtime'].map((path) => ruleOf(etc.passing(path).tryText() ?? ''));
 }
 
@@ -87,7 +86,7 @@ export default defineCollector({
     ),
   },
   setup({ sys, openTree, system }, metrics) {
-    const rules = readRules(openTree('/'));
+    const rules = readRules(openTree('/'), system.timeZone);
     // The zone's name is looked for again only when its offset is another.
     let zone = { offsetSeconds: Number.NaN, name: '' };
     return [

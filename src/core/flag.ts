@@ -1,6 +1,6 @@
 import { commandLineTokens } from './command_line.ts';
 import { UsageError } from './errors.ts';
-import { compilePattern, latePattern, type Pattern } from './pattern.ts';
+import { compilePattern, ownPattern, type Pattern } from './pattern.ts';
 
 /** A command-line flag. `T` is what the program receives; the text of `fallback` is what `--help` prints. */
 export interface Flag<T = unknown> {
@@ -13,6 +13,8 @@ export interface Flag<T = unknown> {
   /** One letter, for `-h`. */
   readonly short?: string;
   readonly hidden?: boolean;
+  /** Whether a value that is given is compiled as a pattern: `loadPatterns` has to be awaited before. */
+  readonly isPattern?: boolean;
   /** The flag to use instead; giving this one logs a warning. Deprecated flags are hidden. */
   readonly deprecated?: string;
   /** What a value may be, for `--help` and completions. */
@@ -124,11 +126,12 @@ export const flag = {
     name,
     help,
     kind: 'value',
+    isPattern: true,
     fallback: [fallback],
     parse: (texts) => {
       const source = one(texts);
       if (source === '') return undefined;
-      return source === fallback ? latePattern(source) : compilePattern(source);
+      return source === fallback ? ownPattern(source) : compilePattern(source);
     },
   }),
 } as const;

@@ -2,6 +2,8 @@
 export interface System {
   /** `undefined` where it is closed to us. */
   readonly pageSizeBytes: number | undefined;
+  /** The zone that `TZ` names, if it does. */
+  readonly timeZone: string | undefined;
   uname(): SystemNames;
   /** Addresses as the C library gives them, by device: only of devices that are up. */
   interfaceAddresses(): readonly InterfaceAddress[];

@@ -1,4 +1,5 @@
 import os from 'node:os';
+import process from 'node:process';
 import { NOTHING, optional } from '../core/errors.ts';
 import type { System } from '../core/system.ts';
 import { pageSizeBytes } from '../parse/auxv.ts';
@@ -10,6 +11,7 @@ import { createTimexReader } from './timex.ts';
 export function openSystem(): System {
   return {
     pageSizeBytes: optional(pageSizeBytes, NOTHING),
+    timeZone: process.env['TZ'],
     uname: () => ({
       sysname: os.type(),
       release: os.release(),

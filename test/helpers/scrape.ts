@@ -7,6 +7,7 @@ import type { Acquired } from '../../src/core/collector.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import type { Tree } from '../../src/core/host.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
+import { loadPatterns } from '../../src/core/pattern.ts';
 import { createRegistry } from '../../src/core/registry.ts';
 import { Samples } from '../../src/core/samples.ts';
 import type { System } from '../../src/core/system.ts';
@@ -17,6 +18,8 @@ import { LOOK_MS } from '../../src/source/clock.ts';
 import { type Disk, disk as systemDisk } from '../../src/source/disk.ts';
 import { createSource, type Source } from '../../src/source/source.ts';
 import { openSystem } from '../../src/syscall/system.ts';
+
+await loadPatterns();
 
 export const FIXTURES = new URL('../fixtures/', import.meta.url).pathname;
 const GOLDEN = new URL('../golden/', import.meta.url).pathname;
