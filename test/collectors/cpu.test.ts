@@ -31,17 +31,22 @@ const times = (cpu: string, ...ticks: readonly number[]): string[] => {
   ];
 };
 
-testFile(cpu, 'proc/stat', [
+testFile(
+  cpu,
+  'proc/stat',
   [
-    'the lines of CPUs, not that of all together',
-    'cpu  9 9 9 9\ncpu0 1 2 3 4 5 6 7 8 9 10 11\nintr 5 1\n',
-    times('0', 1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
+    [
+      'the lines of CPUs, not that of all together',
+      'cpu  9 9 9 9\ncpu0 1 2 3 4 5 6 7 8 9 10 11\nintr 5 1\n',
+      times('0', 1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
+    ],
+    ['an old kernel with fewer modes', 'cpu12 1 2 3 4\n', times('12', 1, 2, 3, 4)],
+    ...['cpu0', 'cpu0 1 x 3', 'cpu0 -1 2', 'cpu0x 1 2'].map(
+      (line) => [`the line ${JSON.stringify(line)}`, `${line}\ncpu1 1 2 3 4\n`, times('1', 1, 2, 3, 4), line] as const,
+    ),
   ],
-  ['an old kernel with fewer modes', 'cpu12 1 2 3 4\n', times('12', 1, 2, 3, 4)],
-  ...['cpu0', 'cpu0 1 x 3', 'cpu0 -1 2', 'cpu0x 1 2'].map(
-    (line) => [`the line ${JSON.stringify(line)}`, `${line}\ncpu1 1 2 3 4\n`, times('1', 1, 2, 3, 4), line] as const,
-  ),
-], { files: { [`${SYS}/cpu0/uevent`]: '' } });
+  { files: { [`${SYS}/cpu0/uevent`]: '' } },
+);
 
 /** The times that are written of a CPU, after each of these. */
 function advanced(...readings: readonly (readonly number[])[]): number[][] {

@@ -36,7 +36,9 @@ testFile(softnet, 'proc/net/softnet_stat', [
       ['a column that is not exposed', row(15).replace('13', '1x')],
       ['the CPU', row(13).replace('1c', 'xc')],
     ] as const
-  ).map(([what, bad]) => [`${what} that is not hexadecimal`, bad + row(13), samples([28], 25, 26, 27), bad.trim()] as const),
+  ).map(
+    ([what, bad]) => [`${what} that is not hexadecimal`, bad + row(13), samples([28], 25, 26, 27), bad.trim()] as const,
+  ),
 ]);
 
 test('softnet: fails without its file', async (t) => {

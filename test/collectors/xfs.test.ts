@@ -38,15 +38,7 @@ test('xfs takes lines of vnodes with how many are free', async (t) => {
   assert.equal(counted(text).length, 7);
 });
 
-for (const line of [
-  'rw 1',
-  'rw 1 2 3',
-  'rw 1 x',
-  'rw 1 -1',
-  'vnodes 1 2 3 4 5 6',
-  'vnodes 1 2 3 4 5 6 7 8 9',
-  'ig',
-])
+for (const line of ['rw 1', 'rw 1 2 3', 'rw 1 x', 'rw 1 -1', 'vnodes 1 2 3 4 5 6', 'vnodes 1 2 3 4 5 6 7 8 9', 'ig'])
   test(`xfs: the line '${line}' costs itself alone`, async (t) => {
     const root = tree(t, { [STATS]: `${line}\ndir 0 0 0 4\n` });
     const { text, error, faultsTotal } = await prepared(xfs, { root })();

@@ -16,11 +16,16 @@ const LAYOUTS = {
 const value = gauge('value', 'A value of a line, by its place.', 'label', 'place');
 
 const NET = 'net 1 2\n';
-const net = ['net 0 1', 'net 1 2'];
+const net = ['net 0 1', 'net 1 2', 'net or none 1'];
+const none = 'net or none 0';
 
 for (const [why, text, expected, odd, passedOver] of [
-  ['each line as its layout says', `${NET}th 8 0.000 x\nops 3 7 8 9\n`, [...net, 'ops 0 7', 'ops 1 8', 'ops 2 9', 'th 0 8']],
-  ['nothing', '', [], ''],
+  [
+    'each line as its layout says',
+    `${NET}th 8 0.000 x\nops 3 7 8 9\n`,
+    [...net, 'ops 0 7', 'ops 1 8', 'ops 2 9', 'th 0 8'],
+  ],
+  ['nothing', '', [none]],
   ['an empty line', `\n${NET}`, net],
   ['a label without a layout', `new 1\n${NET}`, net, undefined, 'the line new'],
   ['a label that every object has', `constructor 1\n${NET}`, net, undefined, 'the line constructor'],
@@ -37,8 +42,10 @@ for (const [why, text, expected, odd, passedOver] of [
     const table = createSource()
       .openTree(tree(t, { stats: text }))
       .table('stats', (lines, out) => {
-        for (const [label, readings] of rpcStatsOf(lines, LAYOUTS, out))
-          for (const [place, reading] of readings.entries()) out.sample(value, reading, label, String(place));
+        const stats = rpcStatsOf(lines, LAYOUTS, out);
+        for (const label of Object.keys(LAYOUTS))
+          for (const place of [0, 1, 2]) out.sample(value, stats.at(label, place), label, String(place));
+        out.sample(value, stats.orNone('net', 0), 'net', 'or none');
       });
     const { text: written, faults, passedOver: names, thrown } = runner(table)();
     assert.equal(thrown, undefined);
