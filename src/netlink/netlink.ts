@@ -237,18 +237,3 @@ const CLOSED: readonly string[] = ['EPERM', 'EACCES', 'ENOSYS', 'EAFNOSUPPORT', 
 /** Whether netlink cannot be used in this process at all. */
 export const isClosed = (error: unknown): boolean =>
   error instanceof NoSyscallsError || (error instanceof SyscallError && CLOSED.includes(error.code));
-
-/** Asks netlink, and where that is closed to this process turns to `instead`. Says so once. */
-export function createFallback(log: Logger, instead: string): <T>(ask: () => T, other: () => T) => T {
-  let told = false;
-  return (ask, other) => {
-    try {
-      return ask();
-    } catch (error) {
-      if (!isClosed(error)) throw error;
-      if (!told) log.warn(`netlink cannot be used: reading ${instead}`, { err: messageOf(error) });
-      told = true;
-      return other();
-    }
-  };
-}
