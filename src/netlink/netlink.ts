@@ -1,6 +1,5 @@
 import { closeSync } from 'node:fs';
-import { hasErrno, LimitError, messageOf } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
+import { hasErrno, LimitError } from '../core/errors.ts';
 import { NoSyscallsError, SyscallError, syscall } from '../syscall/libc.ts';
 import { refuse } from './attributes.ts';
 

@@ -53,7 +53,7 @@ for (const [why, text, expected, odd, passedOver] of [
     assert.deepEqual(samples, expected);
     assert.deepEqual(names, passedOver === undefined ? [] : [passedOver]);
     assert.equal(faults.length, odd === undefined ? 0 : 1);
-    if (odd !== undefined) assert.ok(messageOf(faults[0]).endsWith(`cannot parse ${JSON.stringify(odd)}`), faults[0]);
+    if (odd !== undefined) assert.ok(messageOf(faults[0]).endsWith(`cannot parse ${JSON.stringify(odd)}`));
   });
 
 test('the protocols have as many procedures as their RFCs', () => {
