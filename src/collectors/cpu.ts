@@ -43,8 +43,9 @@ export function advance(numbers: Float64Array, { places, before }: KnownCpu): vo
 
 /** The CPUs' lines of `/proc/stat`. A mode that an old kernel has no column for has no time. https://docs.kernel.org/filesystems/proc.html */
 function createTimes(proc: Tree, withGuest: boolean): Collect {
-  const beforeByCpu = new Map<string, Float64Array>();
-  let known: KnownCpu[] = [];
+  // A CPU that went offline is forgotten.
+  let beforeByCpu: ReadonlyMap<string, Float64Array> = new Map();
+  let known = new Map<string, KnownCpu>();
   const write = (line: Line, out: LayoutWriter): void => {
     const cpu = cpuOf(line);
     if (cpu === undefined) return;
@@ -52,8 +53,7 @@ function createTimes(proc: Tree, withGuest: boolean): Collect {
     for (let i = 0; i < COLUMNS && i + 1 < line.length; i += 1) readings.push(line.uint(i + 1));
     if (readings.length === 0) throw line.fault();
     const before = beforeByCpu.get(cpu) ?? new Float64Array(COLUMNS);
-    beforeByCpu.set(cpu, before);
-    known.push({ places: readings.map(({ place }) => place), before });
+    known.set(cpu, { places: readings.map(({ place }) => place), before });
     const seconds = (column: number): Reading | number => readings[column]?.over(TICKS_OF_SECOND) ?? 0;
     for (const [i, mode] of MODES.entries()) out.sample(metrics.seconds, seconds(i), cpu, mode);
     if (!withGuest) return;
@@ -62,21 +62,16 @@ function createTimes(proc: Tree, withGuest: boolean): Collect {
   return proc.table(
     'stat',
     (lines, out) => {
-      known = [];
+      beforeByCpu = new Map([...known].map(([cpu, { before }]) => [cpu, before]));
+      known = new Map();
       lines.each((line) => write(line, out));
     },
     {
       adjust(numbers) {
-        for (const cpu of known) advance(numbers, cpu);
+        for (const cpu of known.values()) advance(numbers, cpu);
       },
     },
   );
-}
-
-/** Which physical package and which core of it a CPU is. */
-interface Place {
-  readonly package: string;
-  readonly core: string;
 }
 
 /** The words that a pattern lets through, each once; none where there is no pattern. */
@@ -165,6 +160,7 @@ interface CpuFiles {
   place(): Place | undefined;
 }
 
+/** Which physical package and which core of it a CPU is. */
 interface Place {
   readonly package: string;
   readonly core: string;

@@ -42,14 +42,15 @@ export default defineCollector({
       (device, out) => {
         const number = Number(device.id.slice('cpu'.length));
         const policy = device.inside('cpufreq');
-        const governor = policy.word('scaling_governor');
-        if (governor === undefined || offlineCpus()?.has(number) === true) return;
+        if (offlineCpus()?.has(number) === true) return;
         const cpu = String(number);
         for (const [key, file] of FREQUENCIES) {
           // The kernel writes `<unknown>` where the hardware does not say.
           const frequency = policy.number(file, '<unknown>');
           out.sample(metrics[key], frequency?.times(HZ_OF_KHZ), cpu);
         }
+        const governor = policy.word('scaling_governor');
+        if (governor === undefined) return;
         for (const name of policy.fixed('scaling_available_governors')?.split(' ') ?? [])
           out.sample(metrics.governor, name === governor ? 1 : 0, cpu, name);
       },

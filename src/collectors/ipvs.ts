@@ -21,11 +21,15 @@ export interface IpvsBackend {
 
 const ENDPOINT = /^(?:([0-9A-Fa-f]{8})|\[([0-9A-Fa-f]{4}(?::[0-9A-Fa-f]{4}){7})\]):([0-9A-Fa-f]{4})$/;
 
+const MAPPED = /^0{20}ffff(?=.)/i;
+
 /** An address and a port as the kernel writes them, `C0A80016:0CEA` or `[2001:…]:0050`, for labels. */
 function parseEndpoint(text: string | undefined, fault: () => ParseError): readonly [address: string, port: string] {
   const [, v4, v6, port] = ENDPOINT.exec(text ?? '') ?? [];
   if (port === undefined) throw fault();
-  const address = formatAddress(Buffer.from((v4 ?? (v6 as string)).replaceAll(':', ''), 'hex'));
+  const digits = (v4 ?? (v6 as string)).replaceAll(':', '');
+  // An address of IPv4 within IPv6 is written as the former, as the reference does.
+  const address = formatAddress(Buffer.from(digits.replace(MAPPED, ''), 'hex'));
   return [address as string, String(Number.parseInt(port, 16))];
 }
 

@@ -4,13 +4,15 @@ import { type Family, gauge } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
 import { BYTES_OF_KIB } from '../core/units.ts';
 
+/** A number that is out of bounds wraps as it does in 64 bits; one just below zero is just below them, too. */
+const bytesOf = (kib: number): number => (kib >= 2 ** 64 ? kib : (kib * BYTES_OF_KIB) % 2 ** 64);
+
 /** The number of a line in bytes where the file gives kB, else as it is. */
 function quantityOf(line: Line): Reading {
-  const value = line.auto(1);
+  const value = line.uint(1);
   const unit = line.find(2);
   if (line.length > 3 || (unit !== undefined && unit !== 'kB')) throw line.fault();
-  // A number that is out of bounds wraps as it does in 64 bits.
-  return unit === undefined ? value : value.map((kib) => (kib * BYTES_OF_KIB) % 2 ** 64);
+  return unit === undefined ? value : value.map(bytesOf);
 }
 
 const bytes = (name: string, help: string) => gauge(`node_memory_${name}_bytes`, help);

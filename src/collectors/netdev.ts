@@ -262,10 +262,14 @@ function fromRows({ proc, sys }: Pick<Host, 'proc' | 'sys'>, options: Options): 
   return proc.table('net/dev', (lines, out) =>
     lines.each((line, row) => {
       if (row < HEADING_LINES) return;
-      const name = line.word(0);
-      if (!name.endsWith(':') || line.length !== PROC_COLUMNS.length + 1) throw line.fault();
-      const device = name.slice(0, -1);
-      const counters = PROC_COLUMNS.map((_, column) => line.uint(column + 1));
+      const first = line.word(0);
+      const colon = first.indexOf(':');
+      // Old kernels leave no blank before a first counter of eight digits.
+      const touching = first.slice(0, colon + 1);
+      const offset = touching === first ? 1 : 0;
+      if (colon <= 0 || line.length !== PROC_COLUMNS.length + offset) throw line.fault();
+      const device = first.slice(0, colon);
+      const counters = PROC_COLUMNS.map((_, i) => (i + offset === 0 ? line.uint(0, touching) : line.uint(i + offset)));
       if (!isWanted(device)) return;
       const alias = withAlias ? (lines.fixed(sys.passing(`class/net/${device}/ifalias`))?.trim() ?? '') : '';
       for (const [column, family] of PROC_COLUMNS.entries())

@@ -1,7 +1,10 @@
 import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
+import { ParseError } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { type Layout, NFS_METHODS, rpcStatsOf } from '../parse/rpc_stats.ts';
+
+const FILE = 'net/rpc/nfs';
 
 /**
  * The operations that the NFSv4 client counts, in the order of the kernel's `<linux/nfs4.h>`, but for LayoutGet and
@@ -48,21 +51,20 @@ export default defineCollector({
   /** `/proc/net/rpc/nfs` is written by net/sunrpc/stats.c. https://docs.kernel.org/filesystems/nfs/index.html */
   setup({ proc }, metrics) {
     return proc.table(
-      'net/rpc/nfs',
+      FILE,
       (lines, out) => {
-        const found = rpcStatsOf(lines, LAYOUTS, out);
-        const [, udp, tcp, connections] = found.get('net') ?? [];
-        const [calls, retransmissions, refreshes] = found.get('rpc') ?? [];
-        out.sample(metrics.packets, tcp, 'tcp');
-        out.sample(metrics.packets, udp, 'udp');
-        out.sample(metrics.connections, connections);
-        out.sample(metrics.rpcs, calls);
-        out.sample(metrics.retransmissions, retransmissions);
-        out.sample(metrics.refreshes, refreshes);
+        if (lines.length === 0) throw new ParseError(FILE, '');
+        const stats = rpcStatsOf(lines, LAYOUTS, out);
+        out.sample(metrics.packets, stats.at('net', 2), 'tcp');
+        out.sample(metrics.packets, stats.at('net', 1), 'udp');
+        out.sample(metrics.connections, stats.at('net', 3));
+        out.sample(metrics.rpcs, stats.at('rpc', 0));
+        out.sample(metrics.retransmissions, stats.at('rpc', 1));
+        out.sample(metrics.refreshes, stats.at('rpc', 2));
         // A version or an operation that this kernel has not is 0: never requested.
         for (const [proto, methods] of METHODS)
           for (const [i, method] of methods.entries())
-            out.sample(metrics.requests, found.get(`proc${proto}`)?.[i] ?? 0, method, proto);
+            out.sample(metrics.requests, stats.orNone(`proc${proto}`, i), method, proto);
       },
       { ifAbsent: noData('there is no NFS client on this machine') },
     );

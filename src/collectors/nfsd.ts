@@ -1,8 +1,11 @@
 import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
+import { ParseError } from '../core/errors.ts';
 import { counter, gauge } from '../core/metric.ts';
-import type { Reading } from '../core/reading.ts';
-import { type Layout, NFS_METHODS, rpcStatsOf } from '../parse/rpc_stats.ts';
+import type { Value } from '../core/reading.ts';
+import { type Layout, NFS_METHODS, type RpcStats, rpcStatsOf } from '../parse/rpc_stats.ts';
+
+const FILE = 'net/rpc/nfsd';
 
 /** The operations of NFSv4.0 that are exposed, by their number in the protocol (RFC 7530). */
 const SERVER_V4: readonly (readonly [operation: number, method: string])[] = [
@@ -32,14 +35,12 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
 };
 
 /** The requests by version of the protocol and method. A version that this kernel does not serve has had none. */
-function* requestsOf(
-  stats: ReadonlyMap<string, readonly Reading[]>,
-): Generator<readonly [proto: string, method: string, count: Reading | number]> {
+function* requestsOf(stats: RpcStats): Generator<readonly [proto: string, method: string, count: Value]> {
   for (const proto of ['2', '3'] as const)
     for (const [i, method] of NFS_METHODS[proto].entries())
-      if (method !== 'Null') yield [proto, method, stats.get(`proc${proto}`)?.[i] ?? 0];
-  for (const [operation, method] of SERVER_V4) yield ['4', method, stats.get('proc4ops')?.[operation] ?? 0];
-  yield ['4', 'WdelegGetattr', stats.get('wdeleg_getattr')?.[0] ?? 0];
+      if (method !== 'Null') yield [proto, method, stats.orNone(`proc${proto}`, i)];
+  for (const [operation, method] of SERVER_V4) yield ['4', method, stats.orNone('proc4ops', operation)];
+  yield ['4', 'WdelegGetattr', stats.orNone('wdeleg_getattr', 0)];
 }
 
 const metrics = {
@@ -89,10 +90,11 @@ export default defineCollector({
   /** `/proc/net/rpc/nfsd` is written by fs/nfsd/stats.c. https://docs.kernel.org/filesystems/nfs/index.html */
   setup({ proc }) {
     return proc.table(
-      'net/rpc/nfsd',
+      FILE,
       (lines, out) => {
+        if (lines.length === 0) throw new ParseError(FILE, '');
         const stats = rpcStatsOf(lines, LAYOUTS, out);
-        for (const [label, place, family, ...values] of EXPOSED) out.row(family, stats.get(label)?.[place], values);
+        for (const [label, place, family, ...values] of EXPOSED) out.row(family, stats.at(label, place), values);
         for (const [proto, method, count] of requestsOf(stats)) out.sample(metrics.requests, count, method, proto);
       },
       { ifAbsent: noData('there is no NFS server on this machine') },

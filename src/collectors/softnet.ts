@@ -1,4 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
+import { hex } from '../core/hex.ts';
 import { counter, gauge } from '../core/metric.ts';
 
 const COLUMNS_MIN = 9;
@@ -49,8 +50,8 @@ export default defineCollector({
         if (length < COLUMNS_MIN) throw line.fault();
         const hasCpu = length >= COLUMNS_WITH_CPU;
         // The number of a CPU does not change as the others do: it is a word.
-        const cpu = hasCpu ? Number.parseInt(line.word(12), 16) : row;
-        if (Number.isNaN(cpu)) throw line.fault();
+        const cpu = hasCpu ? hex(line.word(12)) : row;
+        if (cpu === undefined) throw line.fault();
         for (let i = 0; i < length; i += 1) if (i !== 12) line.hex(i);
         for (const [family, column] of columns) {
           const isThere = column < length && (column !== 11 || hasCpu);

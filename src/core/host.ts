@@ -167,7 +167,7 @@ export interface Tree {
   folder(path: string): Folder;
   /** A file of words and numbers, laid out once and followed from then on. */
   table(path: string, layout: Layout, options?: TableOptions): Collect;
-  /** The same for a file whose lines stand alone. */
+  /** The same for a file whose lines stand alone. One without any is a fault. */
   lineTable(path: string, layOut: (line: Line, out: LayoutWriter) => void, options?: TableOptions): Collect;
   /** The folders of these names in a folder, each laid out alone and followed from then on. */
   devices(folder: string, pattern: RegExp, layout: DeviceLayout, options?: PartOptions): Collect;

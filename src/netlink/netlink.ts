@@ -1,6 +1,5 @@
 import { closeSync } from 'node:fs';
-import { hasErrno, LimitError, messageOf } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
+import { hasErrno, LimitError } from '../core/errors.ts';
 import { NoSyscallsError, SyscallError, syscall } from '../syscall/libc.ts';
 import { refuse } from './attributes.ts';
 
@@ -237,18 +236,3 @@ const CLOSED: readonly string[] = ['EPERM', 'EACCES', 'ENOSYS', 'EAFNOSUPPORT', 
 /** Whether netlink cannot be used in this process at all. */
 export const isClosed = (error: unknown): boolean =>
   error instanceof NoSyscallsError || (error instanceof SyscallError && CLOSED.includes(error.code));
-
-/** Asks netlink, and where that is closed to this process turns to `instead`. Says so once. */
-export function createFallback(log: Logger, instead: string): <T>(ask: () => T, other: () => T) => T {
-  let told = false;
-  return (ask, other) => {
-    try {
-      return ask();
-    } catch (error) {
-      if (!isClosed(error)) throw error;
-      if (!told) log.warn(`netlink cannot be used: reading ${instead}`, { err: messageOf(error) });
-      told = true;
-      return other();
-    }
-  };
-}

@@ -1,7 +1,6 @@
-import { hasErrno, NOTHING, optional, REFUSED } from '../core/errors.ts';
+import { hasErrno, NOTHING, optional, ParseError, REFUSED } from '../core/errors.ts';
 import type { Folder, Line, Tree } from '../core/host.ts';
 import { decodeUtf8 } from '../core/utf8.ts';
-import type { LayoutWriter } from '../core/writer.ts';
 import { type ClockOptions, createClock, type SourceClock } from './clock.ts';
 import { createDescriptors, type Descriptors } from './descriptors.ts';
 import { createDevices, type DeviceContext } from './devices.ts';
@@ -106,7 +105,15 @@ function treeOf(given: string, context: FileContext): Tree {
     },
     table: (relative, layout, settings) => createTable(shared(relative, true), layout, context.clock, settings),
     lineTable: (relative, layOut, settings) =>
-      tree.table(relative, (lines, out) => lines.each((line: Line) => layOut(line, out as LayoutWriter)), settings),
+      tree.table(
+        relative,
+        (lines, out) => {
+          lines.each((line: Line) => layOut(line, out));
+          // The kernel does not write these files without a line.
+          if (lines.length === 0) out.fault(new ParseError(path(relative), ''));
+        },
+        settings,
+      ),
     devices: (folder, pattern, layout, settings) => createDevices(devices, folder, pattern, layout, settings),
     read: (relative) => shared(relative, true).text(),
     readOnce,
