@@ -68,7 +68,12 @@ export default defineCollector({
   name: 'bcache',
   help: 'Exposes bcache: the caches, what they hold, and the devices behind them.',
   enabled: true,
-  reads: ['/sys/fs/bcache/<uuid>/*', '/sys/fs/bcache/<uuid>/<backing>/*', '/sys/fs/bcache/<uuid>/<cache>/*'],
+  reads: [
+    '/sys/fs/bcache/<uuid>/*',
+    '/sys/fs/bcache/<uuid>/<backing>/*',
+    '/sys/fs/bcache/<uuid>/<backing>/stats_total/*',
+    '/sys/fs/bcache/<uuid>/<cache>/*',
+  ],
   flags: {
     priorityStats: flag.bool(
       'collector.bcache.priorityStats',

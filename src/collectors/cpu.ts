@@ -195,22 +195,25 @@ function openCpu(sys: Tree, name: string): CpuFiles {
 /** The folders of the CPUs, in order of their names: `cpu10` before `cpu2`. */
 function createCpus(sys: Tree): () => readonly CpuFiles[] {
   const folder = sys.folder(DIR);
-  const opened = new Map<string, CpuFiles>();
+  let opened: ReadonlyMap<string, CpuFiles> = new Map();
   let listed: readonly string[] = [];
   let cpus: readonly CpuFiles[] = [];
   return () => {
     const names = folder.names();
     if (names === listed) return cpus;
     listed = names;
-    cpus = names
-      .filter((name) => /^cpu[0-9]+$/.test(name))
-      .map((name) => {
-        const cpu = opened.get(name) ?? openCpu(sys, name);
-        opened.set(name, cpu);
-        return cpu;
-      });
+    const before = opened;
+    const present = names.filter((name) => /^cpu[0-9]+$/.test(name));
+    // A CPU that comes back under its number may be another.
+    opened = new Map(present.map((name) => [name, before.get(name) ?? openCpu(sys, name)]));
+    for (const [name, cpu] of before) if (!opened.has(name)) closeCpu(cpu);
+    cpus = [...opened.values()];
     return cpus;
   };
+}
+
+function closeCpu({ online, coreThrottles, packageThrottles }: CpuFiles): void {
+  for (const file of [online, coreThrottles, packageThrottles]) file.close();
 }
 
 /** The CPUs of a core, and the cores of a package, show the same counter: the first that can be read gives it. */

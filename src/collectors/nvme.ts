@@ -13,7 +13,11 @@ export default defineCollector({
   name: 'nvme',
   help: 'Exposes NVMe controllers and the sizes of their namespaces.',
   enabled: true,
-  reads: ['/sys/class/nvme/<device>/*', '/sys/class/nvme/<device>/<namespace>/*'],
+  reads: [
+    '/sys/class/nvme/<device>/*',
+    '/sys/class/nvme/<device>/<namespace>/*',
+    '/sys/class/nvme/<device>/<namespace>/queue/logical_block_size',
+  ],
   flags: {},
   metrics: {
     info: gauge(

@@ -155,3 +155,59 @@ test('a collector can ask how much time it has left', async () => {
   await scraper(createRegistry([asking], { timeoutMs: 100, log: silent, clock: () => now }))();
   assert.deepEqual(left, [100, 70]);
 });
+
+test('a duration is in seconds, by another clock than ours', async () => {
+  const busyMs = 30;
+  const nowMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+  const busy: Ready = {
+    name: 'busy',
+    parts: [
+      () => {
+        const until = nowMs() + busyMs;
+        while (nowMs() < until);
+      },
+    ],
+  };
+  const scrape = scraper(createRegistry([busy, steady], { timeoutMs: 10_000, log: silent }));
+  const startedMs = nowMs();
+  const text = await scrape();
+  const elapsedSeconds = (nowMs() - startedMs) / 1000;
+  const seconds = Number(/_duration_seconds\{collector="busy"\} (\S+)/.exec(text)?.[1]);
+  assert.ok(
+    seconds >= busyMs / 1000 && seconds <= elapsedSeconds,
+    `${busyMs / 1000} <= ${seconds} <= ${elapsedSeconds}`,
+  );
+});
+
+test('reports say how each collector fared, in the order in which they were given', async () => {
+  const none: Ready = {
+    name: 'none',
+    parts: [
+      () => {
+        throw new NoDataError('nothing here');
+      },
+    ],
+  };
+  const registry = createRegistry([steady, none], { timeoutMs: 1000, log: silent });
+  assert.deepEqual(
+    registry.reports().map(({ name, state, series }) => [name, state, series]),
+    [
+      ['steady', 'never_run', 0],
+      ['none', 'never_run', 0],
+    ],
+  );
+  await scraper(registry)();
+  assert.deepEqual(
+    registry.reports().map(({ name, state, series, faultsTotal }) => [name, state, series, faultsTotal]),
+    [
+      ['steady', 'ok', 1, 0],
+      ['none', 'no_data', 0, 0],
+    ],
+  );
+});
+
+test('what comes from others is shown where nobody else writes the same series', async () => {
+  const foreign: Ready = { name: 'a', isForeign: true, parts: [(out) => out.sample(value, 7, 'steady')] };
+  const text = await scraper(createRegistry([foreign, steady], { timeoutMs: 1000, log: silent }))();
+  assert.match(text, /^node_value\{by="steady"\} 1$/m);
+});

@@ -80,6 +80,11 @@ export interface Fault {
   readonly strikes?: (path: string) => boolean;
 }
 
+/** Something that is not there, with all that is below it. */
+export interface Gone {
+  readonly gone: string;
+}
+
 /** Where an answer of the machine stands, and what it is with a fault. The same fault gives the same answer. */
 export interface Struck {
   /** A text of bytes, one character each; throws where it is refused. */
@@ -124,12 +129,40 @@ export function createStruck(faultOf: () => Fault | undefined): Struck {
   };
 }
 
-/** The disk as seen through a fault. */
-export function hostileDisk(faultOf: () => Fault | undefined): Disk {
+/** The disk as seen through a fault, or without what is gone. */
+export function hostileDisk(faultOf: () => Fault | undefined, goneOf: () => Gone | undefined = () => undefined): Disk {
   const struck = createStruck(faultOf);
-  return alteredDisk({
-    bytes: (path, real) => Buffer.from(struck.text(path, real.toString('latin1')), 'latin1'),
-    list: (path, real) => struck.names(path, real),
-    link: (path, real) => struck.text(path, real()),
+  const isGone = (path: string): boolean => {
+    const gone = goneOf()?.gone;
+    return gone !== undefined && `${path}/`.startsWith(`${gone}/`);
+  };
+  const present = (path: string): void => {
+    if (isGone(path)) throw refusal('ENOENT', path);
+  };
+  const disk = alteredDisk({
+    bytes(path, real) {
+      present(path);
+      return Buffer.from(struck.text(path, real.toString('latin1')), 'latin1');
+    },
+    list(path, real) {
+      present(path);
+      return struck.names(
+        path,
+        real.filter((name) => !isGone(`${path}/${name}`)),
+      );
+    },
+    link(path, real) {
+      present(path);
+      return struck.text(path, real());
+    },
+    real(path, real) {
+      present(path);
+      return real();
+    },
   });
+  return {
+    ...disk,
+    isThere: (path) => !isGone(path) && disk.isThere(path),
+    identity: (path) => (isGone(path) ? undefined : disk.identity(path)),
+  };
 }

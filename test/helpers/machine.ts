@@ -1,6 +1,6 @@
 import type { System, Timex } from '../../src/core/system.ts';
 import { NETLINK_ROUTE, type Netlink } from '../../src/netlink/netlink.ts';
-import { createStruck, type Fault, hostileDisk, type Struck } from './hostile.ts';
+import { createStruck, type Fault, type Gone, hostileDisk, type Struck } from './hostile.ts';
 import { type Answer, attributes, kernelOf, u32s, u64s } from './netlink.ts';
 import type { ScrapeOptions } from './scrape.ts';
 
@@ -116,7 +116,13 @@ function systemOf(struck: Struck): Partial<System> {
 /** Everything that a collector may ask, as seen through the fault that `faultOf` answers at each question, if any. */
 export function struckMachine(
   faultOf: () => Fault | undefined,
+  goneOf?: () => Gone | undefined,
 ): Pick<ScrapeOptions, 'disk' | 'netlink' | 'system' | 'now'> {
   const struck = createStruck(faultOf);
-  return { disk: hostileDisk(faultOf), netlink: netlinkOf(struck), system: systemOf(struck), now: 1_700_000_000_000 };
+  return {
+    disk: hostileDisk(faultOf, goneOf),
+    netlink: netlinkOf(struck),
+    system: systemOf(struck),
+    now: 1_700_000_000_000,
+  };
 }
