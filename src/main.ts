@@ -7,6 +7,7 @@ import {
   type Declared,
   declare,
   parseCommandLine,
+  prepareParsing,
   warnAbout,
 } from './cli/command_line.ts';
 import { programFlags } from './cli/flags.ts';
@@ -182,7 +183,8 @@ function endOnSignals(server: RunningServer, log: Logger): void {
 }
 
 async function serve(commandLine: CommandLine, declared: Declared): Promise<void> {
-  const parsed = await parseCommandLine(commandLine, declared);
+  await prepareParsing(commandLine, declared);
+  const parsed = parseCommandLine(commandLine, declared);
   const log = openLog(parsed);
   // Whatever one scrape or connection runs into, the others go on.
   process.on('uncaughtException', (error) => log.error('unexpected error', { err: messageOf(error) }));

@@ -60,11 +60,15 @@ export function askedText({ program, argv }: CommandLine, { flags }: Declared): 
 }
 
 /** Throws a `UsageError` for whatever is wrong. */
-export async function parseCommandLine({ argv, env }: CommandLine, { flags }: Declared): Promise<ParsedFlags> {
+/** Loads what parsing needs: most command lines have no pattern. */
+export async function prepareParsing({ argv }: CommandLine, { flags }: Declared): Promise<void> {
   const patterns = flags.filter(({ isPattern }) => isPattern);
   if (firstGiven(argv, flags, patterns) !== undefined) await loadPatterns();
-  return parseFlags(argv, flags, env);
 }
+
+/** After `prepareParsing`. */
+export const parseCommandLine = ({ argv, env }: CommandLine, { flags }: Declared): ParsedFlags =>
+  parseFlags(argv, flags, env);
 
 /** Says what of the command line has no effect, or another than its name says. */
 export function warnAbout(parsed: ParsedFlags, { flags, pending }: Declared, log: Logger): void {

@@ -8,7 +8,10 @@ import { collectors } from '../../src/collectors/index.ts';
 import { defineCollector } from '../../src/core/collector.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { flag } from '../../src/core/flag.ts';
+import { loadPatterns } from '../../src/core/pattern.ts';
 import { keepingLog, type Told } from '../helpers/server.ts';
+
+await loadPatterns();
 
 const collector = defineCollector({
   name: 'sample',
