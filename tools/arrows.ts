@@ -10,11 +10,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   parse: ['core'],
   syscall: ['core'],
   netlink: ['core', 'syscall'],
+  daemon: ['core', 'syscall'],
   perf: ['core', 'parse', 'syscall'],
   privilege: ['core', 'parse', 'perf', 'syscall'],
   server: ['core', 'parse', 'syscall'],
   cli: ['core', 'parse', 'perf', 'privilege', 'syscall'],
-  collectors: ['core', 'netlink', 'parse', 'perf', 'syscall'],
+  collectors: ['core', 'daemon', 'netlink', 'parse', 'perf', 'syscall'],
 };
 
 /** Rooms whose files may not import one another: each collector stands alone. */

@@ -29,6 +29,7 @@ import kernelHung from './kernel_hung.ts';
 import ksmd from './ksmd.ts';
 import lnstat from './lnstat.ts';
 import loadavg from './loadavg.ts';
+import logind from './logind.ts';
 import mdadm from './mdadm.ts';
 import meminfo from './meminfo.ts';
 import meminfoNuma from './meminfo_numa.ts';
@@ -57,6 +58,7 @@ import softnet from './softnet.ts';
 import stat from './stat.ts';
 import swap from './swap.ts';
 import sysctl from './sysctl.ts';
+import systemd from './systemd.ts';
 import tapestats from './tapestats.ts';
 import textfile from './textfile.ts';
 import thermalZone from './thermal_zone.ts';
@@ -101,6 +103,7 @@ export const collectors: readonly AnyCollector[] = [
   ksmd,
   lnstat,
   loadavg,
+  logind,
   mdadm,
   meminfo,
   meminfoNuma,
@@ -129,6 +132,7 @@ export const collectors: readonly AnyCollector[] = [
   stat,
   swap,
   sysctl,
+  systemd,
   tapestats,
   textfile,
   thermalZone,
