@@ -39,6 +39,7 @@ import netdev from './netdev.ts';
 import netstat from './netstat.ts';
 import nfs from './nfs.ts';
 import nfsd from './nfsd.ts';
+import ntp from './ntp.ts';
 import nvme from './nvme.ts';
 import nvmesubsystem from './nvmesubsystem.ts';
 import os from './os.ts';
@@ -56,6 +57,7 @@ import sockstat from './sockstat.ts';
 import softirqs from './softirqs.ts';
 import softnet from './softnet.ts';
 import stat from './stat.ts';
+import supervisord from './supervisord.ts';
 import swap from './swap.ts';
 import sysctl from './sysctl.ts';
 import systemd from './systemd.ts';
@@ -113,6 +115,7 @@ export const collectors: readonly AnyCollector[] = [
   netstat,
   nfs,
   nfsd,
+  ntp,
   nvme,
   nvmesubsystem,
   os,
@@ -130,6 +133,7 @@ export const collectors: readonly AnyCollector[] = [
   softirqs,
   softnet,
   stat,
+  supervisord,
   swap,
   sysctl,
   systemd,

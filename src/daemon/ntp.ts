@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
-import { ParseError } from '../core/errors.ts';
+import { messageOf, ParseError } from '../core/errors.ts';
 import { realtimeNs } from '../syscall/clock.ts';
 import { openUdpSocket, receivedNs } from '../syscall/udp_socket.ts';
 
@@ -152,7 +152,7 @@ export async function askNtp(server: NtpServer, turnSignal: AbortSignal): Promis
       socket.close();
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new Error(`no reply from ${server.host} within ${TIMEOUT_MS / 1000} s`, { cause: error });
+    const why = signal.aborted ? `no reply within ${TIMEOUT_MS / 1000} s` : messageOf(error);
+    throw new Error(`${server.host}:${server.port}: ${why}`, { cause: error });
   }
 }
