@@ -159,6 +159,8 @@ export async function startBus(t: TestContext, onConnect: (socket: Socket) => vo
     sockets.add(socket);
     socket.on('error', () => {}).once('close', () => sockets.delete(socket));
     onConnect(socket);
+    // Whoever reads nothing does not see that the other end has closed.
+    socket.resume();
   }).listen(path);
   await once(server, 'listening');
   const before = process.env['DBUS_SYSTEM_BUS_ADDRESS'];
