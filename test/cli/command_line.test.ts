@@ -17,6 +17,7 @@ const collector = defineCollector({
   reads: [],
   flags: {
     include: flag.regexp('collector.sample.include', 'Things to report (RE2).', '^a.+$'),
+    exclude: flag.text('collector.sample.exclude', 'Things to leave out (RE2).', '.+\\.(automount|slice)'),
     old: flag.regexp('collector.sample.whitelist', 'Things.', '', {
       hidden: true,
       deprecated: 'collector.sample.include',
@@ -78,21 +79,32 @@ test('without one of these flags nothing is printed', () => {
 });
 
 test('a collector that is still to come has its flags, and switching it on is told', () => {
-  const parsed = parseCommandLine(line('--collector.ntp', '--collector.ntp.server=::1', '--collector.wifi'), declared);
+  const parsed = parseCommandLine(
+    line('--collector.tcpstat', '--collector.wifi', '--collector.wifi.fixtures=x'),
+    declared,
+  );
   const told: Told[] = [];
   warnAbout(parsed, declared, keepingLog(told));
   const [first] = told;
   assert.equal(told.length, 1);
   assert.equal(first?.level, 'warn');
-  assert.equal(first?.fields['collectors'], 'ntp,wifi');
+  assert.equal(first?.fields['collectors'], 'tcpstat,wifi');
 });
 
 test('a collector that is there is not announced as one to come', () => {
   const setup = () => () => {};
-  const ntp = defineCollector({ name: 'ntp', help: 'NTP.', enabled: false, reads: [], flags: {}, metrics: {}, setup });
-  const { flags, pending } = declare([ntp]);
-  assert.ok(![...pending.values()].some(({ name }) => name === 'ntp'));
-  assert.equal(flags.filter(({ name }) => name === 'collector.ntp').length, 1);
+  const wifi = defineCollector({
+    name: 'wifi',
+    help: 'Wireless.',
+    enabled: false,
+    reads: [],
+    flags: {},
+    metrics: {},
+    setup,
+  });
+  const { flags, pending } = declare([wifi]);
+  assert.ok(![...pending.values()].some(({ name }) => name === 'wifi'));
+  assert.equal(flags.filter(({ name }) => name === 'collector.wifi').length, 1);
 });
 
 test('a deprecated flag works, and is told', () => {
