@@ -17,7 +17,7 @@ const collector = defineCollector({
   reads: [],
   flags: {
     include: flag.regexp('collector.sample.include', 'Things to report (RE2).', '^a.+$'),
-    exclude: flag.text('collector.sample.exclude', 'Things to leave out (RE2).', '.+\\.(automount|slice)'),
+    exclude: flag.text('collector.sample.things', 'Things to leave out (RE2).', '.+\\.(automount|slice)'),
     old: flag.regexp('collector.sample.whitelist', 'Things.', '', {
       hidden: true,
       deprecated: 'collector.sample.include',
@@ -64,7 +64,10 @@ test('the version tells build and platform', () => {
 
 test('completions are flags that begin like the word, and the choices of the flag before', () => {
   assert.equal(text('--completion-bash', '--web.max'), '--web.max-requests\n');
-  assert.equal(text('--completion-bash', '--collector.sam'), '--collector.sample\n--collector.sample.include\n');
+  assert.equal(
+    text('--completion-bash', '--collector.sam'),
+    '--collector.sample\n--collector.sample.include\n--collector.sample.things\n',
+  );
   assert.equal(text('--completion-bash', '--no-collector.sam'), '--no-collector.sample\n');
   assert.equal(text('--completion-bash', '--log.format', ''), 'logfmt\njson\n');
 });
