@@ -39,24 +39,21 @@ export interface Peer {
 }
 
 const peerOf = ({ call }: Connection, destination: string): Peer => ({
-  rows: async (path, iface, member, types) =>
-    parseRows(await call({ destination, path, interface: iface, member, args: [] }), types),
-  property: async (path, iface, name) =>
-    parseVariant(await call({ destination, path, interface: `${BUS}.Properties`, member: 'Get', args: [iface, name] })),
+  rows: (path, iface, member, types) =>
+    call({ destination, path, interface: iface, member, args: [] }, (reply) => parseRows(reply, types)),
+  property: (path, iface, name) =>
+    call({ destination, path, interface: `${BUS}.Properties`, member: 'Get', args: [iface, name] }, parseVariant),
 });
+
+/** What every bus is told first; the name that it gives does not matter. */
+const HELLO = { destination: BUS, path: '/org/freedesktop/DBus', interface: BUS, member: 'Hello', args: [] };
 
 /** Opens a connection on which calls are answered. */
 async function open({ path, direct }: Address, signal: AbortSignal): Promise<Connection> {
   const connection = await dial(path, signal);
   if (direct) return connection;
   try {
-    await connection.call({
-      destination: BUS,
-      path: '/org/freedesktop/DBus',
-      interface: BUS,
-      member: 'Hello',
-      args: [],
-    });
+    await connection.call(HELLO, () => undefined);
   } catch (error) {
     connection.close();
     throw error;
@@ -98,11 +95,7 @@ export const dbusDaemon =
 /** A system bus keeps no more than 128 calls of a connection waiting. */
 const AT_A_TIME = 100;
 
-/** Asks something of each, not of all at once. */
+/** Asks something of each, of so many together, so that few packets go and few come. */
 export async function askEach<T>(items: readonly T[], ask: (item: T) => Promise<void>): Promise<void> {
-  const left = items.values();
-  const work = async (): Promise<void> => {
-    for (const item of left) await ask(item);
-  };
-  await Promise.all(Array.from({ length: AT_A_TIME }, work));
+  for (let at = 0; at < items.length; at += AT_A_TIME) await Promise.all(items.slice(at, at + AT_A_TIME).map(ask));
 }

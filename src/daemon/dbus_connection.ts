@@ -18,8 +18,8 @@ export class CallError extends Error {
 }
 
 export interface Connection {
-  /** Sends a call. Rejects a `CallError` for a refusal, and what ended the connection when it has ended. */
-  call(call: Call): Promise<Message>;
+  /** Sends a call; answers what `parse` makes of the reply. Rejects a `CallError` for a refusal, and what ended the connection. */
+  call<T>(call: Call, parse: (reply: Message) => T): Promise<T>;
   /** Rejects what is still waited for. */
   close(reason?: Error): void;
 }
@@ -30,35 +30,39 @@ const NOTHING: Buffer = Buffer.alloc(0);
 /** Hands over a stream's bytes: lines (without their ends) as long as `onLine` asks for another, then message after message. */
 function createSplitter(onLine: (line: string) => boolean, onMessage: (message: Message) => void) {
   let bytes = NOTHING;
+  /** What of them is taken. */
+  let at = 0;
   let inMessages = false;
   // What has come since of a message that is longer: put together once, not at every piece.
   let pieces: Buffer[] = [];
   let missing = 0;
 
   const takeLine = (): boolean => {
-    const end = bytes.indexOf('\r\n');
-    if (end < 0 && bytes.length > LINE_BYTES_MAX) throw new LimitError(`D-Bus: a line of ${bytes.length} bytes`);
+    const end = bytes.indexOf('\r\n', at);
+    if (end < 0 && bytes.length - at > LINE_BYTES_MAX)
+      throw new LimitError(`D-Bus: a line of ${bytes.length - at} bytes`);
     if (end < 0) return false;
-    const line = bytes.toString('latin1', 0, end);
-    bytes = bytes.subarray(end + 2);
+    const line = bytes.toString('latin1', at, end);
+    at = end + 2;
     inMessages = !onLine(line);
     return true;
   };
   const takeMessage = (): boolean => {
-    const size = messageBytes(bytes);
+    const size = messageBytes(bytes, at);
     if (size === undefined) return false;
-    missing = size - bytes.length;
+    const start = at;
+    missing = start + size - bytes.length;
     if (missing > 0) return false;
-    const message = parseMessage(bytes.subarray(0, size));
-    bytes = bytes.subarray(size);
-    onMessage(message);
+    at += size;
+    onMessage(parseMessage(bytes.subarray(start, at)));
     return true;
   };
   return (chunk: Buffer): void => {
     pieces.push(chunk);
     missing -= chunk.length;
     if (missing > 0) return;
-    bytes = pieces.length === 1 && bytes.length === 0 ? chunk : Buffer.concat([bytes, ...pieces]);
+    bytes = pieces.length === 1 && at === bytes.length ? chunk : Buffer.concat([bytes.subarray(at), ...pieces]);
+    at = 0;
     pieces = [];
     missing = 0;
     while (inMessages ? takeMessage() : takeLine());
@@ -66,17 +70,8 @@ function createSplitter(onLine: (line: string) => boolean, onMessage: (message: 
 }
 
 interface Waiting {
-  resolve(message: Message): void;
+  take(reply: Message): void;
   reject(error: Error): void;
-}
-
-/** What an error message says; its text may be missing. */
-function refusalOf(message: Message): Error {
-  try {
-    return new CallError(`${message.errorName}: ${parseText(message)}`);
-  } catch (error) {
-    return error as Error;
-  }
 }
 
 /** Sends what is given within one turn of the event loop in one write. */
@@ -115,12 +110,12 @@ export function dial(path: string, signal: AbortSignal): Promise<Connection> {
   const onAbort = (): void => close(signal.reason);
   const connection: Connection = {
     close,
-    call(call) {
+    call(call, parse) {
       if (ended !== undefined) return Promise.reject(ended);
       serial += 1;
       send(encodeCall(serial, call));
       return new Promise((resolve, reject) => {
-        waiting.set(serial, { resolve, reject });
+        waiting.set(serial, { take: (reply) => resolve(parse(reply)), reject });
       });
     },
   };
@@ -135,8 +130,13 @@ export function dial(path: string, signal: AbortSignal): Promise<Connection> {
     const asked = waiting.get(message.replySerial);
     if (asked === undefined || (message.type !== METHOD_RETURN && message.type !== ERROR)) return;
     waiting.delete(message.replySerial);
-    if (message.type === METHOD_RETURN) asked.resolve(message);
-    else asked.reject(refusalOf(message));
+    try {
+      if (message.type === ERROR) throw new CallError(`${message.errorName}: ${parseText(message)}`);
+      asked.take(message);
+    } catch (error) {
+      // What is wrong in a body is wrong with this reply alone: the next message starts where its head says.
+      asked.reject(error as Error);
+    }
   };
   const split = createSplitter(onLine, onMessage);
   socket.on('data', (chunk: Buffer) => {

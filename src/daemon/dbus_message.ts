@@ -170,12 +170,12 @@ export interface Message {
   readonly bytes: Buffer;
 }
 
-/** How long the message is that starts with these bytes; `undefined` where there are too few to say. */
-export function messageBytes(bytes: Buffer): number | undefined {
-  if (bytes.length < HEAD_BYTES) return undefined;
-  if (bytes[0] !== LITTLE_ENDIAN || bytes[3] !== VERSION)
-    throw new ParseError('D-Bus', `a head ${bytes.toString('hex', 0, HEAD_BYTES)}`);
-  const size = aligned(HEAD_BYTES + bytes.readUInt32LE(12), 8) + bytes.readUInt32LE(4);
+/** How long the message is that starts at `at`; `undefined` where there are too few bytes to say. */
+export function messageBytes(bytes: Buffer, at = 0): number | undefined {
+  if (bytes.length - at < HEAD_BYTES) return undefined;
+  if (bytes[at] !== LITTLE_ENDIAN || bytes[at + 3] !== VERSION)
+    throw new ParseError('D-Bus', `a head ${bytes.toString('hex', at, at + HEAD_BYTES)}`);
+  const size = aligned(HEAD_BYTES + bytes.readUInt32LE(at + 12), 8) + bytes.readUInt32LE(at + 4);
   if (size > MESSAGE_BYTES_MAX) throw new LimitError(`D-Bus: a message of ${size} bytes`);
   return size;
 }
@@ -184,18 +184,21 @@ export function messageBytes(bytes: Buffer): number | undefined {
 export function parseMessage(bytes: Buffer): Message {
   const fieldsEnd = HEAD_BYTES + bytes.readUInt32LE(12);
   const reader = new Reader(bytes, HEAD_BYTES, fieldsEnd);
-  const fields = new Map<number, Basic>();
-  while (reader.at < fieldsEnd) fields.set(bytes[reader.take(1, 8)] as number, reader.variant());
-  const text = (code: number): string => {
-    const value = fields.get(code) ?? '';
-    return typeof value === 'string' ? value : '';
-  };
-  const replySerial = fields.get(FIELD.replySerial);
+  let replySerial: Basic = 0;
+  let errorName: Basic = '';
+  let signature: Basic = '';
+  while (reader.at < fieldsEnd) {
+    const code = bytes[reader.take(1, 8)];
+    const value = reader.variant();
+    if (code === FIELD.replySerial) replySerial = value;
+    else if (code === FIELD.errorName) errorName = value;
+    else if (code === FIELD.signature) signature = value;
+  }
   return {
     type: bytes[1] as number,
-    replySerial: typeof replySerial === 'number' ? replySerial : 0,
-    errorName: text(FIELD.errorName),
-    signature: text(FIELD.signature),
+    replySerial: Number(replySerial),
+    errorName: String(errorName),
+    signature: String(signature),
     bodyAt: aligned(fieldsEnd, 8),
     bytes,
   };
