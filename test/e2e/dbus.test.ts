@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { optional } from '../../src/core/errors.ts';
 import { message, rows, serve, values, variant } from '../helpers/bus.ts';
 import { lacksPackages, loudly, notRoot } from '../helpers/debian.ts';
 import { type Exporter, startExporter } from '../helpers/exporter.ts';
@@ -41,6 +42,12 @@ const configOf = (
   </policy>
 </busconfig>
 `;
+
+/** How many sockets a process holds. */
+const socketsOf = (pid: number): number =>
+  readdirSync(`/proc/${pid}/fd`).filter((fd) =>
+    optional(() => readlinkSync(`/proc/${pid}/fd/${fd}`))?.startsWith('socket:'),
+  ).length;
 
 /** What a process has used of the CPU, user and system, in milliseconds: clock ticks of 10. */
 function cpuMs(pid: number): number {
@@ -88,12 +95,15 @@ describe('systemd on a bus, with 5,000 units', { skip }, () => {
   test('all units are there, for little of the CPU', async (t) => {
     const pid = exporter.child.pid as number;
     for (let warmUp = 0; warmUp < 5; warmUp += 1) assert.equal(await success(exporter, 'systemd'), 1, exporter.log());
-    const ROUNDS = 10;
-    const [cpuBefore, startedAt] = [cpuMs(pid), performance.now()];
+    const costs: number[] = [];
     let body = '';
-    for (let round = 0; round < ROUNDS; round += 1) body = await exporter.scrape();
-    const perScrape = (cpuMs(pid) - cpuBefore) / ROUNDS;
-    t.diagnostic(`${perScrape} ms of CPU, ${Math.round((performance.now() - startedAt) / ROUNDS)} ms in all`);
+    for (let round = 0; round < 11; round += 1) {
+      const cpuBefore = cpuMs(pid);
+      body = await exporter.scrape();
+      costs.push(cpuMs(pid) - cpuBefore);
+    }
+    const [median = Number.NaN] = costs.sort((a, b) => a - b).slice(5);
+    t.diagnostic(`${median} ms of CPU for a scrape, ${costs[0]} to ${costs.at(-1)}`);
     const families = parseExposition(body);
     const samples = (name: string) => families.get(`node_systemd_${name}`)?.samples ?? new Map<string, number>();
     const [notFound, mounts] = [UNITS / 100, 1];
@@ -103,7 +113,7 @@ describe('systemd on a bus, with 5,000 units', { skip }, () => {
     assert.equal(samples('unit_state').get('{name="worker-12@a\\\\x2db.service",state="active",type="notify"}'), 1);
     assert.equal(samples('socket_accepted_connections_total').get('{name="web.socket"}'), 17);
     assert.equal(samples('timer_last_trigger_seconds').get('{name="daily.timer"}'), 1_650_000_000.5);
-    assert.ok(perScrape < CPU_MS_MAX, `${perScrape} ms of CPU for a scrape`);
+    assert.ok(median < CPU_MS_MAX, `${median} ms of CPU for a scrape`);
   });
 
   test('no descriptor is left after 1,000 scrapes', async () => {
@@ -113,7 +123,7 @@ describe('systemd on a bus, with 5,000 units', { skip }, () => {
       env,
     );
     try {
-      const held = (): number => readdirSync(`/proc/${few.child.pid}/fd`).length;
+      const held = (): number => socketsOf(few.child.pid as number);
       await few.scrape('?collect[]=logind');
       const first = held();
       // Nobody is logind on this bus, which is answered as fast as can be.
@@ -196,7 +206,8 @@ describe('a bus that is ill', { skip }, () => {
   test('no connection is left of any of them', async () => {
     for (let tries = 0; sockets.size > 0 && tries < 250; tries += 1) await delay(20);
     assert.equal(sockets.size, 0);
-    const held = readdirSync(`/proc/${exporter.child.pid}/fd`).length;
-    assert.ok(held < 60, `${held} descriptors`);
+    // Others are of the scrapes themselves, which fetch keeps open.
+    const held = socketsOf(exporter.child.pid as number);
+    assert.ok(held < 10, `${held} sockets`);
   });
 });
