@@ -146,7 +146,7 @@ export function dial(path: string, signal: AbortSignal): Promise<Connection> {
       close(new Error(`${path}: ${messageOf(error)}`, { cause: error }));
     }
   });
-  socket.on('error', close);
+  socket.on('error', (error) => close(new Error(`${path}: ${error.message}`, { cause: error })));
   socket.on('close', () => close(new Error(`${path}: the other end closed the connection`)));
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort);
