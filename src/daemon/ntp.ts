@@ -25,10 +25,11 @@ const toNtp = (ns: bigint): NtpTime => BigInt.asUintN(64, ((ns + SECONDS_TO_1970
 /** Seconds from `from` to `to`, which are less than 68 years apart. */
 export const secondsBetween = (from: NtpTime, to: NtpTime): number => Number(BigInt.asIntN(64, to - from)) / 2 ** 32;
 
-/** Unix time of one between 1968 and 2104, in seconds. RFC 4330, section 3. */
+/** Unix time of one between 1968 and 2104, in seconds, by way of whole nanoseconds. RFC 4330, section 3. */
 export function unixSeconds(time: NtpTime): number {
   const sinceEra0 = time < 1n << 63n ? time + (1n << 64n) : time;
-  return Number(sinceEra0 - (SECONDS_TO_1970 << 32n)) / 2 ** 32;
+  const ns = ((sinceEra0 * NS + (1n << 31n)) >> 32n) - SECONDS_TO_1970 * NS;
+  return Number(ns) / 1e9;
 }
 
 /** What a server says of its clock. Times in seconds. */
