@@ -1,4 +1,5 @@
-import { NoSyscallsError, SyscallError, struct, syscall } from './libc.ts';
+import { timeFrom } from './clock.ts';
+import { NoSyscallsError, SyscallError, syscall } from './libc.ts';
 
 /** `include/linux/socket.h`, `include/linux/net.h` */
 const AF_INET = 2;
@@ -7,24 +8,20 @@ const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0x80000;
 const SOCK_NONBLOCK = 0x800;
 
-/** When the packet that was read last came, as struct timespec. `include/uapi/asm-generic/sockios.h` */
+/** `include/uapi/asm-generic/sockios.h`; the structure is that of 64-bit machines. */
 const SIOCGSTAMPNS = 0x8907;
-const timespec = struct({ seconds: 'i64', nanoseconds: 'i64' });
 
 /**
  * When the packet that was read last had come to the socket, in nanoseconds since 1970: the program itself may have been busy
  * then. `undefined` where the kernel does not say. The first question makes the kernel note it from then on.
  */
 export function receivedNs(fd: number): bigint | undefined {
-  const bytes = timespec.encode({});
   try {
-    syscall('ioctl', fd, SIOCGSTAMPNS, bytes);
+    return timeFrom((bytes) => syscall('ioctl', fd, SIOCGSTAMPNS, bytes));
   } catch (error) {
     if (error instanceof SyscallError) return undefined;
     throw error;
   }
-  const { seconds, nanoseconds } = timespec.decode(bytes);
-  return seconds * 1_000_000_000n + nanoseconds;
 }
 
 /** Opens a UDP socket of which `receivedNs` can be asked. `undefined` where the kernel cannot be called. */

@@ -2,9 +2,20 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
 import { askEach, CallError, dbusDaemon, type Peer, systemBus } from '../../src/daemon/dbus.ts';
-import { type Asked, message, nothing, rows, serve, socketsHeld, startBus, values, variant } from '../helpers/bus.ts';
+import {
+  type Asked,
+  descriptorsHeld,
+  message,
+  nothing,
+  rows,
+  serve,
+  startBus,
+  values,
+  variant,
+} from '../helpers/bus.ts';
 
 for (const [text, expected] of [
   [undefined, { path: '/var/run/dbus/system_bus_socket', direct: false }],
@@ -158,6 +169,34 @@ for (const [why, behave, said] of FAULTS)
     assert.ok(performance.now() - startedAt < DEADLINE_MS + 500);
   });
 
+test('whatever a bus sends, in whatever pieces, the question ends', async (t) => {
+  let pieces: readonly Uint8Array[] = [];
+  await startBus(t, (socket) =>
+    serve(socket, () => {
+      for (const piece of pieces) socket.write(piece);
+      socket.end();
+      return undefined;
+    }),
+  );
+  const start = fc.constantFrom(
+    new Uint8Array(),
+    message({ type: 2, replySerial: 2 }, variant('s', 'x')),
+    message({ type: 4, replySerial: 0 }, values('s', 'x')).subarray(0, 50),
+  );
+  const whatever = fc.asyncProperty(
+    start,
+    fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 5 }),
+    async (first, more) => {
+      pieces = [first, ...more];
+      await ask(property, AbortSignal.timeout(5000)).then(
+        (value) => assert.equal(value, 'x'),
+        (error) => assert.match(String(error), /D-Bus|closed the connection|EPIPE|ECONNRESET/),
+      );
+    },
+  );
+  await fc.assert(whatever, { numRuns: 100 });
+});
+
 test('a bus that is not there, and a signal that is over', async (t) => {
   const path = await startBus(t, (socket) => serve(socket, () => variant('u', 1)));
   await assert.rejects(
@@ -191,6 +230,6 @@ test('no descriptor is left, whatever the bus did', async (t) => {
   await startBus(t, (socket) => (behaviours[next++ % behaviours.length] as (socket: Socket) => void)(socket));
   const before = readdirSync('/proc/self/fd').length;
   for (let round = 0; round < 300; round += 1) await assert.rejects(ask(property, AbortSignal.timeout(1000)));
-  const held = await socketsHeld(before);
+  const held = await descriptorsHeld(before);
   assert.ok(held <= before, `${held} descriptors, ${before} before`);
 });

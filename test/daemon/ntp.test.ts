@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/core/errors.ts';
 import { askNtp, encodeNtpRequest, parseNtpPacket, secondsBetween, unixSeconds } from '../../src/daemon/ntp.ts';
-import { socketsHeld } from '../helpers/bus.ts';
+import { descriptorsHeld } from '../helpers/bus.ts';
 
 /** A server's packet of 48 bytes; times in NTP's 64 bits. */
 interface Told {
@@ -155,5 +155,5 @@ test('no descriptor is left, whatever the server did', async (t) => {
   for (let i = 0; i < 200; i += 1)
     await askNtp({ ...server, port: i % 3 === 0 ? 1 : server.port }, never).catch(() => {});
   assert.ok(round > 100);
-  assert.ok((await socketsHeld(before)) <= before);
+  assert.ok((await descriptorsHeld(before)) <= before);
 });

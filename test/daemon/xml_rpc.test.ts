@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { LimitError, ParseError, UsageError } from '../../src/core/errors.ts';
 import { parseXmlRpc, xmlRpcServer } from '../../src/daemon/xml_rpc.ts';
-import { socketsHeld } from '../helpers/bus.ts';
+import { descriptorsHeld } from '../helpers/bus.ts';
 
 const response = (value: string): string =>
   `<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value>${value}</value>\n</param>\n</params>\n</methodResponse>\n`;
@@ -205,5 +205,5 @@ test('no descriptor is left, whatever the server did', async (t) => {
   const before = readdirSync('/proc/self/fd').length;
   for (let round = 0; round < 120; round += 1) await call('a.b', never).catch(() => {});
   assert.equal(next, 120);
-  assert.ok((await socketsHeld(before)) <= before);
+  assert.ok((await descriptorsHeld(before)) <= before);
 });

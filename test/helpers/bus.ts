@@ -175,8 +175,8 @@ export async function startBus(t: TestContext, onConnect: (socket: Socket) => vo
   return path;
 }
 
-/** The sockets that this process holds, once there are no more of them than `most`, or after a while. */
-export async function socketsHeld(most: number): Promise<number> {
+/** How many descriptors this process holds, once there are no more of them than `most`, or after a while. */
+export async function descriptorsHeld(most: number): Promise<number> {
   const count = (): number => readdirSync('/proc/self/fd').length;
   for (let tries = 0; count() > most && tries < 100; tries += 1) await delay(20);
   return count();
