@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { defineCollector, type Host } from '../core/collector.ts';
+import { defineCollector, type Host, type Turn } from '../core/collector.ts';
 import { ParseError, UsageError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
@@ -186,19 +186,22 @@ function writeUnits(out: Writer, units: readonly Unit[]): void {
   for (const [state, count] of counts) out.sample(metrics.units, count, state);
 }
 
-type Filter = (units: readonly Unit[]) => readonly Unit[];
+type Filter = (units: readonly Unit[], turn: Turn) => Promise<readonly Unit[]>;
 
 /** Takes those of a scrape's units that are loaded and that the flags want. */
 function createUnitFilter(include: Pattern, exclude: Pattern): Filter {
   // Patterns are slow, and a machine may have more units than a pattern remembers.
   let before = new Map<string, boolean>();
-  return (units) => {
+  return async (units, turn) => {
     const now = new Map<string, boolean>();
-    const found = units.filter(({ name, loadState }) => {
+    const found: Unit[] = [];
+    for (const unit of units) {
+      await turn.pause();
+      const { name, loadState } = unit;
       const wants = before.get(name) ?? (include.test(name) && !exclude.test(name));
       now.set(name, wants);
-      return wants && loadState === 'loaded';
-    });
+      if (wants && loadState === 'loaded') found.push(unit);
+    }
     before = now;
     return found;
   };
@@ -263,7 +266,7 @@ export default defineCollector({
         writeUnits(out, units);
         const questions = version >= VERSION_OF_STATE ? [...TIMERS, ...asked] : asked;
         const asks: Ask[] = [];
-        for (const unit of wanted(units)) {
+        for (const unit of await wanted(units, turn)) {
           await turn.pause();
           asks.push(...beginUnit(out, unit, questions));
         }
