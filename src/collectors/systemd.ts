@@ -1,4 +1,3 @@
-import process from 'node:process';
 import { defineCollector, type Host, type Turn } from '../core/collector.ts';
 import { ParseError, UsageError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
@@ -6,14 +5,11 @@ import type { Logger } from '../core/log.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { compilePattern, type Pattern } from '../core/pattern.ts';
 import type { Writer } from '../core/writer.ts';
-import { type Address, askEach, type Basic, CallError, dbusDaemon, type Peer, systemBus } from '../daemon/dbus.ts';
+import { askEach, type Basic, CallError, type Peer, systemdDaemon } from '../daemon/dbus.ts';
 
 const PREFIX = 'collector.systemd.';
 const PATH = '/org/freedesktop/systemd1';
 const SYSTEMD = 'org.freedesktop.systemd1';
-
-/** Where systemd itself listens; to root alone it answers. */
-const PRIVATE: Address = { path: '/run/systemd/private', direct: true };
 
 /** A unit is in one of these, or for a while in another. */
 const STATES = ['active', 'activating', 'deactivating', 'inactive', 'failed'] as const;
@@ -243,15 +239,12 @@ export default defineCollector({
   name: 'systemd',
   help: 'Exposes the state of systemd and of its units.',
   enabled: false,
-  reads: ['/var/run/dbus/system_bus_socket', PRIVATE.path],
+  reads: ['/var/run/dbus/system_bus_socket', '/run/systemd/private'],
   flags,
   metrics,
   setup(host) {
     const { flags: values, log } = host;
-    const isRoot = process.geteuid?.() === 0;
-    const ask = values.private
-      ? dbusDaemon(SYSTEMD, PRIVATE)
-      : dbusDaemon(SYSTEMD, systemBus(), ...(isRoot ? [PRIVATE] : []));
+    const ask = systemdDaemon(values.private);
     const wanted = createUnitFilter(wholePattern(host, 'include'), wholePattern(host, 'exclude'));
     const asked = [
       ...SOCKETS,

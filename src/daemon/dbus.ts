@@ -92,6 +92,16 @@ export const dbusDaemon =
     }
   };
 
+/** Where systemd itself listens, for root alone. */
+const SYSTEMD_PRIVATE: Address = { path: '/run/systemd/private', direct: true };
+
+/** systemd, on its own socket or on the bus; and root asks on the one what nobody answers on the other. */
+export function systemdDaemon(isPrivate: boolean): AskDaemon {
+  const name = 'org.freedesktop.systemd1';
+  if (isPrivate) return dbusDaemon(name, SYSTEMD_PRIVATE);
+  return process.geteuid?.() === 0 ? dbusDaemon(name, systemBus(), SYSTEMD_PRIVATE) : dbusDaemon(name, systemBus());
+}
+
 /** A system bus keeps no more than 128 calls of a connection waiting. */
 const AT_A_TIME = 100;
 
