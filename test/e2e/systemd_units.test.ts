@@ -2,12 +2,12 @@
 // node_exporter say.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Booted, bootSystemd } from '../helpers/booted_systemd.ts';
+import { type Booted, bootSystemd, descendants } from '../helpers/booted_systemd.ts';
 import { lacksPackages, loudly, notRoot } from '../helpers/debian.ts';
 import { type Exporter, KEYHOLE, startExporter } from '../helpers/exporter.ts';
 import { parseExposition, type ScrapedFamily } from '../helpers/exposition.ts';
@@ -268,5 +268,18 @@ describe('a real systemd', { skip }, () => {
         theirs.has(name) || !/^node_(systemd|logind)_/.test(name) || name === 'node_systemd_virtualization_info',
         name,
       );
+  });
+
+  test('no descriptor is left after 1,000 scrapes', async () => {
+    const [pid] = descendants(exporter.child.pid as number);
+    const held = (): number => readdirSync(`/proc/${pid}/fd`).length;
+    await exporter.scrape();
+    const first = held();
+    for (let scrapes = 0; scrapes < 1000; scrapes += 1) await exporter.scrape();
+    for (let tries = 0; held() > first && tries < 100; tries += 1) await delay(20);
+    assert.ok(held() <= first, `${held()} descriptors, ${first} at first`);
+    const families = await scrape();
+    for (const collector of ['systemd', 'logind'])
+      assert.equal(families.get('node_scrape_collector_success')?.samples.get(`{collector="${collector}"}`), 1);
   });
 });
