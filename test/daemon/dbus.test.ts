@@ -32,8 +32,11 @@ for (const [text, expected] of [
 for (const text of ['tcp:host=localhost,port=1', 'unix:tmpdir=/tmp', 'unixexec:path=/bin/true', '/a/bus', 'unix:path='])
   test(`the address ${text} names no socket`, () => assert.throws(() => systemBus(text), UsageError));
 
+/** For what is answered: only a machine that is very busy takes longer. */
+const PATIENCE_MS = 20_000;
+/** For what is not. */
 const DEADLINE_MS = 200;
-const ask = <T>(use: (peer: Peer) => Promise<T>, signal = AbortSignal.timeout(DEADLINE_MS)): Promise<T> =>
+const ask = <T>(use: (peer: Peer) => Promise<T>, signal = AbortSignal.timeout(PATIENCE_MS)): Promise<T> =>
   dbusDaemon('a.b', systemBus())(signal, use);
 const property = (peer: Peer) => peer.property('/c', 'd.e', 'F');
 
@@ -96,7 +99,7 @@ test('no more than a bus allows are asked at a time', async (t) => {
         const one = await property(peer);
         answers += Number(one);
       }),
-    AbortSignal.timeout(10_000),
+    AbortSignal.timeout(PATIENCE_MS),
   );
   assert.equal(answers, 1000);
   assert.ok(most > 1 && most <= 128, `${most} at a time`);
@@ -124,7 +127,7 @@ test('replies come in pieces, and in another order, and between what nobody aske
   });
   const got = await ask(
     (peer) => Promise.all([property(peer), property(peer), property(peer)]),
-    AbortSignal.timeout(5000),
+    AbortSignal.timeout(PATIENCE_MS),
   );
   assert.deepEqual(got, [2, 3, 4]);
 });
@@ -133,14 +136,17 @@ const GARBAGE = Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 167 + 13
 /** Empty structures without end, as a message that is well-formed but for them. */
 const EMPTY_STRUCTURES = { signature: 'a()', bytes: Buffer.from('08000000000000000000000000000000', 'hex') };
 
+/** What the signal says whose time is over. */
+const SILENT = /timeout/i;
+
 /** How a bus can fail, and what is said of it. */
 const FAULTS: readonly (readonly [string, (socket: Socket) => void, RegExp])[] = [
-  ['says nothing', () => {}, /timeout/i],
+  ['says nothing', () => {}, SILENT],
   ['closes at once', (socket) => socket.end(), /closed the connection/],
   ['refuses the user', (socket) => socket.end('REJECTED EXTERNAL\r\n'), /is refused: REJECTED EXTERNAL/],
   ['says one line without end', (socket) => socket.write(Buffer.alloc(5000, 'x')), /a line of 5000 bytes/],
   ['says garbage for a greeting', (socket) => socket.write(Buffer.concat([GARBAGE, Buffer.from('\r\n')])), /./],
-  ['answers no call', (socket) => serve(socket, () => undefined), /timeout/i],
+  ['answers no call', (socket) => serve(socket, () => undefined), SILENT],
   [
     'closes halfway',
     (socket) =>
@@ -164,9 +170,10 @@ const FAULTS: readonly (readonly [string, (socket: Socket) => void, RegExp])[] =
 for (const [why, behave, said] of FAULTS)
   test(`a bus that ${why} costs no more than the time there is`, async (t) => {
     await startBus(t, behave);
+    const isSilent = said.source === SILENT.source;
     const startedAt = performance.now();
-    await assert.rejects(ask(property), said);
-    assert.ok(performance.now() - startedAt < DEADLINE_MS + 500);
+    await assert.rejects(ask(property, AbortSignal.timeout(isSilent ? DEADLINE_MS : PATIENCE_MS)), said);
+    assert.ok(performance.now() - startedAt < PATIENCE_MS / 2);
   });
 
 test('whatever a bus sends, in whatever pieces, the question ends', async (t) => {
@@ -188,7 +195,7 @@ test('whatever a bus sends, in whatever pieces, the question ends', async (t) =>
     fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 5 }),
     async (first, more) => {
       pieces = [first, ...more];
-      await ask(property, AbortSignal.timeout(5000)).then(
+      await ask(property, AbortSignal.timeout(PATIENCE_MS)).then(
         (value) => assert.equal(value, 'x'),
         (error) => assert.match(String(error), /D-Bus|closed the connection|EPIPE|ECONNRESET/),
       );
@@ -200,7 +207,7 @@ test('whatever a bus sends, in whatever pieces, the question ends', async (t) =>
 test('a bus that is not there, and a signal that is over', async (t) => {
   const path = await startBus(t, (socket) => serve(socket, () => variant('u', 1)));
   await assert.rejects(
-    dbusDaemon('a.b', { path: `${path}-not`, direct: false })(AbortSignal.timeout(1000), property),
+    dbusDaemon('a.b', { path: `${path}-not`, direct: false })(AbortSignal.timeout(PATIENCE_MS), property),
     /ENOENT/,
   );
   await assert.rejects(ask(property, AbortSignal.abort(new Error('too late'))), /too late/);
@@ -218,7 +225,7 @@ test('the next address is taken where the first does not answer, without a greet
     { path: `${path}-not`, direct: false },
     { path, direct: true },
   ];
-  const signal = AbortSignal.timeout(5000);
+  const signal = AbortSignal.timeout(PATIENCE_MS);
   assert.equal(await dbusDaemon('a.b', gone, here)(signal, property), 1);
   assert.deepEqual(members, ['Get']);
   await assert.rejects(dbusDaemon('a.b', gone, { ...gone, path: `${path}-neither` })(signal, property), /-not\b/);
@@ -229,7 +236,7 @@ test('no descriptor is left, whatever the bus did', async (t) => {
   let next = 0;
   await startBus(t, (socket) => (behaviours[next++ % behaviours.length] as (socket: Socket) => void)(socket));
   const before = readdirSync('/proc/self/fd').length;
-  for (let round = 0; round < 300; round += 1) await assert.rejects(ask(property, AbortSignal.timeout(1000)));
+  for (let round = 0; round < 300; round += 1) await assert.rejects(ask(property, AbortSignal.timeout(PATIENCE_MS)));
   const held = await descriptorsHeld(before);
   assert.ok(held <= before, `${held} descriptors, ${before} before`);
 });

@@ -199,7 +199,7 @@ describe('a bus that is ill', { skip }, () => {
       for (const collector of ['systemd', 'logind']) assert.equal(ok?.get(`{collector="${collector}"}`), 0, collector);
       for (const collector of ['cpu', 'meminfo', 'time'])
         assert.equal(ok?.get(`{collector="${collector}"}`), 1, collector);
-      assert.ok(tookMs < TIMEOUT_MS + 1500, `${tookMs} ms`);
+      assert.ok(tookMs < TIMEOUT_MS + 5000, `${tookMs} ms`);
       assert.equal(exporter.child.exitCode, null, exporter.log());
     });
 
