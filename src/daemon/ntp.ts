@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
-import { lookup } from 'node:dns/promises';
+import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { messageOf, ParseError } from '../core/errors.ts';
@@ -114,6 +113,7 @@ async function exchange(socket: Socket, fd: number | undefined, version: number,
 
 /** Opens a socket to that address alone. */
 async function connectTo(address: string, family: 4 | 6, { port, ttl }: NtpServer, signal: AbortSignal) {
+  const { createSocket } = await import('node:dgram');
   const fd = openUdpSocket(family);
   let socket: Socket;
   try {
@@ -143,6 +143,7 @@ async function connectTo(address: string, family: 4 | 6, { port, ttl }: NtpServe
 /** Asks a server once, and waits a second at most. */
 export async function askNtp(server: NtpServer, turnSignal: AbortSignal): Promise<NtpReply> {
   const signal = AbortSignal.any([turnSignal, AbortSignal.timeout(TIMEOUT_MS)]);
+  const { lookup } = await import('node:dns/promises');
   const { address, family } = await lookup(server.host, { order: 'ipv4first' });
   signal.throwIfAborted();
   try {
