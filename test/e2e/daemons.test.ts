@@ -126,7 +126,7 @@ describe('chronyd', { skip: loudly(notRoot() || lacksPackages('chrony', 'prometh
     );
   });
 
-  test('no descriptor is left after 1,000 scrapes', async () => assert.equal(await leftAfterThousand(flags), 0));
+  test('no descriptor is left after 1,000 scrapes', async () => assert.ok((await leftAfterThousand(flags)) <= 0));
 
   test('once it is gone the collector fails, and nothing else', async () => {
     await stop(chronyd);
@@ -212,7 +212,7 @@ ${program('pair', 'command=sleep 1000', 'numprocs=2', 'process_name=<&>_%(proces
     assert.deepEqual(own(await scraped(KEYHOLE, tcp)), own(await scraped(REFERENCE, tcp)));
   });
 
-  test('no descriptor is left after 1,000 scrapes', async () => assert.equal(await leftAfterThousand(unix), 0));
+  test('no descriptor is left after 1,000 scrapes', async () => assert.ok((await leftAfterThousand(unix)) <= 0));
 
   test('a process that is stopped is not up', async () => {
     control('stop', 'sleeper');
