@@ -128,7 +128,8 @@ for (const [seconds, extra, sane] of [
     assert.equal(value('sanity'), sane);
     assert.equal(value('stratum'), 3);
     assert.equal(value('leap'), 1);
-    assert.ok(Math.abs(value('offset_seconds') - seconds) < 0.1, text);
+    // No more can be known than how long it took; and this server's clock is of whole milliseconds.
+    assert.ok(Math.abs(value('offset_seconds') - seconds) < value('rtt_seconds') / 2 + 0.002, text);
     assert.ok(Math.abs(value('reference_timestamp_seconds') - (Date.now() / 1000 + seconds - 60)) < 2);
     assert.ok(value('rtt_seconds') >= 0 && value('rtt_seconds') < 1);
     assert.deepEqual([value('root_delay_seconds'), value('root_dispersion_seconds')], [0, 0]);
