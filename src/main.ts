@@ -232,14 +232,14 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
             layouts: () => source.clock.layouts,
           }),
         ],
-    disabled: disabledNames(registry, declared),
+    disabled: disabledNames(registry),
     webConfigFile: parsed.valueOf(programFlags.webConfigFile),
   });
   endOnSignals(server, log);
 }
 
-const disabledNames = ({ names }: Registry, { pending }: Declared): string[] =>
-  [...collectors, ...pending.values()].map(({ name }) => name).filter((name) => !names.includes(name));
+const disabledNames = ({ names }: Registry): string[] =>
+  collectors.map(({ name }) => name).filter((name) => !names.includes(name));
 
 async function main(): Promise<void> {
   // Whoever read it has gone: nothing to do about that.

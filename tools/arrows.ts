@@ -12,12 +12,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   source: ['core'],
   syscall: ['core', 'parse'],
   netlink: ['core', 'syscall'],
+  daemon: ['core', 'syscall'],
   perf: ['core', 'parse', 'syscall'],
   privilege: ['core', 'parse', 'perf', 'source', 'syscall'],
   server: ['core', 'page', 'parse', 'syscall'],
   cli: ['core', 'parse', 'perf', 'privilege', 'syscall'],
   // `source` until no collector opens a tree by itself.
-  collectors: ['core', 'netlink', 'parse', 'perf', 'source', 'syscall'],
+  collectors: ['core', 'daemon', 'netlink', 'parse', 'perf', 'source', 'syscall'],
 };
 
 /** Rooms whose files may not import one another: each collector stands alone. */

@@ -30,6 +30,7 @@ import kernelHung from './kernel_hung.ts';
 import ksmd from './ksmd.ts';
 import lnstat from './lnstat.ts';
 import loadavg from './loadavg.ts';
+import logind from './logind.ts';
 import mdadm from './mdadm.ts';
 import meminfo from './meminfo.ts';
 import meminfoNuma from './meminfo_numa.ts';
@@ -40,6 +41,7 @@ import netstat from './netstat.ts';
 import networkRoute from './network_route.ts';
 import nfs from './nfs.ts';
 import nfsd from './nfsd.ts';
+import ntp from './ntp.ts';
 import nvme from './nvme.ts';
 import nvmesubsystem from './nvmesubsystem.ts';
 import os from './os.ts';
@@ -58,8 +60,10 @@ import sockstat from './sockstat.ts';
 import softirqs from './softirqs.ts';
 import softnet from './softnet.ts';
 import stat from './stat.ts';
+import supervisord from './supervisord.ts';
 import swap from './swap.ts';
 import sysctl from './sysctl.ts';
+import systemd from './systemd.ts';
 import tapestats from './tapestats.ts';
 import tcpstat from './tcpstat.ts';
 import textfile from './textfile.ts';
@@ -107,6 +111,7 @@ export const collectors: readonly AnyCollector[] = [
   ksmd,
   lnstat,
   loadavg,
+  logind,
   mdadm,
   meminfo,
   meminfoNuma,
@@ -117,6 +122,7 @@ export const collectors: readonly AnyCollector[] = [
   networkRoute,
   nfs,
   nfsd,
+  ntp,
   nvme,
   nvmesubsystem,
   os,
@@ -135,8 +141,10 @@ export const collectors: readonly AnyCollector[] = [
   softirqs,
   softnet,
   stat,
+  supervisord,
   swap,
   sysctl,
+  systemd,
   tapestats,
   tcpstat,
   textfile,

@@ -35,6 +35,7 @@ const NUMBERS = {
   bind: { x64: 49, arm64: 200 },
   capget: { x64: 125, arm64: 90 },
   capset: { x64: 126, arm64: 91 },
+  clock_gettime: { x64: 228, arm64: 113 },
   exit_group: { x64: 231, arm64: 94 },
   fcntl: { x64: 72, arm64: 25 },
   getrandom: { x64: 318, arm64: 278 },

@@ -19,7 +19,10 @@ type Reasons = readonly (readonly [pattern: RegExp, why: string])[];
 // labels where a series is meant. What is not here must agree.
 
 /** Collectors of both that are not compared. */
-const APART: Reasons = [[/^perf$/, 'each counts from its own start']];
+const APART: Reasons = [
+  [/^perf$/, 'each counts from its own start'],
+  [/^(logind|ntp|supervisord|systemd)$/, 'compared where there is a daemon: daemons.test.ts, systemd_units.test.ts'],
+];
 
 /** Families that only one has because it tells of itself. */
 const OF_ITSELF: Reasons = [
