@@ -13,11 +13,13 @@ import { programFlags } from './cli/flags.ts';
 import { buildInfo } from './cli/version.ts';
 import { collectors } from './collectors/index.ts';
 import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
+import type { CollectorStates } from './core/collector_state.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import { openTree } from './core/kernel_fs.ts';
 import { createLogger, type Logger } from './core/log.ts';
-import { createRegistry, type Registry } from './core/registry.ts';
+import type { Registry } from './core/registry.ts';
+import { createWatchedRegistry } from './core/watched_registry.ts';
 import type { Candidate } from './privilege/acquire.ts';
 import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
 import { type ListenAddress, parseAddress } from './server/address.ts';
@@ -113,7 +115,7 @@ function settle(parts: Parts, listenOn: readonly (ListenAddress | Inherited)[]):
   });
 }
 
-function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
+function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry & CollectorStates {
   const { parsed, machine, enabled, log } = parts;
   const ready = enabled.map((each) => {
     const own = acquired.get(each.name);
@@ -132,7 +134,7 @@ function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
   });
   log.info('Enabled collectors');
   for (const { name } of ready) log.info(name);
-  return createRegistry(ready, { timeoutMs: parsed.valueOf(programFlags.collectorTimeoutMs), log });
+  return createWatchedRegistry(ready, { timeoutMs: parsed.valueOf(programFlags.collectorTimeoutMs), log });
 }
 
 function endOnSignals(server: RunningServer, log: Logger): void {
@@ -175,6 +177,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     telemetryPath: parsed.valueOf(programFlags.telemetryPath),
     requestsMax: parsed.valueOf(programFlags.maxRequests),
     tellMore: privilege.write,
+    privilege: privilege.summary,
     exporterMetrics: !parsed.valueOf(programFlags.disableExporterMetrics),
     disabled: disabledNames(registry, declared),
     webConfigFile: parsed.valueOf(programFlags.webConfigFile),

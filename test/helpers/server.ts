@@ -3,7 +3,8 @@ import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { type LogFields, type Logger, silent } from '../../src/core/log.ts';
 import { gauge } from '../../src/core/metric.ts';
-import { createRegistry, type Ready } from '../../src/core/registry.ts';
+import type { Ready } from '../../src/core/registry.ts';
+import { createWatchedRegistry } from '../../src/core/watched_registry.ts';
 import { parseAddress } from '../../src/server/address.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/start.ts';
 
@@ -46,7 +47,7 @@ const BUILD = {
 export async function serve(t: TestContext, options: TestServerOptions = {}): Promise<TestServer> {
   const { collectors = [collectorNamed('cpu'), collectorNamed('stat')], listenOn = ['127.0.0.1:0'], ...rest } = options;
   const server = await startServer({
-    registry: createRegistry(collectors, { timeoutMs: 5000, log: silent }),
+    registry: createWatchedRegistry(collectors, { timeoutMs: 5000, log: silent }),
     log: silent,
     build: BUILD,
     telemetryPath: '/metrics',
