@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, test } from 'node:test';
+import bcrypt from 'bcryptjs';
 import type { Browser, Page } from 'playwright-core';
 import { lacksChromium, launchChromium, openPage, picture } from '../helpers/browser.ts';
 import { loudly, notRoot } from '../helpers/debian.ts';
@@ -82,3 +83,104 @@ for (const [look, options] of [
     await picture(page, look);
     assert.deepEqual(faults, []);
   });
+
+test('denied counters are shown with the reason, and what to change', { skip }, async (t) => {
+  const exporter = await startExporter(
+    ['/usr/bin/setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all', ...KEYHOLE],
+    ['--collector.perf'],
+  );
+  t.after(() => exporter.stop());
+  const { page, faults } = await openPage(t, browser, exporter.url);
+  await watchSome(page, exporter.url, 4);
+  const verdict = page.locator('section', { has: page.locator('#privileges') });
+  await page.locator('tr.failed', { hasText: 'perf' }).waitFor();
+  await verdict.getByText('denied').waitFor();
+  assert.match(await verdict.innerText(), /Perf counters\s+denied: no counters: .*CAP_PERFMON.*keyhole doctor/s);
+  assert.match(await page.locator('#failures').innerText(), /^A collector failed: perf\./);
+  assert.match(exporter.log(), /level=WARN .*perf counters are denied.*keyhole doctor/);
+  await picture(page, 'denied');
+  assert.deepEqual(faults, []);
+});
+
+/** Counters of four CPUs, as a machine with a PMU gives them, after so many scrapes. */
+const counters = (scrapes: number): string =>
+  [0, 1, 2, 3]
+    .flatMap((cpu) => [
+      `node_perf_cpucycles_total{cpu="${cpu}"} ${scrapes * 4e9}`,
+      `node_perf_instructions_total{cpu="${cpu}"} ${scrapes * (3 + cpu) * 1e9}`,
+      `node_perf_cache_refs_total{cpu="${cpu}"} ${scrapes * 1e8}`,
+      `node_perf_cache_misses_total{cpu="${cpu}"} ${scrapes * (cpu + 1) * 1e7}`,
+      `node_perf_branch_instructions_total{cpu="${cpu}"} ${scrapes * 6e8}`,
+      `node_perf_branch_misses_total{cpu="${cpu}"} ${scrapes * (cpu + 1) * 3e6}`,
+    ])
+    .map((line) => `${line}\n`)
+    .join('');
+
+test('counters have charts for each CPU', { skip }, async (t) => {
+  const exporter = await startExporter(KEYHOLE, ['--collector.perf']);
+  t.after(() => exporter.stop());
+  const { page, faults } = await openPage(t, browser, exporter.url);
+  let scrapes = 0;
+  // Not every machine that runs this test has counters: their samples are added to what the exporter gives.
+  await page.route(/\/metrics\?/, async (route) => {
+    scrapes += 1;
+    const answer = await route.fetch();
+    const own = (await answer.text()).replaceAll(/^node_perf_(cpucycles|instructions|cache|branch).*\n/gm, '');
+    await route.fulfill({ response: answer, body: own + counters(scrapes) });
+  });
+  await watchSome(page, exporter.url, 7);
+  const figure = page.locator('figure', { hasText: 'Instructions per cycle' });
+  assert.match(await figure.innerText(), /CPU 0\s+0\.75\s+CPU 1\s+1\.00\s+CPU 2\s+1\.25\s+CPU 3\s+1\.50/);
+  assert.match(
+    await page.locator('figure', { hasText: 'Cache misses' }).innerText(),
+    /CPU 0\s+10 %\s+CPU 1\s+20 %\s+CPU 2\s+30 %/,
+  );
+  assert.deepEqual(await violationsOn(page), []);
+  await picture(page, 'counters');
+  assert.deepEqual(faults, []);
+});
+
+test('the arrow keys read earlier values', { skip }, async (t) => {
+  const exporter = await startExporter();
+  t.after(() => exporter.stop());
+  const { page } = await openPage(t, browser, exporter.url);
+  await watchSome(page, exporter.url, 4);
+  await page.waitForResponse((response) => response.url().includes('name[]='));
+  const figure = page.locator('figure').first();
+  const caption = figure.locator('caption');
+  await figure.focus();
+  assert.equal(await caption.innerText(), 'now');
+  await page.keyboard.press('Home');
+  assert.match(await caption.innerText(), /^\d+:\d\d:\d\d/);
+  assert.equal(await figure.locator('table').getAttribute('aria-live'), 'polite');
+  await page.keyboard.press('Tab');
+  assert.equal(await caption.innerText(), 'now');
+});
+
+test('without script the page says how the collectors are', { skip }, async (t) => {
+  const exporter = await startExporter();
+  t.after(() => exporter.stop());
+  const { page, faults } = await openPage(t, browser, exporter.url, { javaScriptEnabled: false });
+  await page.goto(exporter.url);
+  assert.match(await page.locator('main').innerText(), /Nobody has scraped this exporter yet/);
+  await exporter.scrape();
+  await page.goto(exporter.url);
+  assert.ok((await page.locator('tr.ok').count()) > 10);
+  assert.match(await page.locator('main').innerText(), /need JavaScript/);
+  assert.deepEqual(faults, []);
+});
+
+test('a password and a rate limit hold for the page and its charts', { skip }, async (t) => {
+  const file = join(folder, 'web.yml');
+  // The password is: secret.
+  const hash = bcrypt.hashSync('secret', 4);
+  writeFileSync(file, `basic_auth_users:\n  somebody: ${hash}\nrate_limit:\n  interval: 1h\n  burst: 12\n`);
+  const exporter = await startExporter(KEYHOLE, [`--web.config.file=${file}`]);
+  t.after(() => exporter.stop());
+  const httpCredentials = { username: 'somebody', password: 'secret' };
+  const { page } = await openPage(t, browser, exporter.url, { httpCredentials });
+  await page.goto(exporter.url);
+  await page.locator('#live-state', { hasText: 'the rate limit of the web configuration is reached' }).waitFor();
+  for (const path of ['/', '/status.js', '/status.css', '/metrics'])
+    assert.ok([401, 429].includes((await fetch(exporter.url + path)).status), path);
+});

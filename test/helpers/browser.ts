@@ -51,10 +51,11 @@ export async function openPage(
   return { page, faults };
 }
 
-/** Keeps a picture where $KEYHOLE_E2E_SCREENSHOTS names a folder. */
+/** Keeps pictures, of the window and of the whole page, where $KEYHOLE_E2E_SCREENSHOTS names a folder. */
 export async function picture(page: Page, name: string): Promise<void> {
   const folder = process.env['KEYHOLE_E2E_SCREENSHOTS'];
   if (folder === undefined) return;
   mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+  await page.screenshot({ path: join(folder, `${name}_whole.png`), fullPage: true });
 }

@@ -28,14 +28,15 @@ export interface PageFacts {
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 
 /** Relative to the page, so that a proxy may put it below any path. */
-const metricsLink = (telemetryPath: string): string => escapeHtml(`.${encodeURI(telemetryPath).replaceAll('?', '%3F').replaceAll('#', '%23')}`);
+const metricsLink = (telemetryPath: string): string =>
+  escapeHtml(`.${encodeURI(telemetryPath).replaceAll('?', '%3F').replaceAll('#', '%23')}`);
 
 /** What there is to see first. */
 const STATES = ['failed', 'ok', 'no_data', 'never_run'] as const;
 
 const WORDS: Readonly<Record<CollectorState['state'], string>> = {
   failed: 'failed',
-  ok: 'gives metrics',
+  ok: 'ok',
   no_data: 'nothing here',
   never_run: 'not run yet',
 };
@@ -53,14 +54,22 @@ const duration = (seconds: number): string =>
 function reason({ state, error, faults }: CollectorState): string {
   if (error === undefined) return '';
   const more = faults > 1 ? `${faults} faults, one of them: ` : '';
-  return `<p class="reason">${state === 'failed' ? more : ''}${escapeHtml(error)}</p>`;
+  return ` <span class="reason">${state === 'failed' ? more : ''}${escapeHtml(error)}</span>`;
 }
 
 function row(each: CollectorState, telemetryPath: string): string {
   const { name, state, durationSeconds, series } = each;
+  const word = state === 'ok' && series === 0 ? 'ok, nothing to report' : WORDS[state];
   const ran = state !== 'never_run';
   const link = `${metricsLink(telemetryPath)}?collect[]=${encodeURIComponent(name)}`;
-  return `<tr class="${state}"><th scope="row"><a href="${link}">${escapeHtml(name)}</a></th><td><span class="state">${WORDS[state]}</span>${reason(each)}</td><td class="number">${ran ? series : ''}</td><td class="number">${ran ? duration(durationSeconds) : ''}</td></tr>`;
+  return `<tr class="${state}"><th scope="row"><a href="${link}">${escapeHtml(name)}</a></th><td><span class="state">${word}</span>${reason(each)}</td><td class="number">${ran ? series : ''}</td><td class="number">${ran ? duration(durationSeconds) : ''}</td></tr>`;
+}
+
+/** What needs somebody's eyes comes first, whatever else is on the page. */
+function failures({ states }: PageFacts): string {
+  const failed = states.filter(({ state }) => state === 'failed').map(({ name }) => escapeHtml(name));
+  const text = `${failed.length === 1 ? 'A collector' : `${failed.length} collectors`} failed: ${failed.join(', ')}.`;
+  return `<p id="failures">${failed.length === 0 ? '' : `${text} <a href="#collectors">Why</a>`}</p>`;
 }
 
 function collectorsSection({ states, telemetryPath }: PageFacts): string {
@@ -115,7 +124,7 @@ function privilegeSection(facts: PageFacts): string {
   const all = [['Perf counters', perfVerdict(facts)], ...held];
   return `<section aria-labelledby="privileges"><h2 id="privileges">Privileges</h2>
 ${privilege === undefined ? '' : `<p>${STAGES[privilege.stage] ?? escapeHtml(privilege.stage)}</p>`}
-<dl>${all.map(([term, text]) => `<div><dt>${term}</dt><dd>${text}</dd></div>`).join('')}</dl></section>`;
+<dl id="held">${all.map(([term, text]) => `<div><dt>${term}</dt><dd>${text}</dd></div>`).join('')}</dl></section>`;
 }
 
 const heldBy = (privilege: PrivilegeFacts): [string, string][] => [
@@ -146,6 +155,7 @@ export const statusPage = (facts: PageFacts): string => `<!doctype html>
 <header><h1>Keyhole on ${escapeHtml(facts.host)}</h1>
 <p>Metrics of this machine's hardware and kernel for Prometheus.</p>
 <nav aria-label="Pages"><ul><li><a href="${metricsLink(facts.telemetryPath)}">Metrics</a></li><li><a href="#collectors">Collectors</a></li><li><a href="#privileges">Privileges</a></li></ul></nav>
+${failures(facts)}
 </header>
 <main>
 <section id="live" aria-labelledby="live-title" hidden><h2 id="live-title">Last minutes</h2><p id="live-state" role="status"></p><div id="charts"></div></section>

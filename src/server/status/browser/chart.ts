@@ -3,9 +3,12 @@ import { type Figure, shown, type Values } from './figures.ts';
 
 /** How much is kept: five minutes of scrapes every two seconds. */
 const POINTS_MAX = 150;
-const HEIGHT_PX = 160;
+const HEIGHT_PX = 180;
 /** Lines beyond these colours are dashed in the same colours. */
 const COLOURS = 6;
+
+/** Between two ticks: numbers that are round in KiB, MiB and so on. */
+const BYTES_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 export interface Chart {
   readonly element: HTMLElement;
@@ -74,8 +77,13 @@ function plotOptions(figure: Figure, lines: readonly Line[], width: number, onMo
     cursor: { y: false, drag: { setScale: false, x: false, y: false } },
     scales: { y: { range: (_, __, max) => [0, figure.id === 'cpu' ? 100 : max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, values: '{HH}:{mm}:{ss}', space: 70 },
-      { ...axis, size: 74, values: (_, ticks) => ticks.map((tick) => shown(tick, figure.unit)) },
+      { ...axis, values: '{HH}:{mm}:{ss}', space: 70, size: 34 },
+      {
+        ...axis,
+        size: 74,
+        ...(figure.unit.startsWith('bytes') ? { incrs: BYTES_STEPS } : {}),
+        values: (_, ticks) => ticks.map((tick) => shown(tick, figure.unit)),
+      },
     ],
     series: [{}, ...order.map((place) => seriesOf(figure, place))],
     hooks: { setCursor: [onMove] },

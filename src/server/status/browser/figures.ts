@@ -105,7 +105,7 @@ function traffic(
 }
 
 const disk = traffic(
-  { id: 'disk', title: 'Disks, without those made of others (dm, md)', collector: 'diskstats' },
+  { id: 'disk', title: 'Disks (dm, md and zram left out)', collector: 'diskstats' },
   [
     ['read', 'node_disk_read_bytes_total'],
     ['written', 'node_disk_written_bytes_total'],
@@ -114,7 +114,7 @@ const disk = traffic(
 );
 
 const network = traffic(
-  { id: 'network', title: 'Network, without lo, bridges and virtual pairs', collector: 'netdev' },
+  { id: 'network', title: 'Network (lo, bridges and veth left out)', collector: 'netdev' },
   [
     ['received', 'node_network_receive_bytes_total'],
     ['sent', 'node_network_transmit_bytes_total'],
@@ -198,13 +198,13 @@ function bytes(value: number): string {
     scaled /= 1024;
     place += 1;
   }
-  return `${scaled >= 100 || place === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${PREFIXES[place]}B`;
+  return `${scaled >= 100 || place === 0 || Number.isInteger(scaled) ? Math.round(scaled) : scaled.toFixed(1)} ${PREFIXES[place]}B`;
 }
 
 /** A value as people read it. */
 export function shown(value: number | null | undefined, unit: Figure['unit']): string {
   if (value === null || value === undefined) return '–';
-  if (unit === 'percent') return `${value.toFixed(value < 10 ? 1 : 0)} %`;
+  if (unit === 'percent') return `${value.toFixed(value < 10 && !Number.isInteger(value) ? 1 : 0)} %`;
   if (unit === 'ratio') return value.toFixed(2);
   return unit === 'bytes' ? bytes(value) : `${bytes(value)}/s`;
 }

@@ -52,12 +52,15 @@ async function scrape(): Promise<void> {
   before = { samples, atMs };
 }
 
-/** Takes the table of collectors from a new copy of the page, unless somebody is in it. */
+/** Takes what is said of the collectors from a new copy of the page, unless somebody is in it. */
 async function refreshStates(): Promise<void> {
-  const old = element('states');
-  const fresh = new DOMParser().parseFromString(await get('./'), 'text/html').getElementById('states');
-  if (fresh === null || old.contains(document.activeElement) || getSelection()?.isCollapsed === false) return;
-  old.replaceWith(fresh);
+  const copy = new DOMParser().parseFromString(await get('./'), 'text/html');
+  if (getSelection()?.isCollapsed === false) return;
+  for (const id of ['failures', 'states', 'held']) {
+    const fresh = copy.getElementById(id);
+    const old = element(id);
+    if (fresh !== null && !old.contains(document.activeElement)) old.replaceWith(fresh);
+  }
 }
 
 /** Runs while the page is looked at, and waits longer where the exporter has no time for it. */
