@@ -9,19 +9,21 @@ import {
   parseCommandLine,
   warnAbout,
 } from './cli/command_line.ts';
+import { commandNamed, type Program } from './cli/commands.ts';
 import { programFlags } from './cli/flags.ts';
 import { buildInfo } from './cli/version.ts';
 import { collectors } from './collectors/index.ts';
 import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
+import type { Metric } from './core/collector.ts';
 import type { CollectorStates } from './core/collector_state.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import { openTree } from './core/kernel_fs.ts';
 import { createLogger, type Logger } from './core/log.ts';
-import type { Registry } from './core/registry.ts';
+import { type Registry, scrapeMetrics } from './core/registry.ts';
 import { createWatchedRegistry } from './core/watched_registry.ts';
 import type { Candidate } from './privilege/acquire.ts';
-import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
+import { type Privilege, privilegeMetrics, settlePrivilege } from './privilege/privilege.ts';
 import { type ListenAddress, parseAddress } from './server/address.ts';
 import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
@@ -188,24 +190,41 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
 const disabledNames = ({ names }: Registry, { pending }: Declared): string[] =>
   [...collectors, ...pending.values()].map(({ name }) => name).filter((name) => !names.includes(name));
 
+const programOf = ({ program }: CommandLine, declared: Declared): Program => ({
+  name: program,
+  env: process.env,
+  declared,
+  collectors,
+  openMachine,
+  checkWebConfig: async (path) => (await import('./server/check_config.ts')).checkWebConfig(path),
+  async ownMetrics() {
+    const { metrics } = await import('./server/handler.ts');
+    const { metrics: exporterMetrics } = await import('./server/exporter_metrics.ts');
+    return [metrics, exporterMetrics, privilegeMetrics, scrapeMetrics].flatMap((all): Metric[] => Object.values(all));
+  },
+  write: (text) => void process.stdout.write(text),
+});
+
 async function main(): Promise<void> {
   // Whoever read it has gone: nothing to do about that.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const commandLine = { program: programName(process.argv), argv: process.argv.slice(2), env: process.env };
   try {
     const [word, ...rest] = commandLine.argv;
-    if (word === 'doctor') {
-      const { doctor } = await import('./cli/doctor.ts');
-      process.exitCode = await doctor(rest, { env: process.env, write: (text) => process.stdout.write(text) });
+    const declared = declare(collectors);
+    const command = await commandNamed(word);
+    if (command !== undefined) {
+      process.exitCode = await command(rest, programOf(commandLine, declared));
       return;
     }
-    const declared = declare(collectors);
     const text = askedText(commandLine, declared);
     if (text === undefined) await serve(commandLine, declared);
     else process.stdout.write(text);
   } catch (error) {
-    const hint = error instanceof UsageError ? ', try --help' : '';
-    process.stderr.write(`${commandLine.program}: error: ${messageOf(error)}${hint}\n`);
+    const hint = error instanceof UsageError ? error.hint : undefined;
+    process.stderr.write(
+      `${commandLine.program}: error: ${messageOf(error)}${hint === undefined ? '' : `, ${hint}`}\n`,
+    );
     exit(1);
   }
 }

@@ -79,9 +79,16 @@ const flagRow = (flag: Flag): string[] => [
 
 const FLAG_HEADS = ['flag', 'default', 'what it does'];
 
-function flagsPage(program: readonly Flag[], sections: readonly (readonly [string, readonly Flag[]])[]): string {
+const COMMAND_HEADS = ['command', 'what it does'];
+
+function flagsPage(
+  program: readonly Flag[],
+  sections: readonly (readonly [string, readonly Flag[]])[],
+  commands: readonly (readonly [name: string, text: string])[],
+): string {
+  const commandRows = commands.map(([name, text]) => [code(`keyhole ${name}`), text]);
   const tables = sections.map(([title, flags]) => `\n### ${title}\n\n${table(FLAG_HEADS, flags.map(flagRow))}`);
-  return `${NOTE}# Flags\n\n## The program\n\n${table(FLAG_HEADS, program.map(flagRow))}\n## Collectors\n${tables.join('')}`;
+  return `${NOTE}# Flags\n\n## Commands\n\nThe first word on the command line. \`keyhole COMMAND --help\` says more.\n\n${table(COMMAND_HEADS, commandRows)}\n## The program\n\n${table(FLAG_HEADS, program.map(flagRow))}\n## Collectors\n${tables.join('')}`;
 }
 
 function kernelFilesPage(collectors: readonly AnyCollector[]): string {
@@ -127,6 +134,7 @@ emitStatusAssets();
 const { collectors } = await import('../src/collectors/index.ts');
 const { toggleOf } = await import('../src/core/assemble.ts');
 const { programFlags } = await import('../src/cli/flags.ts');
+const { commandTexts } = await import('../src/cli/commands.ts');
 const { scrapeMetrics } = await import('../src/core/registry.ts');
 const { metrics: serverMetrics } = await import('../src/server/handler.ts');
 const { metrics: exporterMetrics } = await import('../src/server/exporter_metrics.ts');
@@ -145,6 +153,7 @@ emit(
   flagsPage(
     Object.values(programFlags),
     collectors.map((each) => [each.name, [toggleOf(each), ...(Object.values(each.flags) as Flag[])]] as const),
+    commandTexts(),
   ),
 );
 emit('docs/kernel-files.md', kernelFilesPage(collectors));

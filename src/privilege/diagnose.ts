@@ -234,12 +234,14 @@ const SYSTEMD = `in the systemd unit:
 
 const RUN = '--cap-add=PERFMON in the command that runs the container';
 
+const BOUNDED = 'start it where CAP_PERFMON is in the bounding set: whatever started this process has taken it away';
+
 /** How to get CAP_PERFMON here. */
 function capabilityChanges(situation: PerfSituation): string[] {
   const { access, executable, fileCapability, isNosuid, setting, permitted } = situation;
   if (has(permitted, CAP_PERFMON)) return [];
-  const grant = { kubernetes: SECURITY_CONTEXT, container: RUN, systemd: SYSTEMD, other: '' }[setting];
-  const changes = has(access.bounding, CAP_PERFMON) && setting !== 'systemd' ? [] : [grant || RUN];
+  const grant = { kubernetes: SECURITY_CONTEXT, container: RUN, systemd: SYSTEMD, other: BOUNDED }[setting];
+  const changes = has(access.bounding, CAP_PERFMON) && setting !== 'systemd' ? [] : [grant];
   if (setting === 'systemd') return changes;
   if (!fileCapability.includes('cap_perfmon')) {
     changes.push(`setcap cap_perfmon=p ${executable}`);

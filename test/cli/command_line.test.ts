@@ -38,7 +38,10 @@ test('help tells every flag that is not hidden, and its value', () => {
   assert.match(help, /^ {6}--log\.format=logfmt\|json/m);
   assert.match(help, /^ {6}--web\.listen-address=":9100" \.\.\./m);
   assert.match(help, /\$GOMAXPROCS/);
-  assert.doesNotMatch(help, /whitelist|help-man/);
+  assert.doesNotMatch(help, /whitelist|--completion-bash/);
+  assert.match(help, /^ {2}explain METRIC {2,}Report where/m);
+  for (const more of ['--help-long', '--help-man', '--completion-script-bash'])
+    assert.ok(help.includes(`  ${more}`), more);
   assert.ok(help.split('\n').every((each) => each.length <= 200 && !each.endsWith(' ')));
   assert.equal(text('-h'), help);
 });

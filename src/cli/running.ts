@@ -1,0 +1,38 @@
+import { basename } from 'node:path';
+import { optional } from '../core/errors.ts';
+import type { KernelFs } from '../core/kernel_fs.ts';
+import { isCommand } from './commands.ts';
+
+/** An exporter that serves on this machine, or in this container. */
+export interface RunningExporter {
+  readonly pid: number;
+  /** What follows the program's name. */
+  readonly argv: readonly string[];
+  /** The systemd unit that it is in: `keyhole.service`; empty where it is in none. */
+  readonly unit: string;
+}
+
+const REFUSALS = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];
+const textOf = (proc: KernelFs, path: string): string => optional(() => proc.readOnce(path), REFUSALS) ?? '';
+
+/** The innermost unit in a text of `/proc/<pid>/cgroup`. https://docs.kernel.org/admin-guide/cgroup-v2.html */
+export const unitIn = (cgroup: string): string =>
+  cgroup
+    .split('\n')
+    .flatMap((line) => line.slice(line.lastIndexOf(':') + 1).split('/'))
+    .findLast((part) => /\.(service|scope)$/.test(part)) ?? '';
+
+/** The Keyhole that was started first among those that serve; commands such as this one do not count. */
+export function findRunning(proc: KernelFs, ownPid: number): RunningExporter | undefined {
+  const pids = proc
+    .list('')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && pid !== ownPid)
+    .sort((a, b) => a - b);
+  for (const pid of pids) {
+    const [name = '', ...argv] = textOf(proc, `${pid}/cmdline`).split('\0').slice(0, -1);
+    if (basename(name) !== 'keyhole' || isCommand(argv[0])) continue;
+    return { pid, argv, unit: unitIn(textOf(proc, `${pid}/cgroup`)) };
+  }
+  return undefined;
+}

@@ -1,0 +1,42 @@
+import { type AnyCollector, hostOf, setUp } from '../core/assemble.ts';
+import type { CollectorStates } from '../core/collector_state.ts';
+import type { ParsedFlags } from '../core/flag.ts';
+import { type Logger, silent } from '../core/log.ts';
+import type { Registry } from '../core/registry.ts';
+import { createWatchedRegistry } from '../core/watched_registry.ts';
+import { acquireAll } from '../privilege/acquire.ts';
+import { ownPrivileges } from '../syscall/capability.ts';
+import type { Program } from './commands.ts';
+import { programFlags } from './flags.ts';
+
+export interface Trial {
+  readonly registry: Registry & CollectorStates;
+  /** Closes what was opened to read the machine. */
+  close(): void;
+}
+
+/** Sets collectors up as the server does, for a command that runs them. What they open with privilege is opened too. */
+export function openTrial(
+  program: Program,
+  parsed: ParsedFlags,
+  collectors: readonly AnyCollector[],
+  log: Logger = silent,
+): Trial {
+  const machine = program.openMachine(parsed, log);
+  const parts = { machine, parsed, enabled: collectors };
+  const candidates = collectors
+    .filter(({ acquire }) => acquire !== undefined)
+    .map((collector) => ({ collector, host: hostOf(collector, parts) }));
+  const acquired = acquireAll(candidates, ownPrivileges().permitted);
+  const ready = collectors.map((each) => {
+    const own = acquired.get(each.name);
+    return setUp(each, hostOf(each, { ...parts, ...(own === undefined ? {} : { acquired: own }) }));
+  });
+  const timeoutMs = parsed.valueOf(programFlags.collectorTimeoutMs);
+  return {
+    registry: createWatchedRegistry(ready, { timeoutMs, log }),
+    close() {
+      for (const tree of [machine.proc, machine.sys, machine.udev]) tree.close();
+    },
+  };
+}
