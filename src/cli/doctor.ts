@@ -3,6 +3,7 @@ import process from 'node:process';
 import { UsageError } from '../core/errors.ts';
 import { firstGiven, flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
 import { openTree } from '../core/kernel_fs.ts';
+import { silent } from '../core/log.ts';
 import { type Diagnosis, diagnose, type Finding, type Level, type PerfSituation } from '../privilege/diagnose.ts';
 import { examine } from '../privilege/examine.ts';
 import type { Command, Program } from './commands.ts';
@@ -62,17 +63,21 @@ const plain = (_: string, value: unknown): unknown => {
 export const doctorJson = (diagnosis: Diagnosis, facts: PerfSituation): string =>
   `${JSON.stringify({ ...diagnosis, facts }, plain, 2)}\n`;
 
-/** The flags given, or else those of the exporter that runs. */
-function flagsOf(argv: readonly string[], program: Program, running: RunningExporter | undefined): ParsedFlags {
+/** The flags given, or else those of the exporter that runs, which then is `taken`. */
+function flagsOf(argv: readonly string[], program: Program): { parsed: ParsedFlags; taken?: RunningExporter } {
   const flags = [...program.declared.flags, json];
-  const own = parseFlags(argv, flags);
-  const isOnlyJson = argv.every((arg) => arg === '--json');
-  if (!isOnlyJson || running === undefined) return own;
+  const parsed = parseFlags(argv, flags);
+  if (argv.some((arg) => arg !== '--json')) return { parsed };
+  const running = findRunning(openTree('/proc'), process.pid);
+  if (running === undefined) return { parsed };
   try {
-    return parseFlags([...running.argv, ...argv], flags);
+    const taken = parseFlags([...running.argv, ...argv], flags);
+    program.openMachine(taken, silent);
+    return { parsed: taken, taken: running };
   } catch (error) {
+    // Of another version, or with other files than are seen here.
     if (!(error instanceof UsageError)) throw error;
-    return own;
+    return { parsed };
   }
 }
 
@@ -124,9 +129,8 @@ export const doctor: Command = async (argv, program) => {
     write(HELP);
     return 0;
   }
-  const running = findRunning(openTree('/proc'), process.pid);
-  const parsed = flagsOf(argv, program, running);
-  const { diagnosis, facts, isFine } = await judge(parsed, program, running);
+  const { parsed, taken } = flagsOf(argv, program);
+  const { diagnosis, facts, isFine } = await judge(parsed, program, taken);
   write(parsed.valueOf(json) ? doctorJson(diagnosis, facts) : doctorText(diagnosis));
   return isFine ? 0 : 1;
 };

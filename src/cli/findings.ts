@@ -120,7 +120,7 @@ export const runningFinding = (running: RunningExporter | undefined): Advised =>
   level: 'ok',
   text:
     running === undefined
-      ? 'none runs here; judged by the flags given to doctor'
+      ? 'judged by the flags given to doctor'
       : `process ${running.pid}${running.unit === '' ? '' : ` in ${running.unit}`}, whose flags are taken: ${running.argv.join(' ') || 'none'}`,
 });
 

@@ -22,17 +22,19 @@ export const unitIn = (cgroup: string): string =>
     .flatMap((line) => line.slice(line.lastIndexOf(':') + 1).split('/'))
     .findLast((part) => /\.(service|scope)$/.test(part)) ?? '';
 
-/** The Keyhole that was started first among those that serve; commands such as this one do not count. */
+/** As runtimes name the groups of their containers: seen from the host, what is in them has other files and flags. */
+const IN_CONTAINER = /kubepods|docker|containerd|libpod|crio|lxc/;
+
+/** A Keyhole that serves: one in a unit, or else the first. Commands such as this one do not count. */
 export function findRunning(proc: KernelFs, ownPid: number): RunningExporter | undefined {
-  const pids = proc
-    .list('')
-    .map(Number)
-    .filter((pid) => Number.isInteger(pid) && pid !== ownPid)
-    .sort((a, b) => a - b);
-  for (const pid of pids) {
+  const found: RunningExporter[] = [];
+  for (const pid of proc.list('').map(Number)) {
+    if (!Number.isInteger(pid) || pid === ownPid) continue;
     const [name = '', ...argv] = textOf(proc, `${pid}/cmdline`).split('\0').slice(0, -1);
     if (basename(name) !== 'keyhole' || isCommand(argv[0])) continue;
-    return { pid, argv, unit: unitIn(textOf(proc, `${pid}/cgroup`)) };
+    const cgroup = textOf(proc, `${pid}/cgroup`);
+    if (!IN_CONTAINER.test(cgroup)) found.push({ pid, argv, unit: unitIn(cgroup) });
   }
-  return undefined;
+  found.sort((a, b) => a.pid - b.pid);
+  return found.find(({ unit }) => unit.endsWith('.service')) ?? found[0];
 }

@@ -29,5 +29,7 @@ test('the first Keyhole that serves is found, and no command and no other progra
     unit: 'keyhole.service',
   });
   assert.deepEqual(findRunning(openTree(root), 40), { pid: 9, argv: ['--collector.perf'], unit: '' });
+  const contained = { '8/cmdline': 'keyhole\0', '8/cgroup': '0::/kubepods.slice/cri-containerd-1.scope\n' };
+  assert.equal(findRunning(openTree(tree(t, contained)), 9), undefined);
   assert.equal(findRunning(openTree(tree(t, { '1/cmdline': 'init\0' })), 9), undefined);
 });
