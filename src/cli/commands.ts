@@ -64,6 +64,8 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
 };
 
+export const commandNames: readonly string[] = Object.keys(COMMANDS);
+
 /** Each command with what has to follow it, and what it does. */
 export const commandTexts = (): (readonly [name: string, text: string])[] =>
   Object.entries(COMMANDS).map(([name, { text, operand }]) => [

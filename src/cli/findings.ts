@@ -83,11 +83,11 @@ export async function textfileFindings(program: Program, parsed: ParsedFlags): P
   const { registry, close } = openTrial(program, parsed, collectorsNamed(program, 'textfile'), keepFaults(faults));
   await registry.scrape();
   close();
-  const told = findings.map(({ text }) => text.split(': ')[0]);
+  const named = findings.map(({ text }) => text.split(': ')[0]);
   return [
     ...findings,
     ...faults
-      .filter((fault) => !told.includes(fault.split(': ')[0]))
+      .filter((fault) => !named.includes(fault.split(': ')[0]))
       .map((text): Advised => ({ topic, level: 'problem', text })),
   ];
 }

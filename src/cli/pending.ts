@@ -1,6 +1,6 @@
 import { type Flag, flag } from '../core/flag.ts';
 
-/** A collector of the reference that is still to come: its flags parse, and switching it on is told at start. */
+/** A collector of the reference that is still to come: its flags parse, and a warning is logged where it is switched on. */
 export interface PendingCollector {
   readonly name: string;
   readonly help: string;

@@ -10,7 +10,7 @@ import {
   SYSCTL_PATCH,
 } from '../perf/access.ts';
 
-/** Where the program runs, as far as that decides who is to be told what. */
+/** Where the program runs, as far as the advice depends on it. */
 export type Setting = 'kubernetes' | 'container' | 'systemd' | 'other';
 
 /** Everything that decides whether counters can be opened. */
@@ -141,7 +141,7 @@ const nosuid: Judge = (situation) => ({
 
 const noNewPrivs: Judge = (situation) => {
   const isSet = situation.access.noNewPrivs === true;
-  // Where the bounding set does not allow it either, that alone is to be told.
+  // Where the bounding set does not allow it either, that alone is reported.
   const hurts = isSet && promised(situation) && has(situation.access.bounding, CAP_PERFMON);
   return {
     topic: 'no_new_privs',

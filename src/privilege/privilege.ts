@@ -104,7 +104,7 @@ const keyOf = ({ host, port }: TcpAddress): string => `${host} ${port}`;
 const firstFreePort = (): number =>
   Number(optional(() => readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1')) ?? 1024);
 
-/** Listens where only a privilege may, before it is given up. What fails here will fail again later, and be told then. */
+/** Listens where only a privilege may, before it is given up. What fails here fails again later, and is reported then. */
 function acquireListeners(addresses: readonly TcpAddress[], permitted: bigint, log: Logger): Acquired | undefined {
   const end = (permitted & BIND) === 0n ? 0 : firstFreePort();
   const held: Held[] = [];

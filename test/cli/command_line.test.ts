@@ -69,6 +69,9 @@ test('completions are flags that begin like the word, and the choices of the fla
   assert.equal(text('--completion-bash', '--collector.sam'), '--collector.sample\n--collector.sample.include\n');
   assert.equal(text('--completion-bash', '--no-collector.sam'), '--no-collector.sample\n');
   assert.equal(text('--completion-bash', '--log.format', ''), 'logfmt\njson\n');
+  assert.equal(text('--completion-bash', 'exp'), 'explain\n');
+  assert.match(text('--completion-bash', ''), /^doctor\ncollectors\nexplain\ncheck\n--help\n/);
+  assert.equal(text('--completion-bash', 'explain', 'exp'), '');
 });
 
 test('the scripts bind the completions to the name the program was started by', () => {

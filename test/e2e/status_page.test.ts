@@ -174,7 +174,7 @@ test('a password and a rate limit hold for the page and its charts', { skip }, a
   const file = join(folder, 'web.yml');
   // The password is: secret.
   const hash = bcrypt.hashSync('secret', 4);
-  writeFileSync(file, `basic_auth_users:\n  somebody: ${hash}\nrate_limit:\n  interval: 1h\n  burst: 12\n`);
+  writeFileSync(file, `basic_auth_users:\n  somebody: ${hash}\nrate_limit:\n  interval: 1h\n  burst: 6\n`);
   const exporter = await startExporter(KEYHOLE, [`--web.config.file=${file}`]);
   t.after(() => exporter.stop());
   const httpCredentials = { username: 'somebody', password: 'secret' };
