@@ -82,8 +82,9 @@ interface Report {
   readonly promql: string;
 }
 
-/** Each place costs some hundred runs of the collector. */
+/** Each place costs a few runs of the collector, or some thousand where there is none. */
 const SHOWN_MAX = 3;
+const TRIED_MS = 4000;
 
 async function reportOf(text: string, program: Program, parsed: ParsedFlags): Promise<Report> {
   const { name, labels } = parseMetric(text);
@@ -100,8 +101,9 @@ async function reportOf(text: string, program: Program, parsed: ParsedFlags): Pr
   const found = await seriesNow({ program, parsed, collector, name, labels });
   const shown = found.slice(0, SHOWN_MAX);
   const series: (Series & { place?: Located })[] = [];
+  const untilMs = performance.now() + TRIED_MS;
   for (const each of shown) {
-    const place = await locate({ program, parsed, collector, name, series: each });
+    const place = await locate({ program, parsed, collector, name, series: each, untilMs });
     series.push(place === undefined ? each : { ...each, place });
   }
   const enabled = enabledOf([collector], parsed, parsed.valueOf(programFlags.disableDefaults)).length > 0;
@@ -126,8 +128,8 @@ function placeRows({ file, line, column, text, number }: Located): string {
 }
 
 const NOWHERE = [
-  'cannot tell: no number was found in these files that makes the value alone. It is calculated, or it comes from a',
-  'system call or over netlink.',
+  'cannot tell: no number was found in these files that makes the value alone. It is calculated, it changes by',
+  'itself, or it comes from a system call or over netlink.',
 ];
 
 function seriesRows({ key, value, place }: Report['series'][number]): string {

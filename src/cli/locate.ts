@@ -1,10 +1,12 @@
 // Where in the kernel's files a value stands, found by experiment: the collector runs over a copy of its files in which
 // one number is changed; where its sample changes too, the number is the one.
 import {
+  closeSync,
   constants,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmSync,
@@ -13,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import process from 'node:process';
 import type { AnyCollector } from '../core/assemble.ts';
 import { hasErrno, optional } from '../core/errors.ts';
@@ -224,36 +226,70 @@ function candidatesIn([copy, file]: Copy['files'][number]): Candidate[] {
 const changed = (number: string): string =>
   `${number.slice(0, -1)}${number.endsWith('9') ? '8' : Number(number.at(-1)) + 1}`;
 
-const TRIED_MS = 3000;
+/** How well a place fits by its words: the file and the words of the line in the metric's name, its labels in path and line. */
+function fitOf({ file, text }: Candidate, key: string): number {
+  const name = key.replace(/\{.*/, '').toLowerCase();
+  const labels = [...key.matchAll(/="((?:[^"\\]|\\.)+)"/g)].map(([, value = '']) => value);
+  const words = (text.match(/[A-Za-z_]{3,}/g) ?? []).filter((word) => name.includes(word.toLowerCase()));
+  const named = name.includes(basename(file).toLowerCase()) ? 2 : 0;
+  return named + Math.min(words.length, 1) + labels.filter((value) => `${file} ${text}`.includes(value)).length;
+}
 
-/** The number in a kernel file that makes the value of a series, if one alone does and is found in some seconds. */
-export async function locate(asked: Asked & { readonly series: Series }): Promise<Located | undefined> {
-  const copy = await copyOf(asked);
-  try {
-    const over = { ...asked, parsed: withTrees(asked.parsed, copy.folder) };
-    const valueOver = async (): Promise<string | undefined> =>
-      (await run(over)).find(({ key }) => key === asked.series.key)?.value;
-    const before = await valueOver();
-    if (before === undefined) return undefined;
-    const all = copy.files.flatMap(candidatesIn);
-    const likely = all.filter(({ number }) => isLike(Number(number), Number(before)));
-    const until = performance.now() + TRIED_MS;
-    for (const candidate of new Set([...likely, ...all])) {
-      if (performance.now() > until) return undefined;
-      const { at, content, number } = candidate;
-      writeFileSync(
-        candidate.copy,
-        `${content.slice(0, at)}${changed(number)}${content.slice(at + number.length)}`,
-        'latin1',
-      );
-      const after = await valueOver();
-      writeFileSync(candidate.copy, content, 'latin1');
-      if (after === undefined || after === before) continue;
-      const { file, line, column, text } = candidate;
-      return { file, line, column, text, number, value: before };
-    }
-    return undefined;
-  } finally {
-    rmSync(copy.folder, { recursive: true, force: true });
+/** Collectors keep descriptors for their next scrape. Here there is none, and some thousand runs would use up the limit. */
+function closeBelow(folder: string): void {
+  for (const fd of readdirSync('/proc/self/fd')) {
+    const target = optional(() => readlinkSync(`/proc/self/fd/${fd}`));
+    if (target?.startsWith(`${folder}/`) === true) closeSync(Number(fd));
   }
+}
+
+/** The number in a kernel file that makes the value of a series, if one alone does and is found by `untilMs` of the clock. */
+export async function locate(
+  asked: Asked & { readonly series: Series; readonly untilMs: number },
+): Promise<Located | undefined> {
+  if (performance.now() > asked.untilMs) return undefined;
+  const { folder, files } = await copyOf(asked);
+  try {
+    const over = { ...asked, parsed: withTrees(asked.parsed, folder) };
+    const valueNow = async (): Promise<string | undefined> => {
+      const series = await run(over);
+      closeBelow(folder);
+      return series.find(({ key }) => key === asked.series.key)?.value;
+    };
+    const { key } = asked.series;
+    const candidates = files.flatMap(candidatesIn).map((each) => [each, fitOf(each, key)] as const);
+    const sorted = candidates.sort(([, a], [, b]) => b - a).map(([each]) => each);
+    return await experiment(sorted, asked.untilMs, valueNow);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Changes one number after the other, those first that look like the value. */
+async function experiment(
+  all: readonly Candidate[],
+  untilMs: number,
+  valueNow: () => Promise<string | undefined>,
+): Promise<Located | undefined> {
+  const before = await valueNow();
+  if (before === undefined) return undefined;
+  const likely = all.filter(({ number }) => isLike(Number(number), Number(before)));
+  for (const { copy, content, at, file, line, column, text, number } of new Set([...likely, ...all])) {
+    const other = content.slice(0, at) + changed(number) + content.slice(at + number.length);
+    const valueWith = (written: string): Promise<string | undefined> => {
+      writeFileSync(copy, written, 'latin1');
+      return valueNow();
+    };
+    if (performance.now() > untilMs) return undefined;
+    const after = await valueWith(other);
+    if (after === undefined || after === before) {
+      writeFileSync(copy, content, 'latin1');
+      continue;
+    }
+    // A value that does not come back, and does not change the same way again, changes by itself.
+    const again = [await valueWith(content), await valueWith(other), await valueWith(content)];
+    const isMade = again[0] === before && again[1] === after && again[2] === before;
+    return isMade ? { file, line, column, text, number, value: before } : undefined;
+  }
+  return undefined;
 }
