@@ -1,4 +1,3 @@
-import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import process from 'node:process';
 import {
@@ -10,27 +9,26 @@ import {
   prepareParsing,
   warnAbout,
 } from './cli/command_line.ts';
+import { commandNamed, type Program } from './cli/commands.ts';
 import { programFlags } from './cli/flags.ts';
 import { buildInfo } from './cli/version.ts';
 import { collectors } from './collectors/index.ts';
 import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
-import { messageOf, NOTHING, optional, UsageError } from './core/errors.ts';
+import type { Metric } from './core/collector.ts';
+import { messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import { createLogger, type Logger } from './core/log.ts';
-import { createRegistry, type Registry } from './core/registry.ts';
-import type { System } from './core/system.ts';
-import { openNetwork } from './netlink/network.ts';
-import { parseLimits } from './parse/limits.ts';
+import { createRegistry, type Registry, scrapeMetrics } from './core/registry.ts';
+import { type OpenMachine, openMachine } from './machine.ts';
 import type { Candidate } from './privilege/acquire.ts';
-import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
+import { type Privilege, privilegeMetrics, settlePrivilege } from './privilege/privilege.ts';
 import { type ListenAddress, parseAddress } from './server/address.ts';
 import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
-import { createSource, type Source } from './source/source.ts';
+import type { Source } from './source/source.ts';
 import { createSpare } from './syscall/memory.ts';
 import { spareMemory } from './syscall/readahead.ts';
-import { openSystem } from './syscall/system.ts';
 import { exit, sizeThreadPool } from './syscall/thread_pool.ts';
 
 // Before anything uses the pool, so that file systems that hang leave threads for the rest.
@@ -61,65 +59,11 @@ function openLog(parsed: ParsedFlags): Logger {
   return createLogger({ level, format, write: (line) => process.stderr.write(line) }, { source: 'main.ts' });
 }
 
-/** What is closed to us is none. */
-const isFolder = (path: string): boolean => optional(() => statSync(path).isDirectory(), NOTHING) === true;
-
-function requireFolder(flag: string, path: string): void {
-  if (!isFolder(path)) throw new UsageError(`--${flag}: ${path} is not a directory`);
-}
-
-/** Some machines have no sysfs: what is read below it is absent then, and the rest works. */
-function lookForFolder(flag: string, path: string, log: Logger): void {
-  if (optional(() => statSync(path), NOTHING) !== undefined) requireFolder(flag, path);
-  else log.warn('there is nothing: what is read below is missing', { flag: `--${flag}`, path });
-}
-
-/**
- * The chart gives `--path.udev.data` only with image tags of 1.4.0 and later, which are not ours: in a container what is below
- * the host's root serves as well.
- */
-function udevFolder(parsed: ParsedFlags, rootfs: string): string {
-  const given = parsed.valueOf(programFlags.udevData);
-  const below = `${rootfs}${given}`;
-  return rootfs !== '/' && !parsed.isGiven(programFlags.udevData) && !isFolder(given) && isFolder(below)
-    ? below
-    : given;
-}
-
-function openMachine(parsed: ParsedFlags, log: Logger, source: Source, system: System): Machine {
-  const { openTree } = source;
-  const [procfs, sysfs] = [parsed.valueOf(programFlags.procfs), parsed.valueOf(programFlags.sysfs)];
-  requireFolder('path.procfs', procfs);
-  lookForFolder('path.sysfs', sysfs, log);
-  const rootfs = parsed.valueOf(programFlags.rootfs).replace(/\/+$/, '') || '/';
-  return {
-    proc: openTree(procfs),
-    sys: openTree(sysfs),
-    udev: openTree(udevFolder(parsed, rootfs)),
-    root: openTree(rootfs),
-    rootfs,
-    own: openTree('/proc'),
-    openTree,
-    network: openNetwork(source.clock),
-    system,
-    log,
-    end(why) {
-      log.error('Ending, to be started again', { reason: why, status: STATUS_AGAIN });
-      process.exitCode = STATUS_AGAIN;
-      process.kill(process.pid, 'SIGTERM');
-    },
-  };
-}
-
-/** RLIMIT_NOFILE; what POSIX promises where it is closed to us. */
-const openFilesMax = (): number =>
-  parseLimits(optional(() => readFileSync('/proc/self/limits', 'utf8'), NOTHING) ?? '').openFiles ?? 256;
-
-/** Descriptors, clock and buffers of everything that is read. */
-const openSource = (log: Logger): Source =>
-  createSource({
-    openFiles: openFilesMax(),
-    onRefused: (path, error) => log.info('not readable, left out', { path, err: messageOf(error) }),
+const machineOf = (parsed: ParsedFlags, log: Logger): OpenMachine =>
+  openMachine(parsed, log, (why) => {
+    log.error('Ending, to be started again', { reason: why, status: STATUS_AGAIN });
+    process.exitCode = STATUS_AGAIN;
+    process.kill(process.pid, 'SIGTERM');
   });
 
 interface Parts {
@@ -191,9 +135,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   const listenOn = parsed.valueOf(programFlags.systemdSocket)
     ? systemdSockets(commandLine.env, process.pid)
     : parsed.valueOf(programFlags.listenAddress).map(parseAddress);
-  const source = openSource(log);
-  const system = openSystem();
-  const machine = openMachine(parsed, log, source, system);
+  const { machine, source } = machineOf(parsed, log);
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
   const parts = { parsed, machine, enabled, log, source };
   const privilege = settle(parts, listenOn);
@@ -228,11 +170,12 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
           privilege.write,
           ...exporterParts({
             own: machine.own,
-            pageSizeBytes: system.pageSizeBytes,
+            pageSizeBytes: machine.system.pageSizeBytes,
             layouts: () => source.clock.layouts,
           }),
         ],
     disabled: disabledNames(registry),
+    privilege: privilege.summary,
     webConfigFile: parsed.valueOf(programFlags.webConfigFile),
   });
   endOnSignals(server, log);
@@ -241,24 +184,41 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
 const disabledNames = ({ names }: Registry): string[] =>
   collectors.map(({ name }) => name).filter((name) => !names.includes(name));
 
+const programOf = ({ program }: CommandLine, declared: Declared): Program => ({
+  name: program,
+  env: process.env,
+  declared,
+  collectors,
+  openMachine: machineOf,
+  checkWebConfig: async (path) => (await import('./server/check_config.ts')).checkWebConfig(path),
+  async ownMetrics() {
+    const { metrics } = await import('./server/handler.ts');
+    const { metrics: exporterMetrics } = await import('./server/exporter_metrics.ts');
+    return [metrics, exporterMetrics, privilegeMetrics, scrapeMetrics].flatMap((all): Metric[] => Object.values(all));
+  },
+  write: (text) => void process.stdout.write(text),
+});
+
 async function main(): Promise<void> {
   // Whoever read it has gone: nothing to do about that.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const commandLine = { program: programName(process.argv), argv: process.argv.slice(2), env: process.env };
   try {
     const [word, ...rest] = commandLine.argv;
-    if (word === 'doctor') {
-      const { doctor } = await import('./cli/doctor.ts');
-      process.exitCode = await doctor(rest, { env: process.env, write: (text) => process.stdout.write(text) });
+    const declared = declare(collectors);
+    const command = await commandNamed(word);
+    if (command !== undefined) {
+      process.exitCode = await command(rest, programOf(commandLine, declared));
       return;
     }
-    const declared = declare(collectors);
     const text = askedText(commandLine, declared);
     if (text === undefined) await serve(commandLine, declared);
     else process.stdout.write(text);
   } catch (error) {
-    const hint = error instanceof UsageError ? ', try --help' : '';
-    process.stderr.write(`${commandLine.program}: error: ${messageOf(error)}${hint}\n`);
+    const hint = error instanceof UsageError ? error.hint : undefined;
+    process.stderr.write(
+      `${commandLine.program}: error: ${messageOf(error)}${hint === undefined ? '' : `, ${hint}`}\n`,
+    );
     exit(1);
   }
 }

@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   perf: ['core', 'parse', 'syscall'],
   privilege: ['core', 'parse', 'perf', 'source', 'syscall'],
   server: ['core', 'page', 'parse', 'syscall'],
-  cli: ['core', 'parse', 'perf', 'privilege', 'syscall'],
+  cli: ['core', 'page', 'parse', 'perf', 'privilege', 'source', 'syscall'],
   // `source` until no collector opens a tree by itself.
   collectors: ['core', 'daemon', 'netlink', 'parse', 'perf', 'source', 'syscall'],
 };

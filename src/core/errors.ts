@@ -43,6 +43,12 @@ export class DeadlineError extends ExporterError {
 export class UsageError extends ExporterError {
   override readonly name = 'UsageError';
   readonly code = 'USAGE';
+  /** Where to look, where that helps; it follows the message after a comma. */
+  readonly hint: string | undefined;
+  constructor(message: string, { hint, ...options }: ErrorOptions & { readonly hint?: string } = {}) {
+    super(message, options);
+    this.hint = hint;
+  }
 }
 
 /** What the kernel answers when a thing is not there (any more). */

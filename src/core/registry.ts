@@ -1,10 +1,12 @@
+import type { CollectorState } from './collector_state.ts';
+import { messageOf } from './errors.ts';
 import type { Logger } from './log.ts';
 import { counter, gauge } from './metric.ts';
-import { type CollectorState, createRunner, type Ready, type Runner } from './runner.ts';
+import { createRunner, type Ready, type Runner } from './runner.ts';
 import type { Samples } from './samples.ts';
 import { createDeadline, createPace, type Pace } from './turn.ts';
 
-export type { CollectorState, Ready } from './runner.ts';
+export type { Ready } from './runner.ts';
 
 export const scrapeMetrics = {
   duration: gauge(
@@ -30,17 +32,6 @@ export interface Taker {
   clear(part: number): void;
 }
 
-/** How a collector fared at its last run. */
-export interface CollectorReport {
-  readonly name: string;
-  readonly state: CollectorState;
-  /** Why it did not succeed. */
-  readonly error?: unknown;
-  readonly durationSeconds: number;
-  readonly series: number;
-  readonly faultsTotal: number;
-}
-
 export interface Registry {
   readonly names: readonly string[];
   /** How many parts a scrape may have: part 0 is about the collectors' runs, each collector has its own. */
@@ -50,7 +41,8 @@ export interface Registry {
    * about the runs. A promise only where something has to be waited for. Never throws, never rejects.
    */
   scrape(taker: Taker, meta: Samples, names?: readonly string[]): void | Promise<void>;
-  reports(): CollectorReport[];
+  /** How the last run of each collector went, in the order of their names. */
+  states(): CollectorState[];
 }
 
 export interface RegistryOptions {
@@ -84,14 +76,14 @@ export function createRegistry(collectors: readonly Ready[], options: RegistryOp
       pace.begin();
       return scrape({ taker, meta, runs: chosen(names), pace, timeoutMs });
     },
-    reports: () =>
-      collectors.map(({ name }) => {
-        const { state, error, seconds, samples, faultsTotal } = byName.get(name) as Runner;
-        const series = samples.blocks.slice(0, samples.blockCount).reduce((sum, { count }) => sum + count, 0);
-        const report = { name, state, durationSeconds: seconds, series, faultsTotal };
-        return error === undefined ? report : { ...report, error };
-      }),
+    states: () => [...byName.values()].map(stateOf).sort((a, b) => (a.name < b.name ? -1 : 1)),
   };
+}
+
+function stateOf({ name, state, error, seconds, samples, faultsTotal }: Runner): CollectorState {
+  const series = samples.blocks.slice(0, samples.blockCount).reduce((sum, { count }) => sum + count, 0);
+  const known = { name, state, durationSeconds: seconds, series, faults: faultsTotal };
+  return error === undefined ? known : { ...known, error: messageOf(error), cause: error };
 }
 
 interface Scrape {

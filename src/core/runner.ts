@@ -1,3 +1,4 @@
+import type { CollectorState } from './collector_state.ts';
 import { DeadlineError, messageOf, NoDataError } from './errors.ts';
 import type { Collect } from './host.ts';
 import type { Logger } from './log.ts';
@@ -13,8 +14,6 @@ export interface Ready {
   readonly isForeign?: boolean;
 }
 
-export type CollectorState = 'ok' | 'no_data' | 'failed' | 'never_run';
-
 /** Runs one collector: times it, catches what it throws, gives up on it at the deadline, and logs what happened once. */
 export interface Runner {
   readonly name: string;
@@ -27,7 +26,7 @@ export interface Runner {
   readonly error: unknown;
   /** Whether it did not end in time: what it wrote is not to be shown. */
   readonly isLate: boolean;
-  readonly state: CollectorState;
+  readonly state: CollectorState['state'];
   /** Lines, attributes and devices left out so far. */
   readonly faultsTotal: number;
   /** A promise only where it has to be waited for. Whoever asks while it runs waits for the same run. */
@@ -59,7 +58,7 @@ export function createRunner({ name, parts, isForeign = false }: Ready, options:
     seconds: 0,
     error: undefined as unknown,
     isLate: false,
-    state: 'never_run' as CollectorState,
+    state: 'never_run' as CollectorState['state'],
     faultsTotal: 0,
   };
 

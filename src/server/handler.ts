@@ -5,9 +5,10 @@ import type { Logger } from '../core/log.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Registry } from '../core/registry.ts';
 import { parseFilter } from './filter.ts';
-import { landingPage } from './landing.ts';
 import { escapingOf, prefersGzip } from './negotiate.ts';
 import { createPages } from './pages.ts';
+import type { PrivilegeFacts } from './status/page.ts';
+import { createStatus } from './status/status.ts';
 
 export interface HandlerOptions {
   readonly registry: Registry;
@@ -21,6 +22,8 @@ export interface HandlerOptions {
   readonly own?: readonly Collect[] | undefined;
   /** Called after each scrape with how many there were. */
   readonly onScraped?: (count: number) => void;
+  /** What the process holds, for the status page. */
+  readonly privilege?: PrivilegeFacts;
   /** Collectors that exist but do not run. */
   readonly disabled: readonly string[];
 }
@@ -75,6 +78,10 @@ export const refuse = (
   line: string,
   headers: Readonly<Record<string, string>> = {},
 ): void => answer(response, status, `${line}\n`, { 'X-Content-Type-Options': 'nosniff', ...headers });
+
+/** What the web configuration has set already stays as it is. */
+const withoutSet = (response: ServerResponse, headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !response.hasHeader(name)));
 
 /** Path and query of a request's target; `undefined` where it cannot be read. */
 export function parseTarget(target: string): { path: string; query: string } | undefined {
@@ -142,9 +149,10 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ...io: P
 
 /** Answers every request. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { registry, build, telemetryPath } = options;
+  const { telemetryPath } = options;
   const serveMetrics = createMetricsHandler(options);
-  const landing = landingPage({ ...build, telemetryPath, collectors: registry.names });
+  const status = createStatus(options);
+  const nowhere = `404 page not found\nThe metrics are at ${telemetryPath}, the status page is at /.`;
 
   return async (request, response) => {
     const target = parseTarget(request.url ?? '/');
@@ -156,7 +164,8 @@ export function createHandler(options: HandlerOptions): Handler {
       return answer(response, 301, `Moved to ${location}\n`, { Location: location });
     }
     if (path === telemetryPath || telemetryPath === '/') return serveMetrics(query, request, response);
-    if (path === '/') return answer(response, 200, landing, { 'Content-Type': 'text/html; charset=UTF-8' });
-    return refuse(response, 404, '404 page not found');
+    const page = await status(path);
+    if (page === undefined) return refuse(response, 404, nowhere);
+    return answer(response, 200, page.body, withoutSet(response, page.headers));
   };
 }

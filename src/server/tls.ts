@@ -11,7 +11,7 @@ const HANDSHAKE_MS = 10_000;
 
 const TLS13_CIPHERS = Object.values(CIPHERS).filter((name) => name.startsWith('TLS_'));
 
-const pem = (source: PemSource): string => ('text' in source ? source.text : readFileSync(source.file, 'utf8'));
+export const pem = (source: PemSource): string => ('text' in source ? source.text : readFileSync(source.file, 'utf8'));
 
 const filesOf = ({ cert, key, clientCa }: TlsConfig): string[] =>
   [cert, key, clientCa].flatMap((source) => (source !== undefined && 'file' in source ? [source.file] : []));

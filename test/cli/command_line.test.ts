@@ -41,7 +41,10 @@ test('help tells every flag that is not hidden, and its value', () => {
   assert.match(help, /^ {6}--log\.format=logfmt\|json/m);
   assert.match(help, /^ {6}--web\.listen-address=":9100" \.\.\./m);
   assert.match(help, /\$GOMAXPROCS/);
-  assert.doesNotMatch(help, /whitelist|help-man/);
+  assert.doesNotMatch(help, /whitelist|--completion-bash/);
+  assert.match(help, /^ {2}explain METRIC {2,}Report where/m);
+  for (const more of ['--help-long', '--help-man', '--completion-script-bash'])
+    assert.ok(help.includes(`  ${more}`), more);
   assert.ok(help.split('\n').every((each) => each.length <= 200 && !each.endsWith(' ')));
   assert.equal(text('-h'), help);
 });
@@ -72,6 +75,9 @@ test('completions are flags that begin like the word, and the choices of the fla
   );
   assert.equal(text('--completion-bash', '--no-collector.sam'), '--no-collector.sample\n');
   assert.equal(text('--completion-bash', '--log.format', ''), 'logfmt\njson\n');
+  assert.equal(text('--completion-bash', 'exp'), 'explain\n');
+  assert.match(text('--completion-bash', ''), /^doctor\ncollectors\nexplain\ncheck\n--help\n/);
+  assert.equal(text('--completion-bash', 'explain', 'exp'), '');
 });
 
 test('the scripts bind the completions to the name the program was started by', () => {

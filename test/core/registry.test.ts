@@ -190,7 +190,7 @@ test('reports say how each collector fared, in the order in which they were give
   };
   const registry = createRegistry([steady, none], { timeoutMs: 1000, log: silent });
   assert.deepEqual(
-    registry.reports().map(({ name, state, series }) => [name, state, series]),
+    registry.states().map(({ name, state, series }) => [name, state, series]),
     [
       ['steady', 'never_run', 0],
       ['none', 'never_run', 0],
@@ -198,7 +198,7 @@ test('reports say how each collector fared, in the order in which they were give
   );
   await scraper(registry)();
   assert.deepEqual(
-    registry.reports().map(({ name, state, series, faultsTotal }) => [name, state, series, faultsTotal]),
+    registry.states().map(({ name, state, series, faults }) => [name, state, series, faults]),
     [
       ['steady', 'ok', 1, 0],
       ['none', 'no_data', 0, 0],

@@ -100,6 +100,10 @@ test('systemd runs it: a user of its own, the socket handed over, counters, noth
     assert.ok(Number(uid) >= 61184 && Number(uid) <= 65519, `a dynamic user: ${uid}`);
     for (const { permitted, effective, inheritable, ambient, noNewPrivs, seccomp } of threadsOf(pid))
       assert.deepEqual([permitted, effective, inheritable, ambient, noNewPrivs, seccomp], [0n, 0n, 0n, 0n, true, 2]);
+    const inside = ['--target', String(descendants(systemd.child.pid as number)[0]), '--mount', '--pid', '--cgroup'];
+    const doctor = spawnSync('nsenter', [...inside, '/usr/local/bin/keyhole', 'doctor'], { encoding: 'utf8' });
+    assert.match(doctor.stdout, /^ok +exporter +process \d+ in keyhole\.service, whose flags are taken: --web\./m);
+    assert.match(doctor.stdout, /^ok +unit +keyhole\.service hides nothing that is known of$/m);
   } catch (error) {
     throw new Error(systemd.said(), { cause: error });
   } finally {

@@ -106,13 +106,13 @@ export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): 
   const meta = new Samples();
   return async () => {
     await registry.scrape(taker, meta);
-    const [report] = registry.reports();
+    const [report] = registry.states();
     // Paths in labels hold the root, which is another on every machine.
     const text = page
       .render()
       .toString()
       .replaceAll(root.endsWith('/') ? root : `${root}/`, '<root>/');
-    const { error, faultsTotal = 0 } = report ?? {};
+    const { cause: error, faults: faultsTotal = 0 } = report ?? {};
     return { text, success: report?.state === 'ok', error, faultsTotal, layouts: source.clock.layouts };
   };
 }

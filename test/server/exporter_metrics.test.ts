@@ -29,7 +29,7 @@ function ownOf(proc: string, pageSizeBytes: number | undefined = 4096): () => Pr
     const text = await scrape();
     const families = parseExposition(text);
     const value = (name: string, labels = ''): number | undefined => families.get(name)?.samples.get(labels);
-    return { text, value, error: registry.reports()[0]?.error };
+    return { text, value, error: registry.states()[0]?.cause };
   };
 }
 
