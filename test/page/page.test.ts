@@ -27,6 +27,28 @@ node_cpu_seconds_total{cpu="2",mode="user"} 3
   );
 });
 
+test('families with the same values under labels of another order are each in their own order', () => {
+  const out = new Samples();
+  for (const family of [
+    gauge('node_a', 'A.', 'z', 'a'),
+    gauge('node_b', 'B.', 'a', 'z'),
+    gauge('node_c', 'C.', 'z', 'a'),
+  ])
+    for (const [x, y] of [
+      ['1', '2'],
+      ['2', '1'],
+    ] as const)
+      out.sample(family, 1, x, y);
+  assert.deepEqual(render([out]).text.match(/^node.*/gm), [
+    'node_a{a="1",z="2"} 1',
+    'node_a{a="2",z="1"} 1',
+    'node_b{a="1",z="2"} 1',
+    'node_b{a="2",z="1"} 1',
+    'node_c{a="1",z="2"} 1',
+    'node_c{a="2",z="1"} 1',
+  ]);
+});
+
 test('one name with several label sets: fewer labels first', () => {
   const out = new Samples();
   out.sample(gauge('node_x', 'X.', 'a', 'b'), 1, '', 'z');

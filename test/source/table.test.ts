@@ -226,6 +226,24 @@ test('a line that is odd is left out, and back as soon as it is not', () => {
   assert.deepEqual(table.scrape(), table.fresh());
 });
 
+test('what an odd line wrote before it turned out odd is taken back, and the next line has its own labels', () => {
+  const table = tableOf((all, out) =>
+    all.each((each) => {
+      out.sample(value, 1, 'word', each.word(0));
+      out.sample(value, each.uint(1), 'number', each.word(0));
+    }),
+  );
+  for (const [i, words] of ['a 1\nb x\nc 3\n', 'b x\nd 4\n', 'a x\nb x\n', 'e 5\n'].entries()) {
+    table.write(words);
+    const good = [...words.matchAll(/^(\w) (\d)$/gm)].map(([, name, number]) => [name, number]);
+    assert.deepEqual(table.scrape().text.match(/^node_value.*/gm) ?? [], [
+      ...good.map(([name, number]) => `node_value{at="number",seen="${name}"} ${number}`),
+      ...good.map(([name]) => `node_value{at="word",seen="${name}"} 1`),
+    ]);
+    assert.equal(table.layouts(), i + 1);
+  }
+});
+
 test('a line found odd while another is laid out is looked at again when it is another', () => {
   const table = tableOf((all, out) => {
     const [first, second] = [...all] as [Line, Line];
