@@ -42,18 +42,25 @@ function unquote(text: string): string | undefined {
   return quote === '' ? value : undefined;
 }
 
+export interface OsRelease {
+  readonly values: ReadonlyMap<string, string>;
+  /** Lines that cannot be read. */
+  readonly faults: readonly ParseError[];
+}
+
 /** Parses `os-release`: the values by their keys. https://www.freedesktop.org/software/systemd/man/latest/os-release.html */
-export function parseOsRelease(text: string): Map<string, string> {
+export function parseOsRelease(text: string): OsRelease {
   const values = new Map<string, string>();
+  const faults: ParseError[] = [];
   for (const line of lines(text)) {
     const content = line.trim();
     if (content === '' || content.startsWith('#')) continue;
     const [, key, quoted = ''] = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(content) ?? [];
     const value = unquote(quoted);
-    if (key === undefined || value === undefined) throw new ParseError('os-release', line);
-    values.set(key, value);
+    if (key === undefined || value === undefined) faults.push(new ParseError('os-release', line));
+    else values.set(key, value);
   }
-  return values;
+  return { values, faults };
 }
 
 /** The number that a version begins with: 22.04 of `22.04.3`. */
@@ -62,12 +69,11 @@ export function parseVersion(versionId: string): number | undefined {
   return number === undefined ? undefined : Number(number);
 }
 
-/** Parses a day (`2027-05-31`) to the second it begins, since 1970, in UTC. */
-export function parseDay(day: string): number {
+/** Parses a day (`2027-05-31`) to the second it begins, since 1970, in UTC; `undefined` for what is none. */
+export function parseDay(day: string): number | undefined {
   const ms = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
   // 30 February would be 2 March.
-  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, day.length) !== day)
-    throw new ParseError('os-release', `SUPPORT_END=${day}`);
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, day.length) !== day) return undefined;
   return ms / 1000;
 }
 
@@ -99,24 +105,23 @@ export default defineCollector({
       out.row(metrics.info, 1, found.labels);
       if (found.version !== undefined && found.version > 0) out.sample(metrics.version, found.version, ...found.names);
       out.sample(metrics.supportEnd, found.supportEndSeconds);
-      if (found.fault !== undefined) out.fault(found.fault);
+      for (const fault of found.faults) out.fault(fault);
     };
   },
 });
 
 /** What the metrics need of an `os-release`. */
 function describe(text: string) {
-  const values = parseOsRelease(text);
+  const { values, faults } = parseOsRelease(text);
   const of = (key: string): string => values.get(key) ?? '';
   const supportEnd = of('SUPPORT_END');
-  const described = {
+  const supportEndSeconds = supportEnd === '' ? undefined : parseDay(supportEnd);
+  const isOdd = supportEnd !== '' && supportEndSeconds === undefined;
+  return {
     labels: LABELS.map((label) => of(label.toUpperCase())),
     names: [of('ID'), of('ID_LIKE'), of('NAME')] as const,
     version: parseVersion(of('VERSION_ID')),
+    supportEndSeconds,
+    faults: isOdd ? [...faults, new ParseError('os-release', `SUPPORT_END=${supportEnd}`)] : faults,
   };
-  try {
-    return { ...described, supportEndSeconds: supportEnd === '' ? undefined : parseDay(supportEnd), fault: undefined };
-  } catch (fault) {
-    return { ...described, supportEndSeconds: undefined, fault };
-  }
 }

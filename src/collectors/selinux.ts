@@ -1,4 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
+import { ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { lines } from '../core/text.ts';
 
@@ -38,11 +39,12 @@ export default defineCollector({
     // Until a policy is loaded everything runs with the label of the kernel itself.
     const hasPolicy = (): boolean => label.tryText()?.replace(/[\0\n]+$/, '') !== 'kernel';
     return (out) => {
-      const mode = enforce.number();
+      const mode = enforce.tryText();
       const isOn = mode !== undefined && hasPolicy();
       out.sample(metrics.enabled, isOn ? 1 : 0);
       if (!isOn) return;
-      out.sample(metrics.current, mode);
+      if (enforce.number() === undefined) out.fault(new ParseError(enforce.path, mode));
+      out.sample(metrics.current, enforce.number());
       out.sample(metrics.config, configMode() ?? DISABLED);
     };
   },

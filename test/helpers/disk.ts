@@ -48,6 +48,24 @@ export function alteredDisk({ bytes = (_, real) => real, files = () => undefined
   };
 }
 
+/** The disk, on which files whose paths end so cannot be read. */
+export const refusingDisk = (code: string, end: string): Disk =>
+  alteredDisk({
+    bytes(path, real) {
+      if (path.endsWith(end)) throw refusal(code, path);
+      return real;
+    },
+  });
+
+/** The disk, on which folders whose paths end so cannot be listed. */
+export const closedDisk = (code: string, end: string): Disk =>
+  alteredDisk({
+    list(path, real) {
+      if (path.endsWith(end)) throw refusal(code, path);
+      return real;
+    },
+  });
+
 /** How a path was asked for. */
 export type Asked = 'open' | 'list' | 'link' | 'look';
 

@@ -18,7 +18,7 @@ for (const [speed, duplex, speedMegabits, name] of [
   [1000, 1, 1000, 'Full'],
   [10, 0, 10, 'Half'],
   [0, 255, 0, 'Unknown'],
-  [0xffffffff, 255, undefined, 'Unknown'],
+  [0xffffffff, 255, -1, 'Unknown'],
 ] as const)
   test(`parseLinkMode reads speed ${speed} and duplex ${duplex}`, () => {
     const bytes = generic([0x8001, header], [2, { u8: 1 }], [5, { u32: speed }], [6, { u8: duplex }]);
