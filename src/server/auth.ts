@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { Maybe } from './answer.ts';
 
 /** Whether a password belongs to a user; remembers what it has found out. */
-export type CheckPassword = (users: ReadonlyMap<string, string>, user: string, password: string) => Promise<boolean>;
+export type CheckPassword = (users: ReadonlyMap<string, string>, user: string, password: string) => Maybe<boolean>;
 
 const REMEMBERED_MAX = 100;
 const WAITING_MAX = 64;
@@ -44,23 +45,27 @@ export async function createPasswordCheck(): Promise<CheckPassword> {
     return remember(key, matches && isUser);
   };
 
-  return async (users, user, password) => {
-    const hash = users.get(user);
-    const key = createHash('sha256')
-      .update(JSON.stringify([user, hash ?? '', password]))
-      .digest('base64');
-    const known = remembered.get(key);
-    if (known !== undefined) return remember(key, known);
+  const check = async (key: string, hash: string, password: string, isUser: boolean): Promise<boolean> => {
     if (waiting >= WAITING_MAX) return false;
     waiting += 1;
-    // An unknown user must take as long as a known one.
-    const [anyHash = ''] = users.values();
-    const checked = last.then(() => work(key, hash ?? anyHash, password, hash !== undefined));
+    const checked = last.then(() => work(key, hash, password, isUser));
     last = checked.catch(() => undefined);
     try {
       return await checked;
     } finally {
       waiting -= 1;
     }
+  };
+
+  return (users, user, password) => {
+    const hash = users.get(user);
+    const key = createHash('sha256')
+      .update(JSON.stringify([user, hash ?? '', password]))
+      .digest('base64');
+    const known = remembered.get(key);
+    if (known !== undefined) return remember(key, known);
+    // An unknown user must take as long as a known one.
+    const [anyHash = ''] = users.values();
+    return check(key, hash ?? anyHash, password, hash !== undefined);
   };
 }

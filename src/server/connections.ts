@@ -26,9 +26,7 @@ interface Entry {
   unanswered: number;
   /** When it began to wait: for a request, or for the client to take the rest of its answers. */
   since: number;
-  /** `socket.bytesRead` at that time, to tell an idle client from a slow one. */
-  bytesRead: number;
-  /** When the first byte of the request was noticed; from the start for a fresh connection. */
+  /** When a part of a request came whose rest has not come; from the start for a fresh connection. */
   partialSince: number | undefined;
   /** Whether a request on it has been answered: whoever holds it is less suspect than who has only connected. */
   proven: boolean;
@@ -44,6 +42,8 @@ export interface Connections {
    * since more requests were sent on it ahead of their answers than anybody needs.
    */
   begin(socket: Socket): boolean;
+  /** A part of a request has arrived, whose rest is waited for. */
+  partial(socket: Socket): void;
   /** An answer was handed over; the client has yet to take it. */
   answered(socket: Socket): void;
   /** A client has taken an answer whole, or it has gone. */
@@ -53,7 +53,6 @@ export interface Connections {
   drain(withinMs: number): Promise<void>;
 }
 
-const SWEEP_MS = 1000;
 /** Requests on one connection. Each has its answer held in memory until those before it are taken. */
 const BUSY_MAX = 16;
 
@@ -64,11 +63,34 @@ const destroyAll = (entries: Iterable<Entry>): void => {
 const addressOf = (socket: Socket): string =>
   `${socket.localAddress} ${socket.localPort} ${socket.remoteAddress} ${socket.remotePort}`;
 
-function tooLate(entry: Entry, { headersMs, idleMs, answerMs }: ConnectionLimits, time: number): boolean {
-  if (entry.busy > 0) return entry.unanswered === 0 && time - entry.since > answerMs;
-  if (entry.partialSince === undefined && entry.socket.bytesRead !== entry.bytesRead) entry.partialSince = time;
-  if (entry.partialSince !== undefined) return time - entry.partialSince > headersMs;
-  return time - entry.since > idleMs;
+/** When the connection is closed if nothing happens on it. */
+function deadlineOf({ busy, unanswered, since, partialSince }: Entry, limits: ConnectionLimits): number {
+  if (unanswered > 0) return Number.POSITIVE_INFINITY;
+  if (busy > 0) return since + limits.answerMs;
+  return partialSince === undefined ? since + limits.idleMs : partialSince + limits.headersMs;
+}
+
+/** Calls `fire` at the earliest of the times it is armed for. No other time wakes the process. */
+function createAlarm(now: () => number, fire: () => void) {
+  let timer: NodeJS.Timeout | undefined;
+  let at = Number.POSITIVE_INFINITY;
+  const disarm = (): void => {
+    clearTimeout(timer);
+    at = Number.POSITIVE_INFINITY;
+  };
+  return {
+    disarm,
+    arm(time: number): void {
+      if (time >= at) return;
+      clearTimeout(timer);
+      at = time;
+      const ring = (): void => {
+        disarm();
+        fire();
+      };
+      timer = setTimeout(ring, Math.ceil(time - now())).unref();
+    },
+  };
 }
 
 /** Resolves when `arm`'s function is called, or with `late` run when the time is over. */
@@ -91,18 +113,15 @@ function createTable(onEmpty: () => void) {
   const byAddress = new Map<string, Entry>();
   // In the order in which they began to wait.
   const waiting = new Set<Entry>();
-  const busy = new Set<Entry>();
   const remove = (entry: Entry): void => {
     if (!bySocket.delete(entry.socket)) return;
     if (byAddress.get(entry.address) === entry) byAddress.delete(entry.address);
     waiting.delete(entry);
-    busy.delete(entry);
     if (bySocket.size === 0) onEmpty();
   };
   return {
     bySocket,
     waiting,
-    busy,
     remove,
     find: (socket: Socket): Entry | undefined => bySocket.get(socket) ?? byAddress.get(addressOf(socket)),
     insert(entry: Entry): void {
@@ -125,18 +144,20 @@ function createTable(onEmpty: () => void) {
 }
 
 export function createConnections(limits: ConnectionLimits, now = () => performance.now()): Connections {
-  let timer: NodeJS.Timeout | undefined;
   let draining: (() => void) | undefined;
   const table = createTable(() => {
-    clearInterval(timer);
-    timer = undefined;
+    alarm.disarm();
     draining?.();
   });
-  const { bySocket, waiting, busy } = table;
-  const sweep = (): void => {
+  const { bySocket, waiting } = table;
+  const deadline = (entry: Entry): number => deadlineOf(entry, limits);
+  const alarm = createAlarm(now, () => {
     const time = now();
-    destroyAll([...waiting, ...busy].filter((entry) => tooLate(entry, limits, time)));
-  };
+    const entries = [...bySocket.values()];
+    destroyAll(entries.filter((entry) => deadline(entry) <= time));
+    const next = Math.min(...entries.map(deadline).filter((each) => each > time));
+    if (next < Number.POSITIVE_INFINITY) alarm.arm(next);
+  });
   return {
     get size() {
       return bySocket.size;
@@ -145,17 +166,9 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
       if (draining !== undefined || !table.makeRoom(limits.connectionsMax)) return false;
       const since = now();
       const address = addressOf(socket);
-      table.insert({
-        socket,
-        address,
-        busy: 0,
-        unanswered: 0,
-        since,
-        bytesRead: 0,
-        partialSince: since,
-        proven: false,
-      });
-      timer ??= setInterval(sweep, SWEEP_MS).unref();
+      const entry = { socket, address, busy: 0, unanswered: 0, since, partialSince: since, proven: false };
+      table.insert(entry);
+      alarm.arm(deadline(entry));
       return true;
     },
     begin(socket) {
@@ -168,26 +181,33 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
       entry.busy += 1;
       entry.unanswered += 1;
       waiting.delete(entry);
-      busy.add(entry);
       return true;
+    },
+    partial(socket) {
+      const entry = table.find(socket);
+      if (entry === undefined || entry.busy > 0) return;
+      entry.partialSince ??= now();
+      alarm.arm(deadline(entry));
     },
     answered(socket) {
       const entry = table.find(socket);
       if (entry === undefined) return;
       entry.unanswered -= 1;
       entry.since = now();
+      alarm.arm(deadline(entry));
     },
     end(socket) {
       const entry = table.find(socket);
       if (entry === undefined) return;
       entry.busy -= 1;
+      // What is taken at once is answered and ended in one.
+      entry.unanswered = Math.min(entry.unanswered, entry.busy);
       entry.since = now();
       if (entry.busy > 0) return;
-      busy.delete(entry);
-      entry.bytesRead = entry.socket.bytesRead;
       entry.partialSince = undefined;
       entry.proven = true;
       waiting.add(entry);
+      alarm.arm(deadline(entry));
       if (draining !== undefined) socket.destroySoon();
     },
     drain(withinMs) {

@@ -1,14 +1,25 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { posix } from 'node:path';
+import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Registry } from '../core/registry.ts';
 import { Samples, type Writer } from '../core/writer.ts';
+import {
+  type Answer,
+  type Ask,
+  andThen,
+  type Handler,
+  type Maybe,
+  orElse,
+  type Respond,
+  refusal,
+  textAnswer,
+} from './answer.ts';
 import { createExporterMetrics } from './exporter_metrics.ts';
-import { parseFilter } from './filter.ts';
+import { type Filter, parseFilter } from './filter.ts';
 import { landingPage } from './landing.ts';
 import { escapingOf, prefersGzip } from './negotiate.ts';
-import { createPages } from './pages.ts';
+import { createPages, type Page } from './pages.ts';
 
 export interface HandlerOptions {
   readonly registry: Registry;
@@ -35,8 +46,6 @@ export interface BuildLabels {
   readonly version: string;
 }
 
-export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
-
 export const metrics = {
   build: gauge(
     'node_exporter_build_info',
@@ -55,27 +64,6 @@ export const metrics = {
   dropped: counter('keyhole_dropped_series_total', 'Series left out of answers because they were there already.'),
 } as const;
 
-const TEXT = 'text/plain; charset=utf-8';
-
-export function answer(
-  response: ServerResponse,
-  status: number,
-  body: string | Buffer,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  if (response.headersSent) return;
-  response.writeHead(status, { 'Content-Type': TEXT, 'Content-Length': Buffer.byteLength(body), ...headers });
-  response.end(body);
-}
-
-/** As Go's `http.Error`: a line of text that no browser shall take for anything else. */
-export const refuse = (
-  response: ServerResponse,
-  status: number,
-  line: string,
-  headers: Readonly<Record<string, string>> = {},
-): void => answer(response, status, `${line}\n`, { 'X-Content-Type-Options': 'nosniff', ...headers });
-
 /** Path and query of a request's target; `undefined` where it cannot be read. */
 export function parseTarget(target: string): { path: string; query: string } | undefined {
   const [, origin = ''] = /^(https?:\/\/[^/?]*)/i.exec(target) ?? [];
@@ -89,12 +77,46 @@ export function parseTarget(target: string): { path: string; query: string } | u
   }
 }
 
-/** Answers `GET /metrics`, with its limit and its counters. */
-function createMetricsHandler(options: HandlerOptions): (query: string, ...io: Parameters<Handler>) => Promise<void> {
-  const { registry, log, build, requestsMax, exporterMetrics, tellMore, disabled } = options;
-  const exporter = exporterMetrics ? createExporterMetrics() : undefined;
+/** Counts the scrapes: those under way, and those answered. */
+function createCounts(requestsMax: number) {
   const answered = new Map([200, 500, 503].map((code) => [code, 0]));
   let inFlight = 0;
+  return {
+    write(out: Writer): void {
+      for (const [code, count] of answered) out.sample(metrics.requests, count, String(code));
+      out.sample(metrics.inFlight, inFlight);
+    },
+    /** Makes an answer, where there are not too many under way. */
+    counted(make: () => Maybe<Answer>): Maybe<Answer> {
+      inFlight += 1;
+      const withEnd = (answer: Answer): Answer => ({
+        ...answer,
+        ended() {
+          inFlight -= 1;
+          answered.set(answer.status, (answered.get(answer.status) ?? 0) + 1);
+        },
+      });
+      if (requestsMax <= 0 || inFlight <= requestsMax) return andThen(make(), withEnd);
+      return withEnd(refusal(503, `Limit of concurrent requests reached (${requestsMax}), try again later.`));
+    },
+  };
+}
+
+const copied = (bytes: Buffer): Buffer => Buffer.from(bytes);
+
+/** A page's bytes: as they stand where they are there at once, since the next page may be made in their place; else a copy. */
+function bytesOf(page: Maybe<Page>, zipped: boolean): Maybe<Buffer> {
+  if (page instanceof Promise)
+    return page.then((made) => (zipped ? andThen(made.gzipped(), copied) : copied(made.plain)));
+  const bytes = zipped ? page.gzipped() : page.plain;
+  return bytes instanceof Promise ? bytes.then(copied) : bytes;
+}
+
+/** Answers scrapes, with their limit and their counters. */
+function createMetricsHandler(options: HandlerOptions): (query: string, ask: Ask) => Respond {
+  const { registry, log, build, requestsMax, exporterMetrics, tellMore, disabled } = options;
+  const exporter = exporterMetrics ? createExporterMetrics() : undefined;
+  const counts = createCounts(requestsMax);
   let gatheringErrors = 0;
   let droppedSeries = 0;
 
@@ -106,8 +128,7 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ...io: P
       metrics.build.labels.map((label) => build[label]),
     );
     if (exporter === undefined) return [out];
-    for (const [code, count] of answered) out.sample(metrics.requests, count, String(code));
-    out.sample(metrics.inFlight, inFlight);
+    counts.write(out);
     out.sample(metrics.errors, 0, 'encoding');
     out.sample(metrics.errors, gatheringErrors, 'gathering');
     out.sample(metrics.dropped, droppedSeries);
@@ -118,23 +139,21 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ...io: P
     gatheringErrors += 1;
     droppedSeries += count;
   };
-  const pages = createPages({ registry, log, own, onDropped });
+  const pages: (filter: Filter) => Maybe<Page> = createPages({ registry, log, own, onDropped });
+  const failed = (error: unknown): Answer => {
+    log.error('scrape failed', { err: messageOf(error) });
+    return refusal(500, 'Internal Server Error');
+  };
 
-  return async (query, request, response) => {
+  return (query, { accept, acceptEncoding }) => {
     const filter = parseFilter(new URLSearchParams(query), { enabled: registry.names, disabled });
-    if (typeof filter === 'string') return answer(response, 400, filter);
-    inFlight += 1;
-    response.once('close', () => {
-      inFlight -= 1;
-      answered.set(response.statusCode, (answered.get(response.statusCode) ?? 0) + 1);
-    });
-    if (requestsMax > 0 && inFlight > requestsMax)
-      return refuse(response, 503, `Limit of concurrent requests reached (${requestsMax}), try again later.`);
-    const page = await pages(filter);
-    const zipped = prefersGzip(request.headers['accept-encoding']);
-    const type = `text/plain; version=0.0.4; charset=utf-8; escaping=${escapingOf(request.headers.accept)}`;
-    if (zipped) answer(response, 200, await page.gzipped(), { 'Content-Type': type, 'Content-Encoding': 'gzip' });
-    else answer(response, 200, page.plain, { 'Content-Type': type });
+    if (typeof filter === 'string') return () => textAnswer(400, filter);
+    const zipped = prefersGzip(acceptEncoding);
+    const type = `text/plain; version=0.0.4; charset=utf-8; escaping=${escapingOf(accept)}`;
+    const headers = zipped ? { 'Content-Type': type, 'Content-Encoding': 'gzip' } : { 'Content-Type': type };
+    const scraped = (): Maybe<Answer> =>
+      andThen(bytesOf(pages(filter), zipped), (body) => ({ status: 200, headers, body }));
+    return () => counts.counted(() => orElse(scraped, failed));
   };
 }
 
@@ -142,19 +161,20 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ...io: P
 export function createHandler(options: HandlerOptions): Handler {
   const { registry, build, telemetryPath } = options;
   const serveMetrics = createMetricsHandler(options);
-  const landing = landingPage({ ...build, telemetryPath, collectors: registry.names });
+  const landing = Buffer.from(landingPage({ ...build, telemetryPath, collectors: registry.names }));
 
-  return async (request, response) => {
-    const target = parseTarget(request.url ?? '/');
-    if (target === undefined) return refuse(response, 400, 'Bad Request');
+  return (ask) => {
+    const target = parseTarget(ask.target);
+    if (target === undefined) return () => refusal(400, 'Bad Request');
     const { path, query } = target;
     const clean = posix.normalize(path);
     if (clean !== path) {
       const location = encodeURI(clean).replaceAll('?', '%3F') + (query === '' ? '' : `?${query}`);
-      return answer(response, 301, `Moved to ${location}\n`, { Location: location });
+      return () => textAnswer(301, `Moved to ${location}\n`, { Location: location });
     }
-    if (path === telemetryPath || telemetryPath === '/') return serveMetrics(query, request, response);
-    if (path === '/') return answer(response, 200, landing, { 'Content-Type': 'text/html; charset=UTF-8' });
-    return refuse(response, 404, '404 page not found');
+    if (path === telemetryPath || telemetryPath === '/') return serveMetrics(query, ask);
+    if (path === '/')
+      return () => ({ status: 200, headers: { 'Content-Type': 'text/html; charset=UTF-8' }, body: landing });
+    return () => refusal(404, '404 page not found');
   };
 }

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { messageOf, UsageError } from '../core/errors.ts';
+import { UsageError } from '../core/errors.ts';
 import type { ListenAddress } from './address.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
 import { parseLimits } from './exporter_metrics.ts';
 import { createGuard } from './guard.ts';
-import { createHandler, type HandlerOptions, refuse } from './handler.ts';
+import { createHandler, type HandlerOptions } from './handler.ts';
 import { type Inherited, type Listener, listen } from './listen.ts';
+import { createRequests, type Requests } from './requests.ts';
 import { createTlsCarrier } from './tls.ts';
 import { openWebConfig } from './web_config.ts';
 
@@ -35,9 +36,12 @@ function affordable(): number {
 const HTTP = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 } as const;
 
 /** A server that never listens: connections are handed to it, so that one table holds those of every listener. */
-function createPlainCarrier(onRequest: RequestListener): (socket: Socket) => void {
+function createPlainCarrier({ onRequest, watch }: Requests): (socket: Socket) => void {
   const http = createServer(HTTP, onRequest);
-  return (socket) => void http.emit('connection', socket);
+  return (socket) => {
+    http.emit('connection', socket);
+    watch(socket);
+  };
 }
 
 /** Listens and serves. Throws a `UsageError` for what the operator must change. */
@@ -50,20 +54,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const webConfig = webConfigFile === '' ? undefined : await openWebConfig(webConfigFile);
   const handler = createHandler({ ...options, log });
   const handle = webConfig === undefined ? handler : await createGuard(handler, webConfig, log);
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    const { socket } = request;
-    if (!connections.begin(socket)) return;
-    response.once('close', () => connections.end(socket));
-    handle(request, response)
-      .catch((error: unknown) => {
-        log.error('request failed', { path: request.url, err: messageOf(error) });
-        refuse(response, 500, 'Internal Server Error');
-      })
-      // Not the event `finish`: it never comes where the client does not read.
-      .finally(() => connections.answered(socket));
-  };
+  const requests = createRequests(handle, connections, log);
   const tls = webConfig !== undefined && webConfig().tls !== undefined;
-  const carry = tls ? createTlsCarrier(webConfig, HTTP, onRequest, log) : createPlainCarrier(onRequest);
+  const carry = tls ? createTlsCarrier(webConfig, HTTP, requests, log) : createPlainCarrier(requests);
   const accept = (socket: Socket): void => {
     socket.on('error', () => socket.destroy());
     if (connections.add(socket)) carry(socket);

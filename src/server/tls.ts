@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
-import type { RequestListener, ServerOptions } from 'node:http';
+import type { ServerOptions } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
 import type { SecureVersion, TLSSocket } from 'node:tls';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import type { Requests } from './requests.ts';
 import { CIPHERS, fingerprint, type PemSource, type TlsConfig, type WebConfig } from './web_config.ts';
 
 const HANDSHAKE_MS = 10_000;
@@ -58,13 +59,13 @@ export function refusal(socket: TLSSocket, { clientAuth, clientAllowedSans }: Tl
 }
 
 /**
- * A function that takes accepted connections, does their handshakes, and hands their requests to `onRequest`. Configuration
+ * A function that takes accepted connections, does their handshakes, and hands over their requests. Configuration
  * and certificates are looked at for every connection; where they cannot be used, the connection is closed.
  */
 export function createTlsCarrier(
   read: () => WebConfig,
   http: ServerOptions,
-  onRequest: RequestListener,
+  { onRequest, watch }: Requests,
   log: Logger,
 ): (socket: Socket) => void {
   let server: Server | undefined;
@@ -77,6 +78,7 @@ export function createTlsCarrier(
         log.debug('TLS connection refused', { remote: socket.remoteAddress, err: why });
         socket.destroy();
       })
+      .on('secureConnection', watch)
       .on('tlsClientError', (error, socket) => {
         log.debug('TLS handshake failed', { remote: socket.remoteAddress, err: messageOf(error) });
         socket.destroy();
