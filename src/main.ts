@@ -151,7 +151,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   process.on('uncaughtException', (error) => log.error('unexpected error', { err: messageOf(error) }));
   const listenOn = parsed.valueOf(programFlags.systemdSocket)
     ? systemdSockets(commandLine.env, process.pid)
-    : parsed.valueOf(programFlags.listenAddress).map(parseAddress);
+    : parsed.valueOf(programFlags.listenAddress).map((text) => parseAddress(text));
   const machine = openMachine(parsed, log);
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
   const parts = { parsed, machine, enabled, log };

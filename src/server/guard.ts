@@ -23,6 +23,20 @@ export async function createGuard(handle: Handler, read: () => WebConfig, log: L
   const checkPassword = await createPasswordCheck();
   const { rateLimit } = read();
   const pass = rateLimit === undefined ? () => true : createRateLimit(rateLimit.intervalMs, rateLimit.burst);
+  let loggedFault = '';
+  const current = (): WebConfig | undefined => {
+    try {
+      const config = read();
+      loggedFault = '';
+      return config;
+    } catch (error) {
+      const fault = messageOf(error);
+      // Once, not with each request of whoever comes.
+      if (fault !== loggedFault) log.error('web configuration cannot be used', { err: fault });
+      loggedFault = fault;
+      return undefined;
+    }
+  };
   return (ask) => {
     const respond = handle(ask);
     const given = parseBasic(ask.authorization);
@@ -31,13 +45,8 @@ export async function createGuard(handle: Handler, read: () => WebConfig, log: L
       return given !== undefined && checkPassword(users, given.user, given.password);
     };
     return () => {
-      let config: WebConfig;
-      try {
-        config = read();
-      } catch (error) {
-        log.error('web configuration cannot be used', { err: messageOf(error) });
-        return refusal(500, 'Internal Server Error');
-      }
+      const config = current();
+      if (config === undefined) return refusal(500, 'Internal Server Error');
       if (!pass()) return refusal(429, 'Too Many Requests');
       const answer = andThen(allowed(config), (isAllowed) =>
         isAllowed ? respond() : refusal(401, 'Unauthorized', { 'WWW-Authenticate': 'Basic' }),

@@ -16,7 +16,7 @@ import {
   textAnswer,
 } from './answer.ts';
 import { createExporterMetrics } from './exporter_metrics.ts';
-import { type Filter, parseFilter } from './filter.ts';
+import { type Filter, parseFilter, parseQuery } from './filter.ts';
 import { landingPage } from './landing.ts';
 import { escapingOf, prefersGzip } from './negotiate.ts';
 import { createPages, type Page } from './pages.ts';
@@ -146,7 +146,7 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ask: Ask
   };
 
   return (query, { accept, acceptEncoding }) => {
-    const filter = parseFilter(new URLSearchParams(query), { enabled: registry.names, disabled });
+    const filter = parseFilter(parseQuery(query), { enabled: registry.names, disabled });
     if (typeof filter === 'string') return () => textAnswer(400, filter);
     const zipped = prefersGzip(acceptEncoding);
     const type = `text/plain; version=0.0.4; charset=utf-8; escaping=${escapingOf(accept)}`;
@@ -155,6 +155,11 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ask: Ask
       andThen(bytesOf(pages(filter), zipped), (body) => ({ status: 200, headers, body }));
     return () => counts.counted(() => orElse(scraped, failed));
   };
+}
+
+function moved(path: string, query: string): Respond {
+  const location = encodeURI(path).replaceAll('?', '%3F') + (query === '' ? '' : `?${query}`);
+  return () => textAnswer(301, `Moved to ${location}\n`, { Location: location });
 }
 
 /** Answers every request. */
@@ -168,11 +173,11 @@ export function createHandler(options: HandlerOptions): Handler {
     if (target === undefined) return () => refusal(400, 'Bad Request');
     const { path, query } = target;
     const clean = posix.normalize(path);
-    if (clean !== path) {
-      const location = encodeURI(clean).replaceAll('?', '%3F') + (query === '' ? '' : `?${query}`);
-      return () => textAnswer(301, `Moved to ${location}\n`, { Location: location });
-    }
-    if (path === telemetryPath || telemetryPath === '/') return serveMetrics(query, ask);
+    if (clean !== path) return moved(clean, query);
+    // A path that ends with a slash stands for all below it.
+    if (path === telemetryPath || (telemetryPath.endsWith('/') && path.startsWith(telemetryPath)))
+      return serveMetrics(query, ask);
+    if (`${path}/` === telemetryPath) return moved(telemetryPath, query);
     if (path === '/')
       return () => ({ status: 200, headers: { 'Content-Type': 'text/html; charset=UTF-8' }, body: landing });
     return () => refusal(404, '404 page not found');

@@ -64,7 +64,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   const listeners: Listener[] = [];
   try {
-    for (const where of listenOn) listeners.push(await listen(where, accept, log));
+    for (const where of listenOn) listeners.push(...(await listen(where, accept, log)));
   } catch (error) {
     for (const each of listeners) each.close();
     throw error;

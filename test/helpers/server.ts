@@ -55,7 +55,7 @@ export async function serve(t: TestContext, options: TestServerOptions = {}): Pr
     disabled: ['ntp'],
     webConfigFile: '',
     ...rest,
-    listenOn: listenOn.map(parseAddress),
+    listenOn: listenOn.map((text) => parseAddress(text)),
   });
   t.after(() => server.close(0));
   const [first = ''] = server.addresses;

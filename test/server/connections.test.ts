@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { UsageError } from '../../src/core/errors.ts';
 import { gauge } from '../../src/core/metric.ts';
 import type { Ready } from '../../src/core/registry.ts';
+import { freePort } from '../helpers/exporter.ts';
 import { collectorNamed, exchange, rawConnection, serve } from '../helpers/server.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: x\r\n';
@@ -169,6 +171,17 @@ test('several addresses are served at once', async (t) => {
   const { server } = await serve(t, { listenOn: ['127.0.0.1:0', '[127.0.0.2]:0', 'localhost:0'] });
   assert.equal(server.addresses.length, 3);
   for (const address of server.addresses) assert.equal((await fetch(`http://${address}/`)).status, 200);
+});
+
+test('a name is served at its IPv4 and its IPv6 address', async (t) => {
+  const port = await freePort();
+  const { server } = await serve(t, { listenOn: [`localhost:${port}`] });
+  const expected = (await lookup('localhost', { all: true })).map(({ address, family }) =>
+    family === 6 ? `[${address}]:${port}` : `${address}:${port}`,
+  );
+  assert.deepEqual([...server.addresses].sort(), [...new Set(expected)].sort());
+  for (const address of server.addresses) assert.equal((await fetch(`http://${address}/`)).status, 200);
+  await assert.rejects(serve(t, { listenOn: ['no-such-host.invalid:0'] }), { name: 'UsageError' });
 });
 
 test('an address that is taken is told in one line', async (t) => {
