@@ -16,7 +16,7 @@ import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './cor
 import { messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import { openTree } from './core/kernel_fs.ts';
-import { createLogger, type Logger } from './core/log.ts';
+import { boundedWrite, createLogger, type Logger } from './core/log.ts';
 import { createRegistry, type Registry } from './core/registry.ts';
 import type { Candidate } from './privilege/acquire.ts';
 import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
@@ -48,7 +48,7 @@ function programName(argv: readonly string[]): string {
 function openLog(parsed: ParsedFlags): Logger {
   const format = parsed.valueOf(programFlags.logFormat);
   const level = parsed.valueOf(programFlags.logLevel);
-  return createLogger({ level, format, write: (line) => process.stderr.write(line) }, { source: 'main.ts' });
+  return createLogger({ level, format, write: boundedWrite(process.stderr) }, { source: 'main.ts' });
 }
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

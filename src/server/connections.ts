@@ -7,8 +7,10 @@ export interface ConnectionLimits {
   readonly headersMs: number;
   /** Between requests. */
   readonly idleMs: number;
-  /** To take the answer off our hands. */
+  /** For which a client may take nothing of its answer. */
   readonly answerMs: number;
+  /** Of answers that clients have yet to take, of all together. Beyond it the one goes that has longest taken nothing. */
+  readonly untakenBytesMax: number;
 }
 
 export const CONNECTION_LIMITS: ConnectionLimits = {
@@ -16,6 +18,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   headersMs: 10_000,
   idleMs: 300_000,
   answerMs: 60_000,
+  untakenBytesMax: 32 << 20,
 };
 
 interface Entry {
@@ -24,8 +27,10 @@ interface Entry {
   busy: number;
   /** Those of them for which there is no answer yet. */
   unanswered: number;
-  /** When it began to wait: for a request, or for the client to take the rest of its answers. */
+  /** When it began to wait: for a request, or for the client to take more of its answers. */
   since: number;
+  /** Bytes of answers handed over and not known to be taken. */
+  untakenBytes: number;
   /** When a part of a request came whose rest has not come; from the start for a fresh connection. */
   partialSince: number | undefined;
   /** Whether a request on it has been answered: whoever holds it is less suspect than who has only connected. */
@@ -44,8 +49,12 @@ export interface Connections {
   begin(socket: Socket): boolean;
   /** A part of a request has arrived, whose rest is waited for. */
   partial(socket: Socket): void;
-  /** An answer was handed over; the client has yet to take it. */
-  answered(socket: Socket): void;
+  /** An answer of so many bytes was handed over; the client has yet to take it. */
+  answered(socket: Socket, sizeBytes: number): void;
+  /** The client has taken a part of it. */
+  progress(socket: Socket): void;
+  /** Closes the connection whose client has longest taken nothing of its answers; `false` where none is slow. */
+  dropSlowest(): boolean;
   /** A client has taken an answer whole, or it has gone. */
   end(socket: Socket): void;
   readonly size: number;
@@ -53,6 +62,8 @@ export interface Connections {
   drain(withinMs: number): Promise<void>;
 }
 
+/** Who takes nothing of an answer for so long is slow: the place may be given to another. */
+const SLOW_MS = 1000;
 /** Requests on one connection. Each has its answer held in memory until those before it are taken. */
 const BUSY_MAX = 16;
 
@@ -69,6 +80,8 @@ function deadlineOf({ busy, unanswered, since, partialSince }: Entry, limits: Co
   if (busy > 0) return since + limits.answerMs;
   return partialSince === undefined ? since + limits.idleMs : partialSince + limits.headersMs;
 }
+
+type Table = ReturnType<typeof createTable>;
 
 /** Calls `fire` at the earliest of the times it is armed for. No other time wakes the process. */
 function createAlarm(now: () => number, fire: () => void) {
@@ -143,6 +156,58 @@ function createTable(onEmpty: () => void) {
   };
 }
 
+const isUntaken = ({ socket, untakenBytes }: Entry): boolean => untakenBytes > 0 && !socket.destroyed;
+
+/** Whose client has longest taken nothing, of those whose answers are made. */
+const slowestOf = (entries: Iterable<Entry>): Entry | undefined =>
+  Iterator.from(entries)
+    .filter((entry) => isUntaken(entry) && entry.unanswered === 0)
+    .reduce<Entry | undefined>((a, b) => (a === undefined || b.since < a.since ? b : a), undefined);
+
+function isOverfull(entries: Iterable<Entry>, bytesMax: number): boolean {
+  let [answers, bytes] = [0, 0];
+  for (const entry of Iterator.from(entries).filter(isUntaken)) {
+    answers += entry.busy;
+    bytes += entry.untakenBytes;
+  }
+  // One answer is never too much, however large.
+  return answers > 1 && bytes > bytesMax;
+}
+
+/** The part of the table that is about answers which clients have yet to take. */
+function createTaking(
+  { bySocket, find }: Table,
+  { untakenBytesMax }: ConnectionLimits,
+  now: () => number,
+  onWait: (entry: Entry) => void,
+): Pick<Connections, 'answered' | 'progress' | 'dropSlowest'> {
+  return {
+    answered(socket, sizeBytes) {
+      const entry = find(socket);
+      if (entry === undefined) return;
+      entry.unanswered -= 1;
+      entry.since = now();
+      entry.untakenBytes += sizeBytes;
+      onWait(entry);
+      while (isOverfull(bySocket.values(), untakenBytesMax)) {
+        const slow = slowestOf(bySocket.values());
+        if (slow === undefined) break;
+        slow.socket.destroy();
+      }
+    },
+    progress(socket) {
+      const entry = find(socket);
+      if (entry !== undefined) entry.since = now();
+    },
+    dropSlowest() {
+      const entry = slowestOf(bySocket.values());
+      if (entry === undefined || now() - entry.since < SLOW_MS) return false;
+      entry.socket.destroy();
+      return true;
+    },
+  };
+}
+
 export function createConnections(limits: ConnectionLimits, now = () => performance.now()): Connections {
   let draining: (() => void) | undefined;
   const table = createTable(() => {
@@ -158,15 +223,26 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
     const next = Math.min(...entries.map(deadline).filter((each) => each > time));
     if (next < Number.POSITIVE_INFINITY) alarm.arm(next);
   });
+  const taking = createTaking(table, limits, now, (entry) => alarm.arm(deadline(entry)));
   return {
     get size() {
       return bySocket.size;
     },
     add(socket) {
-      if (draining !== undefined || !table.makeRoom(limits.connectionsMax)) return false;
+      if (draining !== undefined) return false;
+      if (!table.makeRoom(limits.connectionsMax) && !taking.dropSlowest()) return false;
       const since = now();
       const address = addressOf(socket);
-      const entry = { socket, address, busy: 0, unanswered: 0, since, partialSince: since, proven: false };
+      const entry = {
+        socket,
+        address,
+        busy: 0,
+        unanswered: 0,
+        since,
+        untakenBytes: 0,
+        partialSince: since,
+        proven: false,
+      };
       table.insert(entry);
       alarm.arm(deadline(entry));
       return true;
@@ -189,13 +265,7 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
       entry.partialSince ??= now();
       alarm.arm(deadline(entry));
     },
-    answered(socket) {
-      const entry = table.find(socket);
-      if (entry === undefined) return;
-      entry.unanswered -= 1;
-      entry.since = now();
-      alarm.arm(deadline(entry));
-    },
+    ...taking,
     end(socket) {
       const entry = table.find(socket);
       if (entry === undefined) return;
@@ -204,6 +274,7 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
       entry.unanswered = Math.min(entry.unanswered, entry.busy);
       entry.since = now();
       if (entry.busy > 0) return;
+      entry.untakenBytes = 0;
       entry.partialSince = undefined;
       entry.proven = true;
       waiting.add(entry);

@@ -32,6 +32,8 @@ export interface HandlerOptions {
   readonly exporterMetrics: boolean;
   /** Writes what else the exporter tells of itself. */
   readonly tellMore?: (out: Writer) => void;
+  /** Gives up a scrape whose client does not take it, for another; `false` where there is none. */
+  readonly makeRoom?: () => boolean;
   /** Collectors that exist but do not run. */
   readonly disabled: readonly string[];
 }
@@ -78,7 +80,7 @@ export function parseTarget(target: string): { path: string; query: string } | u
 }
 
 /** Counts the scrapes: those under way, and those answered. */
-function createCounts(requestsMax: number) {
+function createCounts({ requestsMax, makeRoom = () => false }: HandlerOptions) {
   const answered = new Map([200, 500, 503].map((code) => [code, 0]));
   let inFlight = 0;
   return {
@@ -96,7 +98,7 @@ function createCounts(requestsMax: number) {
           answered.set(answer.status, (answered.get(answer.status) ?? 0) + 1);
         },
       });
-      if (requestsMax <= 0 || inFlight <= requestsMax) return andThen(make(), withEnd);
+      if (requestsMax <= 0 || inFlight <= requestsMax || makeRoom()) return andThen(make(), withEnd);
       return withEnd(refusal(503, `Limit of concurrent requests reached (${requestsMax}), try again later.`));
     },
   };
@@ -114,9 +116,9 @@ function bytesOf(page: Maybe<Page>, zipped: boolean): Maybe<Buffer> {
 
 /** Answers scrapes, with their limit and their counters. */
 function createMetricsHandler(options: HandlerOptions): (query: string, ask: Ask) => Respond {
-  const { registry, log, build, requestsMax, exporterMetrics, tellMore, disabled } = options;
+  const { registry, log, build, exporterMetrics, tellMore, disabled } = options;
   const exporter = exporterMetrics ? createExporterMetrics() : undefined;
-  const counts = createCounts(requestsMax);
+  const counts = createCounts(options);
   let gatheringErrors = 0;
   let droppedSeries = 0;
 

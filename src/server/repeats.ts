@@ -20,9 +20,6 @@ interface Watched {
   isPartial: boolean;
   /** The head of a whole request that node:http has parsed, and what answers it. */
   known: { readonly head: Buffer; readonly respond: Respond } | undefined;
-  isAnswering: boolean;
-  /** What came meanwhile. */
-  held: Buffer | undefined;
 }
 
 /**
@@ -75,20 +72,14 @@ export function createRepeats(answer: AnswerRepeat, onPartial: (socket: Socket) 
 
   const onData = (socket: Socket, watched: Watched, chunk: Buffer): void => {
     const { known } = watched;
-    if (watched.isAnswering) {
-      // One request after another. Once paused, no more data comes.
-      watched.held = chunk;
-      socket.pause();
-    } else if (known !== undefined && !watched.isPartial && watched.busy === 0 && chunk.equals(known.head)) {
-      watched.isAnswering = true;
+    if (known !== undefined && !watched.isPartial && watched.busy === 0 && chunk.equals(known.head)) {
+      let isDone = false;
       answer(socket, known.respond, () => {
-        watched.isAnswering = false;
-        const { held } = watched;
-        if (held === undefined) return;
-        watched.held = undefined;
-        socket.resume();
-        onData(socket, watched, held);
+        isDone = true;
+        if (socket.isPaused()) socket.resume();
       });
+      // One request after another. The end of the client's side waits too: node:http would close ours.
+      if (!isDone) socket.pause();
     } else giveToNode(socket, watched, chunk);
   };
 
@@ -103,8 +94,6 @@ export function createRepeats(answer: AnswerRepeat, onPartial: (socket: Socket) 
         last: undefined,
         isPartial: false,
         known: undefined,
-        isAnswering: false,
-        held: undefined,
       };
       all.set(socket, watched);
       // Another listener for data makes node:http read through the stream, and no longer from the handle beneath it.

@@ -15,8 +15,6 @@ export interface Requests {
   onRequest(request: IncomingMessage, response: ServerResponse): void;
 }
 
-const NOTHING = Buffer.alloc(0);
-
 /** Has requests answered by `handle`, whichever way they come, and keeps the table of connections. */
 export function createRequests(handle: Handler, connections: Connections, log: Logger): Requests {
   const send = createSend();
@@ -36,20 +34,16 @@ export function createRequests(handle: Handler, connections: Connections, log: L
 
   const answerRepeat = (socket: Socket, respond: Respond, done: () => void): void => {
     if (!connections.begin(socket)) return;
-    const sent = (answer: Answer): void => {
-      const ended = (): void => {
-        connections.end(socket);
-        answer.ended?.();
-        done();
-      };
-      if (!socket.destroyed) send(socket, answer);
-      if (socket.destroyed || socket.writableLength === 0) ended();
-      else {
-        connections.answered(socket);
-        // Called when all before it is taken, or the connection is gone.
-        socket.write(NOTHING, ended);
-      }
-    };
+    const sent = (answer: Answer): void =>
+      send(socket, answer, {
+        untaken: (sizeBytes) => connections.answered(socket, sizeBytes),
+        progress: () => connections.progress(socket),
+        ended() {
+          connections.end(socket);
+          answer.ended?.();
+          done();
+        },
+      });
     andThen(respond(), sent);
   };
   const repeats = createRepeats(answerRepeat, connections.partial);
@@ -72,11 +66,11 @@ export function createRequests(handle: Handler, connections: Connections, log: L
       });
       andThen(respond(), (answer) => {
         // Not the event `finish`: it never comes where the client does not read.
-        connections.answered(socket);
+        connections.answered(socket, answer.body.length);
         const ended = (): void => answer.ended?.();
         if (isClosed) return ended();
         onClose = ended;
-        sendByNode(response, answer);
+        sendByNode(response, answer, () => connections.progress(socket));
       });
     },
   };

@@ -37,7 +37,8 @@ const HTTP = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 } as co
 
 /** A server that never listens: connections are handed to it, so that one table holds those of every listener. */
 function createPlainCarrier({ onRequest, watch }: Requests): (socket: Socket) => void {
-  const http = createServer(HTTP, onRequest);
+  // As Go, and not as Node's default: who has sent all it has to send still gets its answer.
+  const http = Object.assign(createServer(HTTP, onRequest), { httpAllowHalfOpen: true });
   return (socket) => {
     http.emit('connection', socket);
     watch(socket);
@@ -52,7 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw new UsageError(`--web.telemetry-path: ${JSON.stringify(telemetryPath)} does not begin with a slash`);
   const connections = createConnections({ ...CONNECTION_LIMITS, connectionsMax: affordable(), ...options.limits });
   const webConfig = webConfigFile === '' ? undefined : await openWebConfig(webConfigFile);
-  const handler = createHandler({ ...options, log });
+  const handler = createHandler({ ...options, log, makeRoom: connections.dropSlowest });
   const handle = webConfig === undefined ? handler : await createGuard(handler, webConfig, log);
   const requests = createRequests(handle, connections, log);
   const tls = webConfig !== undefined && webConfig().tls !== undefined;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { UsageError } from '../../src/core/errors.ts';
 import { gauge } from '../../src/core/metric.ts';
@@ -49,24 +49,102 @@ test('an endless body is cut off, after its answer', async (t) => {
   assert.match(connection.received(), /^HTTP\/1\.1 200 /);
 });
 
-test('who does not take an answer loses the connection and the place', { timeout: 30_000 }, async (t) => {
-  const started = Promise.withResolvers<void>();
-  const value = gauge('node_test', 'Large.', 'pad');
-  const large: Ready = {
-    name: 'cpu',
-    collect(out) {
-      started.resolve();
-      for (let i = 0; i < 16; i += 1) out.sample(value, i, `${i}`.padEnd(1 << 20, '-'));
-    },
-  };
-  const { port, url } = await serve(t, { collectors: [large], limits: { answerMs: 50 }, requestsMax: 1 });
+const value = gauge('node_test', 'Large.', 'pad');
+
+/** A collector whose answer no socket takes at once. */
+const large = (mebibytes: number): Ready => ({
+  name: 'cpu',
+  collect(out) {
+    for (let i = 0; i < mebibytes; i += 1) out.sample(value, i, `${i}`.padEnd(1 << 20, '-'));
+  },
+});
+const LARGE = 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n';
+const inFlight = async (url: string): Promise<number> => {
+  const text = await (await fetch(`${url}/metrics?exclude[]=cpu`)).text();
+  return Number(/^promhttp_metric_handler_requests_in_flight (.*)$/m.exec(text)?.[1]);
+};
+
+test('who takes nothing of an answer loses the connection', { timeout: 30_000 }, async (t) => {
+  const { port, url } = await serve(t, { collectors: [large(16)], limits: { answerMs: 300 } });
   const stuck = await rawConnection(t, port);
   stuck.socket.pause();
-  stuck.socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2));
-  await started.promise;
-  const statusOf = async (): Promise<number> => (await fetch(`${url}/metrics?name[]=node_exporter_build_info`)).status;
-  assert.equal(await statusOf(), 503);
-  while ((await statusOf()) !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
+  stuck.socket.write(LARGE);
+  while ((await inFlight(url)) < 2);
+  while ((await inFlight(url)) > 1) await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+test('scrapes whose clients do not read lock nobody out', { timeout: 30_000 }, async (t) => {
+  const { port, url } = await serve(t, { collectors: [large(10)], requestsMax: 3 });
+  const stuck = await Promise.all([1, 2, 3].map(() => rawConnection(t, port)));
+  for (const { socket } of stuck) {
+    socket.pause();
+    socket.write(LARGE);
+  }
+  await until(() => stuck.every(({ socket }) => socket.bytesRead > 0));
+  const askedAt = performance.now();
+  // For a second each of them may still be on its way.
+  while ((await fetch(`${url}/metrics?exclude[]=cpu`)).status === 503) await new Promise((r) => setTimeout(r, 20));
+  assert.ok(performance.now() - askedAt < 5000);
+  for (const { socket } of stuck) socket.resume();
+  await Promise.race(stuck.map(({ closed }) => closed));
+});
+
+test('answers that wait for their clients have a bound in memory', { timeout: 30_000 }, async (t) => {
+  const limits = { untakenBytesMax: 20 << 20 };
+  const { port, url } = await serve(t, { collectors: [large(16)], limits, requestsMax: 0 });
+  const stuck = await Promise.all([1, 2, 3].map(() => rawConnection(t, port)));
+  for (const { socket } of stuck) {
+    socket.pause();
+    socket.write(LARGE);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  // One of them and this one.
+  while ((await inFlight(url)) !== 2) await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+for (const requests of [1, 2])
+  test(`a slow client gets its whole answer, the ${requests}. on a connection`, { timeout: 60_000 }, async (t) => {
+    const { port } = await serve(t, { collectors: [large(16)], limits: { answerMs: 1000 } });
+    const socket = connect({ port, host: '127.0.0.1' });
+    t.after(() => void socket.destroy());
+    let received = 0;
+    let wanted = Number.POSITIVE_INFINITY;
+    let head = '';
+    const startedAt = performance.now();
+    for (let request = 0; request < requests; request += 1) {
+      const isSlow = request === requests - 1;
+      [received, wanted, head] = [0, Number.POSITIVE_INFINITY, ''];
+      socket.write(LARGE);
+      while (received < wanted) {
+        const chunk: Buffer | null = socket.read();
+        if (chunk === null) {
+          assert.ok(!socket.destroyed && !socket.readableEnded, `closed after ${received} bytes`);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          continue;
+        }
+        received += chunk.length;
+        if (wanted === Number.POSITIVE_INFINITY) {
+          head += chunk.toString('latin1');
+          const [all = '', length] = /^[\s\S]*?Content-Length: (\d+)[\s\S]*?\r\n\r\n/.exec(head) ?? [];
+          if (length !== undefined) wanted = all.length + Number(length);
+        }
+        // About 5 MB a second.
+        if (isSlow) await new Promise((resolve) => setTimeout(resolve, chunk.length / 5000));
+      }
+    }
+    assert.equal(received, wanted);
+    assert.ok(performance.now() - startedAt > 2000);
+  });
+
+test('who closes the own half of the connection still gets an answer', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  const { port, url } = await serve(t, { collectors: [collectorNamed('cpu', () => gate.promise)] });
+  const connection = await rawConnection(t, port);
+  connection.socket.end('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n');
+  while ((await inFlight(url)) < 2);
+  gate.resolve();
+  await connection.closed;
+  assert.match(connection.received(), /^node_test/m);
 });
 
 test('when all places are taken, who has waited longest makes room', async (t) => {
