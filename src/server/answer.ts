@@ -11,8 +11,9 @@ export interface Answer {
   readonly status: number;
   /** Without `Content-Length`. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Its bytes are those of this turn of the event loop: whoever keeps them copies them. */
   readonly body: Buffer;
+  /** Whether the body's bytes stay as they are. If not, whoever keeps them beyond this turn of the event loop copies them. */
+  readonly lasting: boolean;
   /** Called once: when the client has taken the answer, or has gone. */
   ended?(): void;
 }
@@ -35,6 +36,7 @@ export const textAnswer = (status: number, text: string, headers: Readonly<Recor
   status,
   headers: { 'Content-Type': TEXT, ...headers },
   body: Buffer.from(text),
+  lasting: true,
 });
 
 /** As Go's `http.Error`: a line of text that no browser shall take for anything else. */

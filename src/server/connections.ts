@@ -9,7 +9,7 @@ export interface ConnectionLimits {
   readonly idleMs: number;
   /** For which a client may take nothing of its answer. */
   readonly answerMs: number;
-  /** Of answers that clients have yet to take, of all together. Beyond it the one goes that has longest taken nothing. */
+  /** Of answers that clients have yet to take, of all together. Beyond it a slow client makes room, or there is no answer. */
   readonly untakenBytesMax: number;
 }
 
@@ -31,6 +31,8 @@ interface Entry {
   since: number;
   /** Bytes of answers handed over and not known to be taken. */
   untakenBytes: number;
+  /** When the last of them was made. */
+  madeAt: number;
   /** When a part of a request came whose rest has not come; from the start for a fresh connection. */
   partialSince: number | undefined;
   /** Whether a request on it has been answered: whoever holds it is less suspect than who has only connected. */
@@ -49,12 +51,15 @@ export interface Connections {
   begin(socket: Socket): boolean;
   /** A part of a request has arrived, whose rest is waited for. */
   partial(socket: Socket): void;
-  /** An answer of so many bytes was handed over; the client has yet to take it. */
-  answered(socket: Socket, sizeBytes: number): void;
+  /**
+   * An answer of so many bytes is made; the client has yet to take it. `false` when the connection was closed instead, since too
+   * much waits for other clients.
+   */
+  answered(socket: Socket, sizeBytes: number): boolean;
   /** The client has taken a part of it. */
   progress(socket: Socket): void;
-  /** Closes the connection whose client has longest taken nothing of its answers; `false` where none is slow. */
-  dropSlowest(): boolean;
+  /** Closes a connection whose client does not take its answer; `false` where there is none. */
+  dropSlow(): boolean;
   /** A client has taken an answer whole, or it has gone. */
   end(socket: Socket): void;
   readonly size: number;
@@ -62,8 +67,10 @@ export interface Connections {
   drain(withinMs: number): Promise<void>;
 }
 
-/** Who takes nothing of an answer for so long is slow: the place may be given to another. */
+/** Who takes nothing of an answer for so long from its beginning is slow: the place may be given to another. */
 const SLOW_MS = 1000;
+/** The same for who has taken a part. The kernel holds some megabytes, of which it says only when a third is gone. */
+const SLOW_AGAIN_MS = 15_000;
 /** Requests on one connection. Each has its answer held in memory until those before it are taken. */
 const BUSY_MAX = 16;
 
@@ -158,21 +165,27 @@ function createTable(onEmpty: () => void) {
 
 const isUntaken = ({ socket, untakenBytes }: Entry): boolean => untakenBytes > 0 && !socket.destroyed;
 
-/** Whose client has longest taken nothing, of those whose answers are made. */
-const slowestOf = (entries: Iterable<Entry>): Entry | undefined =>
-  Iterator.from(entries)
+/**
+ * A client that does not take its answer, the one that came last: those before it have shown more patience. Whoever has taken a
+ * part is spared for longer.
+ */
+function slowOf(entries: Iterable<Entry>, time: number): Entry | undefined {
+  const made = [...entries]
     .filter((entry) => isUntaken(entry) && entry.unanswered === 0)
-    .reduce<Entry | undefined>((a, b) => (a === undefined || b.since < a.since ? b : a), undefined);
-
-function isOverfull(entries: Iterable<Entry>, bytesMax: number): boolean {
-  let [answers, bytes] = [0, 0];
-  for (const entry of Iterator.from(entries).filter(isUntaken)) {
-    answers += entry.busy;
-    bytes += entry.untakenBytes;
-  }
-  // One answer is never too much, however large.
-  return answers > 1 && bytes > bytesMax;
+    .sort((a, b) => b.since - a.since);
+  return (
+    made.find((entry) => !takes(entry) && time - entry.since >= SLOW_MS) ??
+    made.findLast(({ since }) => time - since >= SLOW_AGAIN_MS)
+  );
 }
+
+/** Whether a client takes its answers: what it has taken soon after they were made may have gone into the kernel's buffers alone. */
+const takes = ({ since, madeAt }: Entry): boolean => since - madeAt >= SLOW_MS;
+
+const untakenBytesOf = (entries: Iterable<Entry>): number =>
+  Iterator.from(entries)
+    .filter(isUntaken)
+    .reduce((sum, { untakenBytes }) => sum + untakenBytes, 0);
 
 /** The part of the table that is about answers which clients have yet to take. */
 function createTaking(
@@ -180,33 +193,51 @@ function createTaking(
   { untakenBytesMax }: ConnectionLimits,
   now: () => number,
   onWait: (entry: Entry) => void,
-): Pick<Connections, 'answered' | 'progress' | 'dropSlowest'> {
+): Pick<Connections, 'answered' | 'progress' | 'dropSlow'> {
+  const dropSlow = (): boolean => {
+    const slow = slowOf(bySocket.values(), now());
+    slow?.socket.destroy();
+    return slow !== undefined;
+  };
   return {
     answered(socket, sizeBytes) {
       const entry = find(socket);
-      if (entry === undefined) return;
+      if (entry === undefined) return !socket.destroyed;
       entry.unanswered -= 1;
+      // One answer is never too much, however large.
+      for (;;) {
+        const bytes = untakenBytesOf(bySocket.values());
+        if (bytes === 0 || bytes + sizeBytes <= untakenBytesMax) break;
+        if (dropSlow()) continue;
+        entry.socket.destroy();
+        return false;
+      }
       entry.since = now();
+      entry.madeAt = entry.since;
       entry.untakenBytes += sizeBytes;
       onWait(entry);
-      while (isOverfull(bySocket.values(), untakenBytesMax)) {
-        const slow = slowestOf(bySocket.values());
-        if (slow === undefined) break;
-        slow.socket.destroy();
-      }
+      return true;
     },
     progress(socket) {
       const entry = find(socket);
       if (entry !== undefined) entry.since = now();
     },
-    dropSlowest() {
-      const entry = slowestOf(bySocket.values());
-      if (entry === undefined || now() - entry.since < SLOW_MS) return false;
-      entry.socket.destroy();
-      return true;
-    },
+    dropSlow,
   };
 }
+
+/** An entry for a connection that has just come. */
+const entryOf = (socket: Socket, time: number): Entry => ({
+  socket,
+  address: addressOf(socket),
+  busy: 0,
+  unanswered: 0,
+  since: time,
+  untakenBytes: 0,
+  madeAt: time,
+  partialSince: time,
+  proven: false,
+});
 
 export function createConnections(limits: ConnectionLimits, now = () => performance.now()): Connections {
   let draining: (() => void) | undefined;
@@ -230,19 +261,8 @@ export function createConnections(limits: ConnectionLimits, now = () => performa
     },
     add(socket) {
       if (draining !== undefined) return false;
-      if (!table.makeRoom(limits.connectionsMax) && !taking.dropSlowest()) return false;
-      const since = now();
-      const address = addressOf(socket);
-      const entry = {
-        socket,
-        address,
-        busy: 0,
-        unanswered: 0,
-        since,
-        untakenBytes: 0,
-        partialSince: since,
-        proven: false,
-      };
+      if (!table.makeRoom(limits.connectionsMax) && !taking.dropSlow()) return false;
+      const entry = entryOf(socket, now());
       table.insert(entry);
       alarm.arm(deadline(entry));
       return true;

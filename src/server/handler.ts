@@ -104,14 +104,27 @@ function createCounts({ requestsMax, makeRoom = () => false }: HandlerOptions) {
   };
 }
 
-const copied = (bytes: Buffer): Buffer => Buffer.from(bytes);
+type Body = Pick<Answer, 'body' | 'lasting'>;
 
-/** A page's bytes: as they stand where they are there at once, since the next page may be made in their place; else a copy. */
-function bytesOf(page: Maybe<Page>, zipped: boolean): Maybe<Buffer> {
-  if (page instanceof Promise)
-    return page.then((made) => (zipped ? andThen(made.gzipped(), copied) : copied(made.plain)));
-  const bytes = zipped ? page.gzipped() : page.plain;
-  return bytes instanceof Promise ? bytes.then(copied) : bytes;
+/**
+ * A page's bytes: as they stand where they are there at once, since the next page may be made in their place; else one copy for
+ * all who wait for the page.
+ */
+function createBodies(): (page: Maybe<Page>, zipped: boolean) => Maybe<Body> {
+  const copies = { plain: new WeakMap<Page, Body>(), zipped: new WeakMap<Page, Body>() };
+  const bytesOf = (page: Page, zipped: boolean): Maybe<Buffer> => (zipped ? page.gzipped() : page.plain);
+  const copyOf = (page: Page, zipped: boolean): Maybe<Body> =>
+    andThen(bytesOf(page, zipped), (bytes) => {
+      const made = copies[zipped ? 'zipped' : 'plain'];
+      const copy = made.get(page) ?? { body: Buffer.from(bytes), lasting: true };
+      made.set(page, copy);
+      return copy;
+    });
+  return (page, zipped) => {
+    if (page instanceof Promise) return page.then((made) => copyOf(made, zipped));
+    const bytes = bytesOf(page, zipped);
+    return bytes instanceof Promise ? copyOf(page, zipped) : { body: bytes, lasting: false };
+  };
 }
 
 /** Answers scrapes, with their limit and their counters. */
@@ -142,6 +155,7 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ask: Ask
     droppedSeries += count;
   };
   const pages: (filter: Filter) => Maybe<Page> = createPages({ registry, log, own, onDropped });
+  const bodyOf = createBodies();
   const failed = (error: unknown): Answer => {
     log.error('scrape failed', { err: messageOf(error) });
     return refusal(500, 'Internal Server Error');
@@ -154,7 +168,7 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ask: Ask
     const type = `text/plain; version=0.0.4; charset=utf-8; escaping=${escapingOf(accept)}`;
     const headers = zipped ? { 'Content-Type': type, 'Content-Encoding': 'gzip' } : { 'Content-Type': type };
     const scraped = (): Maybe<Answer> =>
-      andThen(bytesOf(pages(filter), zipped), (body) => ({ status: 200, headers, body }));
+      andThen(bodyOf(pages(filter), zipped), (body) => ({ status: 200, headers, ...body }));
     return () => counts.counted(() => orElse(scraped, failed));
   };
 }
@@ -181,7 +195,12 @@ export function createHandler(options: HandlerOptions): Handler {
       return serveMetrics(query, ask);
     if (`${path}/` === telemetryPath) return moved(telemetryPath, query);
     if (path === '/')
-      return () => ({ status: 200, headers: { 'Content-Type': 'text/html; charset=UTF-8' }, body: landing });
+      return () => ({
+        status: 200,
+        headers: { 'Content-Type': 'text/html; charset=UTF-8' },
+        body: landing,
+        lasting: true,
+      });
     return () => refusal(404, '404 page not found');
   };
 }

@@ -66,11 +66,10 @@ export function createRequests(handle: Handler, connections: Connections, log: L
       });
       andThen(respond(), (answer) => {
         // Not the event `finish`: it never comes where the client does not read.
-        connections.answered(socket, answer.body.length);
-        const ended = (): void => answer.ended?.();
-        if (isClosed) return ended();
-        onClose = ended;
-        sendByNode(response, answer, () => connections.progress(socket));
+        const isWanted = connections.answered(socket, answer.body.length);
+        onClose = () => answer.ended?.();
+        if (isClosed) onClose();
+        else if (isWanted) sendByNode(response, answer, () => connections.progress(socket));
       });
     },
   };

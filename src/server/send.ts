@@ -11,8 +11,8 @@ const NOTHING = Buffer.alloc(0);
 
 /** What becomes of an answer. */
 export interface Taking {
-  /** It is not taken at once, in whole. */
-  untaken(sizeBytes: number): void;
+  /** It is not taken at once, in whole. `false` where its rest shall not be kept: the connection is gone. */
+  untaken(sizeBytes: number): boolean;
   /** A part of it is taken. */
   progress(): void;
   /** Called once: it is taken, or the client has gone. */
@@ -21,27 +21,19 @@ export interface Taking {
 
 export type Send = (socket: Socket, answer: Answer, taking: Taking) => void;
 
-/** Writes what is left of `bytes` for as long as the socket takes it at once; answers where it stopped. */
-function writePieces(socket: Socket, bytes: Buffer, from: number): number {
-  let at = from;
-  while (at < bytes.length && socket.writableLength === 0 && !socket.destroyed) {
-    socket.write(bytes.subarray(at, at + PIECE_BYTES));
-    at += PIECE_BYTES;
-  }
-  return at;
-}
+const hasTaken = (socket: Socket): boolean => socket.writableLength === 0 && !socket.destroyed;
 
-/** Writes the rest of `bytes` from `from` on, each piece when the one before it is taken. */
-function writeRest(socket: Socket, bytes: Buffer, from: number, { progress, ended }: Taking): void {
+/** Writes the rest of an answer, each piece when the one before it is taken. */
+function writeRest(socket: Socket, rest: Buffer, taking: Taking): void {
   const onTaken = (error?: Error | null): void => {
-    if (error || socket.destroyed) {
-      ended();
-      return;
+    let at = 0;
+    if (!error && !socket.destroyed) taking.progress();
+    while (at < rest.length && hasTaken(socket)) {
+      socket.write(rest.subarray(at, at + PIECE_BYTES));
+      at += PIECE_BYTES;
     }
-    progress();
-    const at = writePieces(socket, bytes, from);
-    if (at >= bytes.length && socket.writableLength === 0) ended();
-    else writeRest(socket, bytes, at, { progress, ended, untaken() {} });
+    if (socket.destroyed || (at >= rest.length && hasTaken(socket))) taking.ended();
+    else writeRest(socket, rest.subarray(at), taking);
   };
   // Called when all before it is taken, or the connection is gone.
   socket.write(NOTHING, onTaken);
@@ -51,7 +43,7 @@ function writeRest(socket: Socket, bytes: Buffer, from: number, { progress, ende
  * A function that writes an answer as node:http would on a connection that stays, byte for byte, without its objects.
  */
 export function createSend(now = Date.now): Send {
-  // For head and body of one answer after another. A larger one gets a buffer of its own.
+  // For head and body of one answer after another.
   let kept = Buffer.allocUnsafeSlow(PIECE_BYTES);
   let dateSecond = 0;
   let date = '';
@@ -65,28 +57,35 @@ export function createSend(now = Date.now): Send {
     return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${fields}Content-Length: ${body.length}\r\nDate: ${date}\r\nConnection: keep-alive\r\n\r\n`;
   };
   return (socket, answer, taking) => {
+    const { body, lasting } = answer;
     const head = headOf(answer);
-    const length = head.length + answer.body.length;
-    const buffer = length <= kept.length ? kept : Buffer.allocUnsafeSlow(length);
-    buffer.write(head, 0, 'latin1');
-    answer.body.copy(buffer, head.length);
-    const bytes = buffer.subarray(0, length);
-    const at = writePieces(socket, bytes, 0);
-    if (socket.destroyed || (at >= length && socket.writableLength === 0)) {
+    kept.write(head, 0, 'latin1');
+    let at = body.copy(kept, head.length, 0, PIECE_BYTES - head.length);
+    socket.write(kept.subarray(0, head.length + at));
+    while (at < body.length && hasTaken(socket)) {
+      const count = body.copy(kept, 0, at, at + PIECE_BYTES);
+      socket.write(kept.subarray(0, count));
+      at += count;
+    }
+    if (hasTaken(socket)) {
       taking.ended();
       return;
     }
     // The socket holds on to it.
-    if (buffer === kept) kept = Buffer.allocUnsafeSlow(PIECE_BYTES);
-    taking.untaken(length);
-    writeRest(socket, bytes, at, taking);
+    kept = Buffer.allocUnsafeSlow(PIECE_BYTES);
+    if (socket.destroyed || !taking.untaken(body.length)) taking.ended();
+    else writeRest(socket, lasting ? body.subarray(at) : Buffer.from(body.subarray(at)), taking);
   };
 }
 
 /** The same through node:http, which tells by `close` when it is over. */
-export function sendByNode(response: ServerResponse, { status, headers, body }: Answer, progress: () => void): void {
+export function sendByNode(
+  response: ServerResponse,
+  { status, headers, body, lasting }: Answer,
+  progress: () => void,
+): void {
   response.writeHead(status, { ...headers, 'Content-Length': body.length });
-  const bytes = Buffer.from(body);
+  const bytes = lasting ? body : Buffer.from(body);
   const write = (at: number): void => {
     const end = at + PIECE_BYTES;
     if (end >= bytes.length) {

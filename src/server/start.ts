@@ -53,7 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw new UsageError(`--web.telemetry-path: ${JSON.stringify(telemetryPath)} does not begin with a slash`);
   const connections = createConnections({ ...CONNECTION_LIMITS, connectionsMax: affordable(), ...options.limits });
   const webConfig = webConfigFile === '' ? undefined : await openWebConfig(webConfigFile);
-  const handler = createHandler({ ...options, log, makeRoom: connections.dropSlowest });
+  const handler = createHandler({ ...options, log, makeRoom: connections.dropSlow });
   const handle = webConfig === undefined ? handler : await createGuard(handler, webConfig, log);
   const requests = createRequests(handle, connections, log);
   const tls = webConfig !== undefined && webConfig().tls !== undefined;
