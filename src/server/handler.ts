@@ -173,8 +173,12 @@ function createMetricsHandler(options: HandlerOptions): (query: string, ask: Ask
   };
 }
 
+/** What no header may hold, as bytes in the way of URLs. The query is as it was sent. */
+const escaped = (query: string): string =>
+  query.replaceAll(/[^\x21-\x7e]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+
 function moved(path: string, query: string): Respond {
-  const location = encodeURI(path).replaceAll('?', '%3F') + (query === '' ? '' : `?${query}`);
+  const location = encodeURI(path).replaceAll('?', '%3F') + (query === '' ? '' : `?${escaped(query)}`);
   return () => textAnswer(301, `Moved to ${location}\n`, { Location: location });
 }
 

@@ -32,7 +32,7 @@ export interface TestServerOptions extends Partial<Omit<ServerOptions, 'listenOn
   readonly listenOn?: readonly string[];
 }
 
-const BUILD = {
+export const BUILD = {
   branch: 'main',
   goarch: 'amd64',
   goos: 'linux',
