@@ -36,8 +36,6 @@ function secureOptions(config: TlsConfig) {
     cert: pem(cert),
     key: pem(key),
     ...(clientCa === undefined ? {} : { ca: pem(clientCa) }),
-    // As in Go, an authority that is trusted need not be a root.
-    allowPartialTrustChain: true,
     requestCert: clientAuth !== 'NoClientCert',
     rejectUnauthorized: clientAuth === 'RequireAndVerifyClientCert',
     minVersion: minVersion as SecureVersion,
