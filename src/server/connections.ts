@@ -163,24 +163,29 @@ function createTable(onEmpty: () => void) {
   };
 }
 
-const isUntaken = ({ socket, untakenBytes }: Entry): boolean => untakenBytes > 0 && !socket.destroyed;
+/** What of an entry says whether its client takes answers. */
+export type Waiting = Pick<Entry, 'unanswered' | 'since' | 'untakenBytes' | 'madeAt'> & {
+  readonly socket: Pick<Socket, 'destroyed' | 'destroy'>;
+};
+
+const isUntaken = ({ socket, untakenBytes }: Waiting): boolean => untakenBytes > 0 && !socket.destroyed;
 
 /**
- * A client that does not take its answer, the one that came last: those before it have shown more patience. Whoever has taken a
- * part is spared for longer.
+ * The connection of a client that does not take its answer: the one whose answer was made last, since those before it have shown
+ * more patience. Whoever takes answers is spared, but for a long time of nothing. With `onlyLast` none but the last is asked for:
+ * where there is room for few answers, the first among them would be next as soon as the last is a new one.
  */
-function slowOf(entries: Iterable<Entry>, time: number): Entry | undefined {
+export function slowOf(entries: Iterable<Waiting>, time: number, onlyLast = false): Waiting | undefined {
   const made = [...entries]
     .filter((entry) => isUntaken(entry) && entry.unanswered === 0)
-    .sort((a, b) => b.since - a.since);
-  return (
-    made.find((entry) => !takes(entry) && time - entry.since >= SLOW_MS) ??
-    made.findLast(({ since }) => time - since >= SLOW_AGAIN_MS)
-  );
+    .sort((a, b) => b.madeAt - a.madeAt);
+  const waits = (entry: Waiting, ms: number): boolean => time - entry.since >= ms;
+  const idle = made.filter((entry) => !takes(entry)).slice(0, onlyLast ? 1 : undefined);
+  return idle.find((entry) => waits(entry, SLOW_MS)) ?? made.find((entry) => waits(entry, SLOW_AGAIN_MS));
 }
 
 /** Whether a client takes its answers: what it has taken soon after they were made may have gone into the kernel's buffers alone. */
-const takes = ({ since, madeAt }: Entry): boolean => since - madeAt >= SLOW_MS;
+const takes = ({ since, madeAt }: Waiting): boolean => since - madeAt >= SLOW_MS;
 
 const untakenBytesOf = (entries: Iterable<Entry>): number =>
   Iterator.from(entries)
@@ -194,8 +199,8 @@ function createTaking(
   now: () => number,
   onWait: (entry: Entry) => void,
 ): Pick<Connections, 'answered' | 'progress' | 'dropSlow'> {
-  const dropSlow = (): boolean => {
-    const slow = slowOf(bySocket.values(), now());
+  const drop = (onlyLast: boolean): boolean => {
+    const slow = slowOf(bySocket.values(), now(), onlyLast);
     slow?.socket.destroy();
     return slow !== undefined;
   };
@@ -208,7 +213,7 @@ function createTaking(
       for (;;) {
         const bytes = untakenBytesOf(bySocket.values());
         if (bytes === 0 || bytes + sizeBytes <= untakenBytesMax) break;
-        if (dropSlow()) continue;
+        if (drop(true)) continue;
         entry.socket.destroy();
         return false;
       }
@@ -222,7 +227,7 @@ function createTaking(
       const entry = find(socket);
       if (entry !== undefined) entry.since = now();
     },
-    dropSlow,
+    dropSlow: () => drop(false),
   };
 }
 

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UsageError } from '../../src/core/errors.ts';
 import { gauge } from '../../src/core/metric.ts';
 import type { Ready } from '../../src/core/registry.ts';
+import { slowOf, type Waiting } from '../../src/server/connections.ts';
 import { freePort } from '../helpers/exporter.ts';
 import { collectorNamed, exchange, rawConnection, serve } from '../helpers/server.ts';
 
@@ -96,6 +97,32 @@ test('scrapes whose clients do not read lock nobody out', { timeout: 30_000 }, a
   await Promise.race(stuck.map(({ closed }) => closed));
 });
 
+test('who makes room is a client that takes nothing, the last that came; then one that has taken nothing for long', () => {
+  const socket = { destroyed: false, destroy: () => socket as Socket };
+  const entry = (madeAt: number, since: number, more: Partial<Waiting> = {}): Waiting => ({
+    ...{ socket, unanswered: 0, untakenBytes: 1, madeAt, since },
+    ...more,
+  });
+  const patient = entry(1000, 1900);
+  const last = entry(1500, 1500);
+  const takes = entry(500, 8000);
+  const others = [
+    entry(1900, 1900, { untakenBytes: 0 }),
+    entry(1900, 1900, { unanswered: 1 }),
+    entry(1900, 1900, { socket: { ...socket, destroyed: true } }),
+  ];
+  const all = [patient, takes, last, ...others];
+  assert.equal(slowOf(all, 2499), undefined);
+  assert.equal(slowOf(all, 2500), last);
+  const fresh = entry(2400, 2400);
+  assert.equal(slowOf([...all, fresh], 2500), last);
+  assert.equal(slowOf([...all, fresh], 2500, true), undefined);
+  assert.equal(slowOf([...all, fresh], 3400, true), fresh);
+  assert.equal(slowOf([patient, takes, ...others], 2900), patient);
+  assert.equal(slowOf([takes, ...others], 22_999), undefined);
+  assert.equal(slowOf([takes, ...others], 23_000), takes);
+});
+
 test('answers that wait for their clients have a bound in memory', { timeout: 30_000 }, async (t) => {
   const limits = { untakenBytesMax: 20 << 20 };
   const { port, url } = await serve(t, { collectors: [large(16)], limits, requestsMax: 0 });
@@ -111,7 +138,7 @@ test('answers that wait for their clients have a bound in memory', { timeout: 30
 
 for (const requests of [1, 2])
   test(`a slow client gets its whole answer, the ${requests}. on a connection`, { timeout: 60_000 }, async (t) => {
-    const { port } = await serve(t, { collectors: [large(16)], limits: { answerMs: 1000 } });
+    const { port } = await serve(t, { collectors: [large(16)], limits: { answerMs: 3000 } });
     const socket = connect({ port, host: '127.0.0.1' });
     t.after(() => void socket.destroy());
     let received = 0;
@@ -135,12 +162,12 @@ for (const requests of [1, 2])
           const [all = '', length] = /^[\s\S]*?Content-Length: (\d+)[\s\S]*?\r\n\r\n/.exec(head) ?? [];
           if (length !== undefined) wanted = all.length + Number(length);
         }
-        // About 5 MB a second.
-        if (isSlow) await delay(chunk.length / 5000);
+        // About 4 MB a second.
+        if (isSlow) await delay(chunk.length / 4000);
       }
     }
     assert.equal(received, wanted);
-    assert.ok(performance.now() - startedAt > 2000);
+    assert.ok(performance.now() - startedAt > 3000);
   });
 
 test('who closes the own half of the connection still gets an answer', async (t) => {
