@@ -17,7 +17,7 @@ import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './cor
 import type { Metric } from './core/collector.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
-import { createLogger, type Logger } from './core/log.ts';
+import { boundedWrite, createLogger, type Logger } from './core/log.ts';
 import { createRegistry, type Registry, scrapeMetrics } from './core/registry.ts';
 import { type OpenMachine, openMachine } from './machine.ts';
 import type { Candidate } from './privilege/acquire.ts';
@@ -56,7 +56,7 @@ function programName(argv: readonly string[]): string {
 function openLog(parsed: ParsedFlags): Logger {
   const format = parsed.valueOf(programFlags.logFormat);
   const level = parsed.valueOf(programFlags.logLevel);
-  return createLogger({ level, format, write: (line) => process.stderr.write(line) }, { source: 'main.ts' });
+  return createLogger({ level, format, write: boundedWrite(process.stderr) }, { source: 'main.ts' });
 }
 
 const machineOf = (parsed: ParsedFlags, log: Logger): OpenMachine =>
@@ -134,7 +134,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   process.on('uncaughtException', (error) => log.error('unexpected error', { err: messageOf(error) }));
   const listenOn = parsed.valueOf(programFlags.systemdSocket)
     ? systemdSockets(commandLine.env, process.pid)
-    : parsed.valueOf(programFlags.listenAddress).map(parseAddress);
+    : parsed.valueOf(programFlags.listenAddress).map((text) => parseAddress(text));
   const { machine, source } = machineOf(parsed, log);
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
   const parts = { parsed, machine, enabled, log, source };

@@ -17,6 +17,6 @@ export async function checkWebConfig(path: string): Promise<WebConfigFacts> {
   const { tls, users, rateLimit } = read();
   const facts = { tls: tls !== undefined, users: users.size, rateLimit: rateLimit !== undefined };
   if (tls === undefined) return facts;
-  createTlsCarrier(read, {}, () => {}, silent);
+  createTlsCarrier(read, {}, { watch() {}, onRequest() {} }, silent);
   return { ...facts, certificateEnds: new X509Certificate(pem(tls.cert)).validToDate };
 }

@@ -4,12 +4,12 @@ import { createRunner, type Ready, type Runner } from '../core/runner.ts';
 import { Samples } from '../core/samples.ts';
 import { createDeadline, createPace } from '../core/turn.ts';
 import { createPackers, type Packer } from '../page/gzip.ts';
-import { Page } from '../page/page.ts';
+import { Page as TextPage } from '../page/page.ts';
 import type { Filter } from './filter.ts';
 
 /** One scrape's answer. Both hold until the next scrape with the same filter begins: what is kept longer must be copied. */
-export interface Answer {
-  plain(): Buffer;
+export interface Page {
+  readonly plain: Buffer;
   /** Compressed at most once, however many ask for it. A promise only where a large page lets others run in between. */
   gzipped(): Buffer | Promise<Buffer>;
 }
@@ -29,16 +29,16 @@ export interface PageSource {
 const PAGES_MAX = 8;
 
 interface Kept {
-  readonly page: Page;
+  readonly page: TextPage;
   readonly packer: Packer;
   /** About the collectors' runs in scrapes for this page. */
   readonly meta: Samples;
   /** The scrape under way, and after it the compression that still reads the page. */
-  busy: Promise<Answer> | undefined;
+  busy: Promise<Page> | undefined;
   packing: Promise<unknown> | undefined;
 }
 
-export type Pages = (filter: Filter) => Answer | Promise<Answer>;
+export type Pages = (filter: Filter) => Page | Promise<Page>;
 
 /** Scrapes; equal requests share an answer that is being made. Nothing is awaited that does not have to be. */
 export function createPages({ registry, log, own, onDropped, onScraped }: PageSource): Pages {
@@ -51,14 +51,14 @@ export function createPages({ registry, log, own, onDropped, onScraped }: PageSo
   let scrapes = 0;
 
   /** The registry's parts stand behind our own. */
-  const takerOf = (page: Page) => ({
+  const takerOf = (page: TextPage) => ({
     take: (part: number, samples: Samples) => page.take(part + 1, samples),
     clear: (part: number) => page.clear(part + 1),
   });
 
   const keptFor = (key: string, families: ReadonlySet<string> | undefined): Kept => {
     const found = kept.get(key) ?? {
-      page: new Page(families),
+      page: new TextPage(families),
       packer: packers(),
       meta: new Samples(),
       busy: undefined,
@@ -73,7 +73,7 @@ export function createPages({ registry, log, own, onDropped, onScraped }: PageSo
     return found;
   };
 
-  const reportDropped = ({ dropped: { described, count } }: Page): void => {
+  const reportDropped = ({ dropped: { described, count } }: TextPage): void => {
     const text = described.join('\n');
     if (text !== '' && text !== droppedBefore)
       log.error('error gathering metrics', { dropped_series: count, err: text });
@@ -81,17 +81,17 @@ export function createPages({ registry, log, own, onDropped, onScraped }: PageSo
     if (count > 0) onDropped(count);
   };
 
-  const finish = (entry: Kept): Answer => {
+  const finish = (entry: Kept): Page => {
     runOwn(ownRunner);
     entry.page.take(ownPart, ownRunner.samples);
     const text = entry.page.render();
     reportDropped(entry.page);
     scrapes += 1;
     onScraped?.(scrapes);
-    return answerOf(entry, text, pace);
+    return pageOf(entry, text, pace);
   };
 
-  const make = (entry: Kept, { collectors }: Filter): Answer | Promise<Answer> => {
+  const make = (entry: Kept, { collectors }: Filter): Page | Promise<Page> => {
     const work = registry.scrape(takerOf(entry.page), entry.meta, collectors);
     return work === undefined ? finish(entry) : work.then(() => finish(entry));
   };
@@ -123,10 +123,10 @@ function runOwn(runner: Runner): void {
   deadline.clear();
 }
 
-function answerOf(entry: Kept, text: Buffer, pace: ReturnType<typeof createPace>): Answer {
+function pageOf(entry: Kept, text: Buffer, pace: ReturnType<typeof createPace>): Page {
   let packed: Buffer | Promise<Buffer> | undefined;
   return {
-    plain: () => text,
+    plain: text,
     gzipped() {
       if (packed !== undefined) return packed;
       pace.begin();

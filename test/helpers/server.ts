@@ -36,7 +36,7 @@ export interface TestServerOptions extends Partial<Omit<ServerOptions, 'listenOn
   readonly listenOn?: readonly string[];
 }
 
-const BUILD = {
+export const BUILD = {
   branch: 'main',
   goarch: 'amd64',
   goos: 'linux',
@@ -64,7 +64,7 @@ export async function serve(t: TestContext, options: TestServerOptions = {}): Pr
     disabled: ['ntp'],
     webConfigFile: '',
     ...rest,
-    listenOn: listenOn.map(parseAddress),
+    listenOn: listenOn.map((text) => parseAddress(text)),
   });
   t.after(() => server.close(0));
   const [first = ''] = server.addresses;

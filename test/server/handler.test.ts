@@ -110,6 +110,17 @@ test('with the metrics at / every path has them', async (t) => {
   for (const path of ['/', '/anything']) assert.match(await (await get(url + path)).text(), /^node_test/m);
 });
 
+test('a path that ends with a slash has all below it, and is found without the slash', async (t) => {
+  const { url } = await serve(t, { telemetryPath: '/node/metrics/' });
+  for (const path of ['/node/metrics/', '/node/metrics/x?collect[]=cpu'])
+    assert.match(await (await get(url + path)).text(), /^node_test/m);
+  const moved = await get(`${url}/node/metrics?collect[]=cpu`);
+  assert.equal(moved.status, 301);
+  assert.equal(moved.headers.get('location'), '/node/metrics/?collect[]=cpu');
+  assert.match(await (await fetch(`${url}/node/metrics?collect[]=cpu`)).text(), /^node_test/m);
+  for (const path of ['/node', '/node/', '/metrics']) assert.equal((await get(url + path)).status, 404);
+});
+
 test('other paths are not found, those that are not clean are redirected', async (t) => {
   const { url, port } = await serve(t);
   const missing = await get(`${url}/metrics/`);

@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { silent } from '../../src/core/log.ts';
 import { gauge } from '../../src/core/metric.ts';
 import { createRegistry, type Ready } from '../../src/core/registry.ts';
-import { type Answer, createPages, type PageSource } from '../../src/server/pages.ts';
+import { createPages, type Page, type PageSource } from '../../src/server/pages.ts';
 import { collectorNamed, keepingLog, type Told } from '../helpers/server.ts';
 
 const ALL = { collectors: undefined, families: undefined };
@@ -17,7 +17,7 @@ function pagesOf(collectors: readonly Ready[], others: Partial<PageSource> = {})
 }
 
 /** An answer that nobody has to wait for. */
-function atOnce(answer: Answer | Promise<Answer>): Answer {
+function atOnce(answer: Page | Promise<Page>): Page {
   assert.ok(!(answer instanceof Promise));
   return answer;
 }
@@ -26,7 +26,7 @@ test('where nobody has to wait there is no promise', () => {
   const pages = pagesOf([collectorNamed('cpu')]);
   for (let i = 0; i < 2; i += 1) {
     const answer = atOnce(pages(ALL));
-    const text = answer.plain().toString();
+    const text = answer.plain.toString();
     assert.match(text, /^node_test\{collector="cpu"\} 1$/m);
     assert.match(text, /^own_value 1$/m);
     const zipped = answer.gzipped();
@@ -51,8 +51,8 @@ test('requests for the same share the scrape that is under way, others do not', 
   assert.notEqual(other, a);
   atOnce(pages({ collectors: ['cpu'], families: undefined }));
   gate.resolve();
-  assert.match((await a).plain().toString(), /collector="cpu"\} 1\nnode_test\{collector="slow"\} 1/);
-  assert.doesNotMatch((await other).plain().toString(), /collector="cpu"/);
+  assert.match((await a).plain.toString(), /collector="cpu"\} 1\nnode_test\{collector="slow"\} 1/);
+  assert.doesNotMatch((await other).plain.toString(), /collector="cpu"/);
   assert.equal(runs, 1, 'the collector itself runs once');
   await pages(ALL);
   assert.equal(runs, 2);
@@ -62,8 +62,7 @@ test('each filter has a page of its own, with the families that it wants', () =>
   const pages = pagesOf([collectorNamed('cpu'), collectorNamed('stat')]);
   const series = (collectors: string[] | undefined, ...names: string[]): string[] =>
     atOnce(pages({ collectors, families: names.length === 0 ? undefined : new Set(names) }))
-      .plain()
-      .toString()
+      .plain.toString()
       .match(/^(node_test|own).*/gm) ?? [];
   for (let i = 0; i < 2; i += 1) {
     assert.deepEqual(series(undefined, 'own_value'), ['own_value 1']);
@@ -81,7 +80,7 @@ test('what the exporter says of itself cannot be said by a collector', () => {
   let dropped = 0;
   const pages = pagesOf([liar], { log: keepingLog(told), onDropped: (count) => (dropped += count) });
   for (let i = 1; i <= 3; i += 1) {
-    assert.match(atOnce(pages(ALL)).plain().toString(), /^own_value 1$/m);
+    assert.match(atOnce(pages(ALL)).plain.toString(), /^own_value 1$/m);
     assert.equal(dropped, i);
   }
   const errors = told.filter(({ level }) => level === 'error');
@@ -103,9 +102,7 @@ test('a fault in what the exporter says of itself does not cost the collectors',
     ],
   };
   assert.match(
-    atOnce(pagesOf([collectorNamed('cpu')], { own: broken })(ALL))
-      .plain()
-      .toString(),
+    atOnce(pagesOf([collectorNamed('cpu')], { own: broken })(ALL)).plain.toString(),
     /^node_test.*\n(.*\n)*own_value 1$/m,
   );
 });
@@ -127,14 +124,14 @@ test('a scrape waits until the page that it would write is compressed', async ()
   };
   const pages = pagesOf([large]);
   const first = await pages(ALL);
-  const text = Buffer.from(first.plain());
+  const text = Buffer.from(first.plain);
   const zipping = first.gzipped();
   assert.ok(zipping instanceof Promise, 'others run in between');
   value = 2;
   const next = pages(ALL);
   assert.ok(next instanceof Promise, 'it waits');
   assert.ok(gunzipSync(await zipping).equals(text));
-  assert.ok((await next).plain().includes('"} 2\n'));
+  assert.ok((await next).plain.includes('"} 2\n'));
 });
 
 test('what scrapes are counted, and each page shows the values of its own scrape', () => {
@@ -144,7 +141,7 @@ test('what scrapes are counted, and each page shows the values of its own scrape
   const pages = pagesOf([moving], { onScraped: (count) => counts.push(count) });
   for (const next of [1, 22, 3]) {
     value = next;
-    assert.match(atOnce(pages(ALL)).plain().toString(), new RegExp(`^node_wide\\{pad="x"\\} ${next}$`, 'm'));
+    assert.match(atOnce(pages(ALL)).plain.toString(), new RegExp(`^node_wide\\{pad="x"\\} ${next}$`, 'm'));
   }
   assert.deepEqual(counts, [1, 2, 3]);
 });

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Registry } from '../../core/registry.ts';
+import type { Answer, Respond } from '../answer.ts';
 import { type PrivilegeFacts, statusPage } from './page.ts';
 
 export interface StatusOptions {
@@ -8,11 +9,6 @@ export interface StatusOptions {
   readonly telemetryPath: string;
   readonly disabled: readonly string[];
   readonly privilege?: PrivilegeFacts;
-}
-
-export interface StatusAnswer {
-  readonly body: string;
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Nothing but the page's own files, and the metrics of this very exporter. */
@@ -27,10 +23,15 @@ const headersOf = (type: string): Readonly<Record<string, string>> => ({
   'Cache-Control': 'no-cache',
 });
 
-/** The status page and its two files, by path; `undefined` for any other path. */
-export function createStatus(
-  options: StatusOptions,
-): (path: string) => StatusAnswer | Promise<StatusAnswer> | undefined {
+const answer = (type: string, text: string): Answer => ({
+  status: 200,
+  headers: headersOf(type),
+  body: Buffer.from(text),
+  lasting: true,
+});
+
+/** What answers for the status page and its two files, by path; `undefined` for any other path. */
+export function createStatus(options: StatusOptions): (path: string) => Respond | undefined {
   const { registry, build, telemetryPath, disabled, privilege } = options;
   const host = hostname();
   const { version, revision } = build;
@@ -39,11 +40,11 @@ export function createStatus(
   return (path) => {
     switch (path) {
       case '/':
-        return { body: page(), headers: headersOf('text/html; charset=UTF-8') };
+        return () => answer('text/html; charset=UTF-8', page());
       case '/status.css':
-        return import('./assets.ts').then(({ style }) => ({ body: style, headers: headersOf('text/css') }));
+        return () => import('./assets.ts').then(({ style }) => answer('text/css', style));
       case '/status.js':
-        return import('./assets.ts').then(({ script }) => ({ body: script, headers: headersOf('text/javascript') }));
+        return () => import('./assets.ts').then(({ script }) => answer('text/javascript', script));
       default:
         return undefined;
     }
