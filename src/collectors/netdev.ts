@@ -1,4 +1,3 @@
-import { isIPv4 } from 'node:net';
 import { nothing } from '../core/absent.ts';
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
 import { UsageError } from '../core/errors.ts';
@@ -161,7 +160,7 @@ const SUMMED: readonly Column[] = [
 
 /** How far an address reaches. */
 export function scopeOf(address: string): 'link-local' | 'interface-local' | 'global' | '' {
-  if (isIPv4(address)) {
+  if (!address.includes(':')) {
     const [a = 0, b, c] = address.split('.').map(Number);
     if (a === 127 || (a === 169 && b === 254) || (a === 224 && b === 0 && c === 0)) return 'link-local';
     const multicast = a >= 224 && a < 240;
