@@ -39,85 +39,104 @@ export function createDevices(
   layout: DeviceLayout,
   { ifAbsent, beside = [] }: PartOptions = {},
 ): Collect {
-  const { tree } = context;
+  const folder = context.tree.folder(folderPath);
   const besides = beside.map(() => -1);
-  const folder = tree.folder(folderPath);
-  const block = new Block();
+  const devices = new Devices(context, folderPath, pattern, layout);
   let listed: readonly string[] = [];
-  let names: readonly string[] = [];
-  let laid: (Laid | undefined)[] = [];
-  let isStale = true;
+  const list = (): void => {
+    listed = folder.names();
+  };
+  return (out, turn) => {
+    if (!isRead(list, ifAbsent)) return undefined;
+    devices.adopt(listed);
+    if (hasMoved(beside, besides)) devices.forget();
+    return devices.collect(out, turn);
+  };
+}
+
+/** The devices of a folder, and what is written of them. */
+class Devices {
+  readonly #context: DeviceContext;
+  readonly #folderPath: string;
+  readonly #pattern: RegExp;
+  readonly #layout: DeviceLayout;
+  readonly #block = new Block();
+  #listed: readonly string[] = [];
+  #names: readonly string[] = [];
+  #laid: (Laid | undefined)[] = [];
+  #isStale = true;
+
+  constructor(context: DeviceContext, folderPath: string, pattern: RegExp, layout: DeviceLayout) {
+    this.#context = context;
+    this.#folderPath = folderPath;
+    this.#pattern = pattern;
+    this.#layout = layout;
+  }
 
   /** Takes over what is laid out of the devices that are still there. */
-  const adopt = (now: readonly string[]): void => {
-    listed = now;
-    const before = new Map(names.map((name, i) => [name, laid[i]]));
-    names = now.filter((name) => pattern.test(name));
-    laid = names.map((name) => before.get(name));
-    for (const name of names) before.delete(name);
+  adopt(listed: readonly string[]): void {
+    if (listed === this.#listed) return;
+    this.#listed = listed;
+    const before = new Map(this.#names.map((name, i) => [name, this.#laid[i]]));
+    this.#names = listed.filter((name) => this.#pattern.test(name));
+    this.#laid = this.#names.map((name) => before.get(name));
+    for (const name of this.#names) before.delete(name);
     for (const gone of before.values()) gone?.inputs.close();
-    isStale = true;
-  };
+    this.#isStale = true;
+  }
 
   /** Everything is laid out again. */
-  const forget = (): void => {
-    for (const device of laid) device?.inputs.close();
-    laid = names.map(() => undefined);
-    isStale = true;
-  };
+  forget(): void {
+    for (const device of this.#laid) device?.inputs.close();
+    this.#laid = this.#names.map(() => undefined);
+    this.#isStale = true;
+  }
 
-  const update = (i: number): void => {
-    const before = laid[i];
+  collect(out: Writer, turn: Turn): Promise<void> | undefined {
+    for (let i = 0; i < this.#names.length; i += 1) {
+      this.#update(i);
+      const wait = turn.pause();
+      if (wait !== undefined) return this.#goOn(i + 1, wait, out, turn);
+    }
+    this.#write(out);
+    return undefined;
+  }
+
+  async #goOn(first: number, wait: Promise<void>, out: Writer, turn: Turn): Promise<void> {
+    await wait;
+    for (let i = first; i < this.#names.length; i += 1) {
+      this.#update(i);
+      await turn.pause();
+    }
+    this.#write(out);
+  }
+
+  #update(i: number): void {
+    const before = this.#laid[i];
     if (before !== undefined && before.from >= 0) {
       const state = before.inputs.follow(before.numbers);
       if (state === 'same') return;
       if (state === 'moved') {
-        setReadings(block, before.from, before.samples.values, before.numbers);
+        setReadings(this.#block, before.from, before.samples.values, before.numbers);
         return;
       }
     }
     // Whatever is thrown from here on, it is laid out again.
-    laid[i] = undefined;
+    this.#laid[i] = undefined;
     before?.inputs.close();
-    laid[i] = layOut(context, folderPath, names[i] as string, layout);
-    isStale = true;
-  };
+    this.#laid[i] = layOut(this.#context, this.#folderPath, this.#names[i] as string, this.#layout);
+    this.#isStale = true;
+  }
 
-  const write = (out: Writer): void => {
-    if (isStale) compose(block, laid);
-    isStale = false;
-    out.put(block);
-    for (const device of laid) {
+  #write(out: Writer): void {
+    if (this.#isStale) compose(this.#block, this.#laid);
+    this.#isStale = false;
+    out.put(this.#block);
+    for (const device of this.#laid) {
       for (const name of device?.samples.names ?? []) out.passedOver(name);
       for (const fault of device?.samples.faults ?? []) out.fault(fault);
     }
-  };
-
-  const goOn = async (first: number, wait: Promise<void>, out: Writer, turn: Turn): Promise<void> => {
-    await wait;
-    for (let i = first; i < names.length; i += 1) {
-      update(i);
-      await turn.pause();
-    }
-    write(out);
-  };
-
-  return (out, turn) => {
-    let now: readonly string[] = [];
-    const list = (): void => {
-      now = folder.names();
-    };
-    if (!isRead(list, ifAbsent)) return undefined;
-    if (now !== listed) adopt(now);
-    if (hasMoved(beside, besides)) forget();
-    for (let i = 0; i < names.length; i += 1) {
-      update(i);
-      const wait = turn.pause();
-      if (wait !== undefined) return goOn(i + 1, wait, out, turn);
-    }
-    write(out);
-    return undefined;
-  };
+  }
 }
 
 /** Bugs of ours are not the device's. */
