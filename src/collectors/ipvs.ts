@@ -12,7 +12,7 @@ const LABELS = ['local_address', 'local_port', 'remote_address', 'remote_port', 
 type Label = (typeof LABELS)[number];
 
 /** A real server behind a virtual service. */
-export interface IpvsBackend {
+interface IpvsBackend {
   readonly labels: Readonly<Record<Label, string>>;
   readonly weight: Reading;
   readonly active: Reading;

@@ -16,7 +16,7 @@ function digitOf(byte: number): number {
 }
 
 /** Bytes that wait in the queues of all sockets. Rows come and go with sockets: they are walked, and not laid out. */
-export class QueuedBytes {
+class QueuedBytes {
   tx = 0;
   rx = 0;
   /** The first row that cannot be read. */

@@ -59,10 +59,3 @@ export function uintAttribute(fs: Tree, path: string): number | undefined {
   if (text !== undefined && value === undefined) throw new ParseError(path, text);
   return value;
 }
-
-/** As `neededAttribute`, for a whole number. */
-export function neededUint(fs: Tree, path: string): number {
-  const value = uintAttribute(fs, path);
-  if (value === undefined) throw new NoDataError(`${fs.path(path)} is not there`);
-  return value;
-}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Turn } from '../../src/core/collector.ts';
-import { eachDevice, neededAttribute, neededUint, reading, uintAttribute } from '../../src/core/devices.ts';
+import { eachDevice, neededAttribute, reading, uintAttribute } from '../../src/core/devices.ts';
 import { DeadlineError, NoDataError, ParseError } from '../../src/core/errors.ts';
 import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
@@ -62,13 +62,10 @@ test('an attribute that is needed and not there means that there is nothing to t
   assert.throws(() => neededAttribute(sys, 'a/c'), NoDataError);
 });
 
-test('a number may be absent, unless it is needed; what is no number is refused', (t) => {
+test('a number may be absent; what is no number is refused', (t) => {
   const sys = openTree(tree(t, { 'a/b': ' 42\n', 'a/word': 'many\n', 'a/empty': '\n' }));
-  for (const read of [uintAttribute, neededUint]) {
-    assert.equal(read(sys, 'a/b'), 42);
-    assert.throws(() => read(sys, 'a/word'), ParseError);
-    assert.throws(() => read(sys, 'a/empty'), ParseError);
-  }
+  assert.equal(uintAttribute(sys, 'a/b'), 42);
+  assert.throws(() => uintAttribute(sys, 'a/word'), ParseError);
+  assert.throws(() => uintAttribute(sys, 'a/empty'), ParseError);
   assert.equal(uintAttribute(sys, 'a/c'), undefined);
-  assert.throws(() => neededUint(sys, 'a/c'), NoDataError);
 });
