@@ -196,6 +196,14 @@ async function main(): Promise<void> {
       process.exitCode = await doctor(rest, { env: process.env, write: (text) => process.stdout.write(text) });
       return;
     }
+    if (word === 'compare') {
+      const { compare } = await import('./cli/compare.ts');
+      process.exitCode = await compare(rest, {
+        write: (text) => process.stdout.write(text),
+        complain: (text) => process.stderr.write(`${commandLine.program}: error: ${text}`),
+      });
+      return;
+    }
     const declared = declare(collectors);
     const text = askedText(commandLine, declared);
     if (text === undefined) await serve(commandLine, declared);

@@ -58,11 +58,13 @@ const shown = (flags: readonly Flag[], all: boolean): readonly Flag[] =>
 /** What `--help` prints; `all` adds the hidden flags. */
 export const helpText = (program: string, flags: readonly Flag[], all: boolean): string => `usage: ${program} [flags]
        ${program} doctor [--json]
+       ${program} compare [--json] [--insecure] FIRST SECOND
 
 ${SUMMARY}
 
 A flag takes its value as --flag=value or --flag value. @file stands for the arguments in that file, one a line.
 "${program} doctor" tells whether perf counters can be read here, and if not, why.
+"${program} compare" shows what one endpoint has and another has not.
 
 Flags:
 ${shown(flags, all).map(entry).join('\n')}
@@ -88,6 +90,9 @@ ${roff(program)} \\- metrics of hardware and kernel for Prometheus
 .br
 .B ${roff(program)} doctor
 [\\fB\\-\\-json\\fR]
+.br
+.B ${roff(program)} compare
+[\\fB\\-\\-json\\fR] [\\fB\\-\\-insecure\\fR] \\fIfirst second\\fR
 .SH DESCRIPTION
 ${roff(SUMMARY)}
 A flag takes its value as \\fB\\-\\-flag=value\\fR or \\fB\\-\\-flag value\\fR.
