@@ -1,4 +1,5 @@
 import { type AnyCollector, toggleOf } from '../core/assemble.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 import { type Flag, firstGiven, flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
 import { completionScript, completions } from './completion.ts';
@@ -53,14 +54,29 @@ export function askedText({ program, argv }: CommandLine, { flags }: Declared): 
       return completionScript(program, 'bash');
     case programFlags.completionScriptZsh:
       return completionScript(program, 'zsh');
+    case programFlags.completionScriptFish:
+      return completionScript(program, 'fish');
     default:
       return undefined;
   }
 }
 
+/**
+ * Flags with blanks between them, which hold where the command line does not give them: how a package has defaults of its own,
+ * as Debian's node_exporter has, that its users can still change one by one.
+ */
+const DEFAULTS = 'KEYHOLE_DEFAULTS';
+
 /** Throws a `UsageError` for whatever is wrong. */
-export const parseCommandLine = ({ argv, env }: CommandLine, { flags }: Declared): ParsedFlags =>
-  parseFlags(argv, flags, env);
+export function parseCommandLine({ argv, env }: CommandLine, { flags }: Declared): ParsedFlags {
+  const defaults = (env[DEFAULTS] ?? '').split(/\s+/).filter(Boolean);
+  try {
+    parseFlags(defaults, flags);
+  } catch (error) {
+    throw new UsageError(`${DEFAULTS}: ${messageOf(error)}`, { cause: error });
+  }
+  return parseFlags(argv, flags, env, defaults);
+}
 
 /** Says what of the command line has no effect, or another than its name says. */
 export function warnAbout(parsed: ParsedFlags, { flags, pending }: Declared, log: Logger): void {

@@ -3,6 +3,10 @@ import type { Inherited } from './listen.ts';
 
 const FIRST_FD = 3;
 
+/** Whether systemd hands sockets over to this process. */
+export const hasSystemdSockets = (env: Readonly<Record<string, string | undefined>>, ownPid: number): boolean =>
+  env['LISTEN_PID'] === String(ownPid) && Number(env['LISTEN_FDS']) > 0;
+
 /** The sockets that systemd hands over: descriptors from 3 on, where `LISTEN_PID` names this process. `sd_listen_fds(3)` */
 export function systemdSockets(
   env: Readonly<Record<string, string | undefined>>,
