@@ -6,6 +6,8 @@ import type { AnyCollector } from '../src/core/assemble.ts';
 import type { Metric } from '../src/core/collector.ts';
 import { optional } from '../src/core/errors.ts';
 import type { Flag } from '../src/core/flag.ts';
+import { nodeDashboard } from './grafana/node.ts';
+import { perfDashboard } from './grafana/perf.ts';
 
 const root = new URL('../', import.meta.url);
 const check = process.argv.includes('--check');
@@ -119,3 +121,5 @@ emit(
   ),
 );
 emit('docs/kernel-files.md', kernelFilesPage(collectors));
+emit('deploy/grafana/keyhole-perf.json', perfDashboard);
+emit('deploy/grafana/keyhole-node.json', nodeDashboard);
