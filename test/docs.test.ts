@@ -113,7 +113,8 @@ const isDeclared = (name: string): boolean =>
 
 test('every metric is declared', () => {
   const withoutExamples = (page: string): string => read(page).replace(/^```ts$.*?^```$/gms, '');
-  const pattern = /\b((?:node|keyhole|nodejs|promhttp)_\w*)([*<]|\.\w)?/g;
+  // Behind a colon it is a part of a recorded name.
+  const pattern = /(?<![\w:])((?:node|keyhole|nodejs|promhttp)_\w*)([*<]|\.\w)?/g;
   const faults = everywhere([...byHand, ...deployed], pattern, withoutExamples).filter(({ match }) => {
     const [, name = '', rest = ''] = match;
     if (/^node_(exporter|modules)$/.test(name) || rest.startsWith('.')) return false;

@@ -38,11 +38,14 @@ function start(path: string): ChildProcess {
     for each in dev run tmp; do mount -t tmpfs -o mode=755 tmpfs ${path}/$each; done
     chmod 1777 ${path}/tmp
     for each in null zero full random urandom tty; do touch ${path}/dev/$each; mount --bind /dev/$each ${path}/dev/$each; done
+    mkdir ${path}/dev/pts ${path}/dev/shm ${path}/dev/mqueue
+    mount -t devpts -o newinstance devpts ${path}/dev/pts
+    ln -s pts/ptmx ${path}/dev/ptmx
     mount -o bind ${path}/proc/sys ${path}/proc/sys
     mount -o remount,bind,ro ${path}/proc/sys
     cd ${path} && pivot_root . mnt && umount -l /mnt
     exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-      /lib/systemd/systemd --system --unit=multi-user.target --log-target=console --show-status=no`;
+      /lib/systemd/systemd --system --unit=multi-user.target --log-target=journal --show-status=no`;
   const enter = groups().map((group) => `mkdir ${group} && echo $$ 2>/dev/null >${group}/cgroup.procs || true`);
   const namespaces = '--mount --pid --uts --ipc --net --cgroup --fork --kill-child --propagation=private';
   return spawn('sh', ['-ec', `${enter.join('\n')}\nexec unshare ${namespaces} sh -c "$0"`, inside], {
