@@ -133,15 +133,14 @@ const work = [
   }),
   graph({
     title: 'Top-down: where the slots went',
-    about:
-      'Of CPUs that have these events: --collector.perf.events=cpu/slots/,cpu/topdown-retiring/,cpu/topdown-bad-spec/,cpu/topdown-fe-bound/,cpu/topdown-be-bound/',
+    about: 'Of the slots in which an operation could have been issued. Only CPUs with these events have them.',
     ...share,
     isStacked: true,
     width: 24,
     queries: [
       {
-        expr: `sum by (job, instance, event) (${rate('node_perf_event_total', ', event=~"topdown-(retiring|bad-spec|fe-bound|be-bound)"')}) / on (job, instance) group_left sum by (job, instance) (${rate('node_perf_event_total', ', event="slots"')})`,
-        legend: '{{instance}} {{event}}',
+        expr: `sum by (job, instance, category) (${rate('node_perf_topdown_slots_total')}) / on (job, instance) group_left sum by (job, instance) (${rate('node_perf_topdown_slots_total')})`,
+        legend: '{{instance}} {{category}}',
       },
     ],
   }),
@@ -265,29 +264,33 @@ const trust = [
   }),
 ];
 
+const ratioOfEnergy: Query = {
+  expr: `${sum('node_perf_instructions_total')} / ${sum('node_perf_energy_joules_total', ', domain="pkg"')}`,
+  legend: MACHINE,
+};
+
 const energy = [
   row('Energy'),
   graph({
     title: 'Power',
-    about: 'Of the energy events of the power PMU: --collector.perf.events=power/energy-pkg/',
+    about: 'Of packages and what is in them; by the power PMU, and by RAPL where its counters may be read.',
     unit: 'watt',
     queries: [
-      {
-        expr: `sum by (job, instance, pmu, event) (${rate('node_perf_event_total', ', unit="joules"')})`,
-        legend: '{{instance}} {{event}}',
-      },
+      { expr: rate('node_perf_energy_joules_total'), legend: '{{instance}} package {{package}} {{domain}}' },
+      { expr: rate('node_rapl_package_joules_total'), legend: '{{instance}} RAPL package {{index}}' },
     ],
   }),
   graph({
     title: 'Instructions per joule',
     about: 'What a joule of the packages buys.',
     unit: 'short',
-    queries: [
-      {
-        expr: `${sum('node_perf_instructions_total')} / ${sum('node_perf_event_total', ', event="energy-pkg", unit="joules"')}`,
-        legend: MACHINE,
-      },
-    ],
+    queries: [ratioOfEnergy],
+  }),
+  graph({
+    title: 'Memory traffic',
+    about: 'What the memory controllers read and wrote.',
+    unit: 'Bps',
+    queries: [{ expr: rate('node_perf_memory_bytes_total'), legend: '{{instance}} package {{package}} {{direction}}' }],
   }),
 ];
 
