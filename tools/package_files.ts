@@ -1,5 +1,4 @@
 // What a package installs, and where: the same for .deb, .rpm and the tarball but for some folders.
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -8,7 +7,7 @@ import { declare } from '../src/cli/command_line.ts';
 import { completionScript } from '../src/cli/completion.ts';
 import { manPage } from '../src/cli/help.ts';
 import { collectors } from '../src/collectors/index.ts';
-import type { Architecture } from './build.ts';
+import { type Architecture, git } from './build.ts';
 import { licences } from './licences.ts';
 
 const root = new URL('../', import.meta.url).pathname;
@@ -46,18 +45,7 @@ node_exporter, and performance counters (cycles, instructions, cache misses) wit
 /** When the commit was made, so that every build of it gives the same bytes. https://reproducible-builds.org/specs/source-date-epoch/ */
 export function sourceDateSeconds(): number {
   const given = process.env['SOURCE_DATE_EPOCH'];
-  if (given !== undefined) return Number(given);
-  try {
-    return Number(
-      execFileSync('git', ['log', '-1', '--format=%ct'], {
-        cwd: root,
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-      }),
-    );
-  } catch {
-    return 0;
-  }
+  return Number(given ?? git('log', '-1', '--format=%ct'));
 }
 
 const { flags } = declare(collectors);
