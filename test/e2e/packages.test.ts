@@ -145,6 +145,7 @@ describe('packages', { skip, timeout: 300_000, concurrency: false }, () => {
       const { status, out } = root.run(
         'NODE_EXTRA_CA_CERTS=/etc/prometheus/server.crt keyhole compare --json /root/before.prom https://prometheus:secret@localhost:9100',
       );
+      assert.match(out, /^\{/);
       return { status, comparison: JSON.parse(out) as Comparison };
     };
 
@@ -195,6 +196,7 @@ describe('packages', { skip, timeout: 300_000, concurrency: false }, () => {
       await root.until(`${curl} >/root/after.prom`);
       t.diagnostic(`taken over in ${Date.now() - start} ms`);
       const { status, comparison } = compare();
+      for (const { series, first, second } of comparison.values) t.diagnostic(`${series}: ${first}, now ${second}`);
       // What is still to come is a loss, and said at start.
       const pending = pendingCollectors.filter(({ name }) => !collectors.some((each) => each.name === name));
       const isPending = (series: string): boolean => pending.some(({ name }) => series.includes(`collector="${name}"`));
