@@ -30,7 +30,7 @@ const output = (command: string, ...args: string[]): string => {
   return `${stdout}${stderr}`;
 };
 
-describe('packages', { skip, timeout: 300_000, concurrency: false }, () => {
+describe('packages', { skip, timeout: 600_000, concurrency: false }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'keyhole-packages-'));
   let [deb, rpm, tarball] = ['', '', ''];
   before(async () => {

@@ -74,6 +74,7 @@ export async function debianRoot(packages: readonly string[]): Promise<DebianRoo
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   writeFileSync(join(path, 'etc/machine-id'), '');
+  writeFileSync(join(path, 'etc/hosts'), '127.0.0.1 localhost\n');
   const systemd = start(path);
   let log = '';
   for (const stream of [systemd.stdout, systemd.stderr])
