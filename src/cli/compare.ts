@@ -20,7 +20,8 @@ moves in a second. Each is a URL or a file that holds a scrape. A URL without a 
 name and a password (https://name:password@host:9100). NODE_EXTRA_CA_CERTS names a file of further authorities.
 
 The status is 0 where nothing is lost, 1 where a family, a type or a series is, 2 where one of them cannot be read.
-Families about the exporter itself (go_*, process_*, promhttp_* and the like) are shown and are no loss.
+Families about the exporter itself (go_*, process_*, promhttp_* and the like) are shown and are no loss, nor are
+labels that come in addition.
 `;
 
 /** Between the two scrapes of the first: what moves meanwhile may differ. */
@@ -92,7 +93,7 @@ const section = (title: string, lines: readonly string[]): string[] =>
       ];
 
 /** The report for people. */
-export function comparisonText({ first, second, lost, gained, values, exporter }: Comparison): string {
+export function comparisonText({ first, second, lost, labelled, gained, values, exporter }: Comparison): string {
   const families = ({ name, type, series }: { name: string; type: string; series: number }): string =>
     `${name} (${type}, ${counted(series, 'series', 'series')})`;
   const losses = lost.families.length + lost.types.length + lost.series.length;
@@ -109,6 +110,10 @@ export function comparisonText({ first, second, lost, gained, values, exporter }
       lost.types.map((each) => `${each.name}: ${each.first}, now ${each.second}`),
     ),
     ...section('Series that the second has not', lost.series),
+    ...section(
+      'Series with further labels (no loss)',
+      labelled.map((each) => `${each.first}: now ${each.second}`),
+    ),
     ...section(
       'Values that differ (no loss)',
       values.map((each) => `${each.series}: ${each.first}, now ${each.second}`),

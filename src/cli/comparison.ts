@@ -1,9 +1,12 @@
 import type { TextFamily } from '../parse/exposition_text.ts';
 
-/** A family of a scrape: what each series is worth, by its text as PromQL writes it. */
+type Labels = readonly (readonly [name: string, value: string])[];
+
+/** A family of a scrape: what each series is worth and its labels, by its text as PromQL writes it. */
 interface ScrapedFamily {
   readonly type: string;
   readonly values: ReadonlyMap<string, number>;
+  readonly labels: ReadonlyMap<string, Labels>;
 }
 
 export type Scrape = ReadonlyMap<string, ScrapedFamily>;
@@ -28,6 +31,8 @@ export interface Comparison {
     readonly types: readonly { readonly name: string; readonly first: string; readonly second: string }[];
     readonly series: readonly string[];
   };
+  /** Series that have further labels in the second: what selects them still does. */
+  readonly labelled: readonly { readonly first: string; readonly second: string }[];
   readonly gained: { readonly families: readonly NamedFamily[]; readonly series: readonly string[] };
   readonly values: readonly { readonly series: string; readonly first: number; readonly second: number }[];
   /** Names of families about the exporter itself. */
@@ -43,27 +48,34 @@ const OWN_VALUES = /^node_scrape_collector_duration_seconds$/;
 const MOVES = 5;
 const SHARE = 0.05;
 
-const textOf = (name: string, labels: Iterable<readonly [string, string]>): string => {
-  const parts = [...labels]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+const textOf = (name: string, labels: Labels): string => {
+  const parts = labels.map(([key, value]) => `${key}=${JSON.stringify(value)}`);
   return parts.length === 0 ? name : `${name}{${parts.join(',')}}`;
 };
+
+/** In order. To Prometheus a label without a value is none. */
+const sorted = (labels: Iterable<readonly [string, string]>): Labels =>
+  [...labels].filter(([, value]) => value !== '').sort(([a], [b]) => (a < b ? -1 : 1));
 
 /** Histograms and summaries count as their `_count` and `_sum`, and one series for each bucket or quantile. */
 export function seriesOf(families: readonly TextFamily[]): Scrape {
   const scrape = new Map<string, ScrapedFamily>();
   for (const { name, type, samples, compounds } of families) {
-    const values = new Map<string, number>();
-    for (const { labels, value } of samples) values.set(textOf(name, labels), value);
+    const [values, labelsOf] = [new Map<string, number>(), new Map<string, Labels>()];
+    const add = (member: string, labels: Iterable<readonly [string, string]>, value: number): void => {
+      const own = sorted(labels);
+      const text = textOf(member, own);
+      values.set(text, value);
+      labelsOf.set(text, own);
+    };
+    for (const { labels, value } of samples) add(name, labels, value);
     for (const { labels, points, sum, count } of compounds) {
-      values.set(textOf(`${name}_sum`, labels), sum);
-      values.set(textOf(`${name}_count`, labels), count);
+      add(`${name}_sum`, labels, sum);
+      add(`${name}_count`, labels, count);
       const [suffix, key] = type === 'histogram' ? ['_bucket', 'le'] : ['', 'quantile'];
-      for (const [point, value] of points)
-        values.set(textOf(`${name}${suffix}`, [...labels, [key, String(point)]]), value);
+      for (const [point, value] of points) add(`${name}${suffix}`, [...labels, [key, String(point)]], value);
     }
-    scrape.set(name, { type, values });
+    scrape.set(name, { type, values, labels: labelsOf });
   }
   return scrape;
 }
@@ -91,18 +103,36 @@ const missingIn = (families: Scrape, others: Scrape): [string, ScrapedFamily][] 
   [...families].filter(([name]) => !others.has(name));
 
 /** The series of families that both have, which only `families` has. */
-const seriesMissingIn = (families: Scrape, others: Scrape): string[] =>
-  [...families].flatMap(([name, { values }]) => {
-    const theirs = others.get(name)?.values;
-    return theirs === undefined ? [] : [...values.keys()].filter((series) => !theirs.has(series));
+const seriesMissingIn = (families: Scrape, others: Scrape): [string, Labels][] =>
+  [...families].flatMap(([name, { labels }]) => {
+    const theirs = others.get(name)?.labels;
+    return theirs === undefined ? [] : [...labels].filter(([series]) => !theirs.has(series));
   });
+
+/** Finds, for series that are gone, new ones that have the same labels and more. */
+function relabelled(gone: readonly [string, Labels][], come: readonly [string, Labels][]): Map<string, string> {
+  const nameOf = (series: string): string => series.replace(/\{.*/s, '');
+  const byName = Map.groupBy(come, ([series]) => nameOf(series));
+  const found = new Map<string, string>();
+  for (const [series, labels] of gone) {
+    const same = byName.get(nameOf(series))?.find(([, more]) => {
+      const theirs = new Map(more);
+      return labels.every(([key, value]) => theirs.get(key) === value);
+    });
+    if (same !== undefined) found.set(series, same[0]);
+  }
+  return found;
+}
 
 /** What both scrapes of the first have: a series that came or went meanwhile is nobody's loss. */
 function steady(before: Scrape, later: Scrape): Scrape {
   const kept = new Map<string, ScrapedFamily>();
-  for (const [name, { type, values }] of before) {
+  for (const [name, { type, values, labels }] of before) {
     const again = later.get(name)?.values;
-    if (again !== undefined) kept.set(name, { type, values: new Map([...values].filter(([key]) => again.has(key))) });
+    if (again === undefined) continue;
+    const both = <T>(map: ReadonlyMap<string, T>): Map<string, T> =>
+      new Map([...map].filter(([key]) => again.has(key)));
+    kept.set(name, { type, values: both(values), labels: both(labels) });
   }
   return kept;
 }
@@ -128,6 +158,9 @@ export function compare(
           return now === undefined || isNear(now, value, later) ? [] : [{ series, first: value, second: now }];
         }),
   );
+  const [gone, come] = [seriesMissingIn(mine, theirs), seriesMissingIn(theirs, before)];
+  const again = relabelled(gone, come);
+  const matched = new Set(again.values());
   const [own, others] = [namesOfTheExporter(first.before), namesOfTheExporter(second.scrape)];
   return {
     first: sideOf(first.place, first.before),
@@ -138,11 +171,12 @@ export function compare(
         const other = theirs.get(name)?.type ?? type;
         return other === type ? [] : [{ name, first: type, second: other }];
       }),
-      series: seriesMissingIn(mine, theirs),
+      series: gone.map(([series]) => series).filter((series) => !again.has(series)),
     },
+    labelled: [...again].map(([one, other]) => ({ first: one, second: other })),
     gained: {
       families: missingIn(theirs, before).map(([name, family]) => namedFamily(name, family)),
-      series: seriesMissingIn(theirs, before),
+      series: come.map(([series]) => series).filter((series) => !matched.has(series)),
     },
     values,
     exporter: {

@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { loudly } from '../helpers/debian.ts';
 import { type Exporter, freePort, startExporter } from '../helpers/exporter.ts';
-import { newestPrometheus } from '../helpers/peer.ts';
+import { newestPeers } from '../helpers/peer.ts';
 import { recordedMachine } from '../helpers/recorded.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -21,7 +21,7 @@ const OBSERVED_SECONDS = Number(process.env['KEYHOLE_E2E_DASHBOARD_SECONDS'] ?? 
 const SCRAPE_SECONDS = 2;
 const FLAGS = ['--collector.perf', '--collector.cpu.info'];
 
-const found = newestPrometheus();
+const found = newestPeers();
 const skip = loudly('lacks' in found ? found.lacks : false);
 const { prometheus: prometheusPath, promtool } = 'lacks' in found ? { prometheus: '', promtool: '' } : found;
 

@@ -5,20 +5,29 @@ import { debianTree } from '../../tools/debian.ts';
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
+export interface Peers {
+  readonly nodeExporter: string;
+  readonly prometheus: string;
+  readonly promtool: string;
+}
+
 /**
- * The Prometheus of Debian unstable, which is newer than the one of this machine's own release. It is unpacked and not
- * installed. Answers the paths of its programs, or why there are none.
+ * node_exporter and Prometheus of Debian unstable, which are newer than those of this machine's own release. They are unpacked and
+ * not installed. Answers the paths of the programs, or why there are none.
  */
-export function newestPrometheus():
-  | { readonly prometheus: string; readonly promtool: string }
-  | { readonly lacks: string } {
+export function newestPeers(): Peers | { readonly lacks: string } {
   const architecture = ARCHITECTURES[process.arch];
   if (!existsSync('/usr/bin/apt-get') || architecture === undefined) return { lacks: 'not a Debian machine' };
-  const folder = new URL('../../dist/cache/prometheus/', import.meta.url).pathname;
+  const folder = new URL('../../dist/cache/peers/', import.meta.url).pathname;
   try {
-    const { root } = debianTree(architecture, ['prometheus', 'promtool'], folder, 'sid');
-    return { prometheus: join(root, 'usr/bin/prometheus'), promtool: join(root, 'usr/bin/promtool') };
+    const { root } = debianTree(architecture, ['prometheus', 'prometheus-node-exporter', 'promtool'], folder, 'sid');
+    const program = (name: string): string => join(root, 'usr/bin', name);
+    return {
+      nodeExporter: program('prometheus-node-exporter'),
+      prometheus: program('prometheus'),
+      promtool: program('promtool'),
+    };
   } catch (error) {
-    return { lacks: `apt-get cannot fetch Prometheus of Debian unstable: ${(error as Error).message.split('\n')[0]}` };
+    return { lacks: `apt-get cannot fetch packages of Debian unstable: ${(error as Error).message.split('\n')[0]}` };
   }
 }

@@ -215,6 +215,7 @@ describe('the Containerfile', { skip: buildSkip, timeout: 1_200_000 }, () => {
     const executable = join(rootfs, 'bin/keyhole');
     assert.equal(execFileSync('getcap', [executable], { encoding: 'utf8' }).trim(), `${executable} cap_perfmon=p`);
     assert.equal(statSync(join(rootfs, 'bin/node_exporter')).ino, statSync(executable).ino);
+    assert.match(readFileSync(join(rootfs, 'var/lib/dpkg/status'), 'utf8'), /^Package: libc6$/m);
     const { config } = layout.config();
     assert.deepEqual(config['Entrypoint'], ['/bin/keyhole']);
     assert.equal(config['User'], '65534:65534');
