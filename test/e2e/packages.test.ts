@@ -306,5 +306,18 @@ describe('packages', { skip, timeout: 600_000, concurrency: false }, () => {
       assert.equal(root.must('systemctl is-enabled keyhole'), 'enabled\n');
       await root.until('curl -sf http://localhost:9100/metrics | grep -q ^node_load1');
     });
+
+    test('the scripts of the .rpm do the same, but for the start', () => {
+      root.must('dpkg -P keyhole && groupdel prometheus');
+      const at = ['--root', root.path, '--nodeps', '--dbpath', '/var/lib/rpm'];
+      assert.match(output('rpm', '-i', ...at, rpm), /^To start Keyhole: systemctl enable --now keyhole\.service/m);
+      root.must('getent group prometheus');
+      assert.match(root.must('getcap /usr/bin/keyhole'), /cap_perfmon=p$/m);
+      root.must('systemctl daemon-reload && systemctl start keyhole');
+      output('rpm', '-U', '--force', ...at, rpm);
+      assert.match(root.must('getcap /usr/bin/keyhole'), /cap_perfmon=p$/m);
+      output('rpm', '-e', ...at, 'keyhole');
+      assert.equal(root.must('find /usr /etc -name "*keyhole*"'), '');
+    });
   });
 });
