@@ -83,10 +83,7 @@ export function filesOf(executable: Buffer, node: string, { prefix, zshFolder, l
 
 /** What a package that a package manager installs has besides: its configuration, and the folder of text files that Debian has. */
 export const managedFiles = (prefix: string): PackagedFile[] => [
-  file(
-    `${prefix}/lib/systemd/system/keyhole.service.d/prometheus-group.conf`,
-    deployed('systemd/prometheus-group.conf'),
-  ),
+  file(`${prefix}/lib/systemd/system/keyhole.service.d/packaged-user.conf`, deployed('systemd/packaged-user.conf')),
   { ...file('/etc/default/keyhole', deployed('packages/keyhole.default')), isConfig: true },
   { path: '/var/lib/prometheus/node-exporter', mode: 0o755 },
 ];

@@ -108,6 +108,8 @@ const LIBRARY = 1 << 14;
 /** Name, flags and version of what must be there. */
 const REQUIRES: readonly (readonly [name: string, flags: number, version: string])[] = [
   ['/bin/sh', SENSE.post | SENSE.preun | SENSE.postun, ''],
+  ['/usr/sbin/groupadd', SENSE.post, ''],
+  ['/usr/sbin/useradd', SENSE.post, ''],
   ...[
     'libc.so.6(GLIBC_2.28)(64bit)',
     'libstdc++.so.6(GLIBCXX_3.4.21)(64bit)',

@@ -47,7 +47,7 @@ const isExplained = (series: string): boolean =>
   pending.some(({ name }) => series.includes(`collector="${name}"`)) ||
   /^node_disk_info\{.*rotational="0"/.test(series);
 
-describe('packages', { skip, timeout: 600_000, concurrency: false }, () => {
+describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'keyhole-packages-'));
   let [deb, rpm, tarball] = ['', '', ''];
   before(async () => {
@@ -239,10 +239,10 @@ describe('packages', { skip, timeout: 600_000, concurrency: false }, () => {
       const metrics = root.must(curl);
       assert.match(metrics, /^keyhole_privilege_info\{mode="sealed",.*stage="sealed"/m);
       assert.match(metrics, /^node_perf_available\{kind="software"\} 1$/m);
-      assert.match(
-        root.must('ps -o user= -C keyhole || grep -h ^Uid /proc/$(systemctl show -P MainPID keyhole)/status'),
-        /keyhole|6\d{4}/,
-      );
+      const status = root.must('cat /proc/$(systemctl show -P MainPID keyhole)/status');
+      const id = (command: string): string => root.must(command).trim();
+      assert.match(status, new RegExp(`^Uid:\\t${id('id -u keyhole')}\\t`, 'm'));
+      assert.match(status, new RegExp(`^Groups:\\t.*\\b${id('getent group prometheus | cut -d: -f3')}\\b`, 'm'));
     });
 
     test('starting the other one ends it, and the other way round', async () => {
@@ -308,10 +308,10 @@ describe('packages', { skip, timeout: 600_000, concurrency: false }, () => {
     });
 
     test('the scripts of the .rpm do the same, but for the start', () => {
-      root.must('dpkg -P keyhole && groupdel prometheus');
+      root.must('dpkg -P keyhole && groupdel prometheus && userdel keyhole');
       const at = ['--root', root.path, '--nodeps', '--dbpath', '/var/lib/rpm'];
       assert.match(output('rpm', '-i', ...at, rpm), /^To start Keyhole: systemctl enable --now keyhole\.service/m);
-      root.must('getent group prometheus');
+      root.must('getent group prometheus && getent passwd keyhole');
       assert.match(root.must('getcap /usr/bin/keyhole'), /cap_perfmon=p$/m);
       root.must('systemctl daemon-reload && systemctl start keyhole');
       output('rpm', '-U', '--force', ...at, rpm);
