@@ -1,12 +1,20 @@
 // Builds what people install: dist/keyhole_<version>_<arch>.deb, an .rpm and a tarball, for both architectures, without root.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { gzipSync } from 'node:zlib';
 import { type Architecture, bundle, makeExecutable, nodeOf } from './build.ts';
 import { DEB_ARCHITECTURES, deb } from './deb.ts';
 import { tar } from './oci.ts';
-import { byPath, filesOf, managedFiles, manifest, type Package, sourceDateSeconds } from './package_files.ts';
+import {
+  byPath,
+  filesOf,
+  managedFiles,
+  manifest,
+  type Package,
+  type PackagedFile,
+  sourceDateSeconds,
+} from './package_files.ts';
 import { RPM_ARCHITECTURES, RPM_RELEASE, rpm } from './rpm.ts';
 
 const dist = new URL('../dist/', import.meta.url).pathname;
@@ -27,6 +35,12 @@ async function tarball(executable: Buffer, node: string, name: string, timeSecon
   return gzipSync(await tar(entries, new Date(timeSeconds * 1000)));
 }
 
+/** The folders that are Keyhole's alone: rpm removes only those that a package has. */
+const ownFolders = (files: readonly PackagedFile[]): PackagedFile[] =>
+  [...new Set(files.map(({ path }) => dirname(path)))]
+    .filter((folder) => /\/keyhole(\.service\.d)?$/.test(folder))
+    .map((path) => ({ path, mode: 0o755 }));
+
 /** Writes the three packages of an architecture into `folder`; answers their paths. */
 export async function packagesOf(arch: Architecture, executablePath: string, folder: string): Promise<string[]> {
   const { version } = manifest;
@@ -36,7 +50,8 @@ export async function packagesOf(arch: Architecture, executablePath: string, fol
     ...base,
     files: byPath([...filesOf(executable, node, DEB), ...managedFiles('/usr')]),
   };
-  const redHat: Package = { ...base, files: byPath([...filesOf(executable, node, RPM), ...managedFiles('/usr')]) };
+  const installed = [...filesOf(executable, node, RPM), ...managedFiles('/usr')];
+  const redHat: Package = { ...base, files: byPath([...installed, ...ownFolders(installed)]) };
   const name = `keyhole-${version}-linux-${DEB_ARCHITECTURES[arch]}`;
   const made: readonly (readonly [name: string, bytes: Buffer])[] = [
     [`keyhole_${version}_${DEB_ARCHITECTURES[arch]}.deb`, await deb(debian)],

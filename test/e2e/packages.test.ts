@@ -308,7 +308,7 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
     });
 
     test('the scripts of the .rpm do the same, but for the start', () => {
-      root.must('dpkg -P keyhole && groupdel prometheus && userdel keyhole');
+      root.must('dpkg -P keyhole && userdel keyhole && userdel prometheus && ! getent group prometheus');
       const at = ['--root', root.path, '--nodeps', '--dbpath', '/var/lib/rpm'];
       assert.match(output('rpm', '-i', ...at, rpm), /^To start Keyhole: systemctl enable --now keyhole\.service/m);
       root.must('getent group prometheus && getent passwd keyhole');
