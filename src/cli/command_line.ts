@@ -1,18 +1,16 @@
 import { type AnyCollector, toggleOf } from '../core/assemble.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { type Flag, firstGiven, flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
+import { type Flag, firstGiven, type ParsedFlags, parseFlags } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
+import { loadPatterns } from '../core/pattern.ts';
 import { completionScript, completions } from './completion.ts';
 import { printingFlags, programFlags } from './flags.ts';
 import { helpText, manPage } from './help.ts';
-import { type PendingCollector, pendingCollectors } from './pending.ts';
 import { versionText } from './version.ts';
 
 /** Every flag that a command line may hold. */
 export interface Declared {
   readonly flags: readonly Flag[];
-  /** The collectors still to come, by their `--collector.<name>`. */
-  readonly pending: ReadonlyMap<Flag<boolean>, PendingCollector>;
 }
 
 export interface CommandLine {
@@ -23,18 +21,9 @@ export interface CommandLine {
 }
 
 export function declare(collectors: readonly AnyCollector[]): Declared {
-  const known = new Set(collectors.map(({ name }) => name));
-  const pending = new Map(
-    pendingCollectors
-      .filter(({ name }) => !known.has(name))
-      .map((each) => [flag.bool(`collector.${each.name}`, `${each.help} Still to come.`, each.enabled), each]),
-  );
   const byName = (a: Flag, b: Flag): number => (a.name < b.name ? -1 : 1);
-  const own: Flag[] = [
-    ...collectors.flatMap((each) => [toggleOf(each), ...(Object.values(each.flags) as Flag[])]),
-    ...[...pending].flatMap(([toggle, { flags }]) => [toggle, ...flags]),
-  ];
-  return { flags: [...Object.values<Flag>(programFlags), ...own.sort(byName)], pending };
+  const own = collectors.flatMap((each) => [toggleOf(each), ...(Object.values(each.flags) as Flag[])]);
+  return { flags: [...Object.values<Flag>(programFlags), ...own.sort(byName)] };
 }
 
 /** The text that the command line asks for (help, version, completions), if it asks for one. */
@@ -66,10 +55,17 @@ export function askedText({ program, argv }: CommandLine, { flags }: Declared): 
  * as Debian's node_exporter has, that its users can still change one by one.
  */
 const DEFAULTS = 'KEYHOLE_DEFAULTS';
+const defaultsIn = (env: CommandLine['env']): string[] => (env[DEFAULTS] ?? '').split(/\s+/).filter(Boolean);
 
-/** Throws a `UsageError` for whatever is wrong. */
+/** Loads what parsing needs: most command lines have no pattern. */
+export async function prepareParsing({ argv, env }: CommandLine, { flags }: Declared): Promise<void> {
+  const patterns = flags.filter(({ isPattern }) => isPattern);
+  if (firstGiven([...defaultsIn(env), ...argv], flags, patterns) !== undefined) await loadPatterns();
+}
+
+/** After `prepareParsing`. Throws a `UsageError` for whatever is wrong. */
 export function parseCommandLine({ argv, env }: CommandLine, { flags }: Declared): ParsedFlags {
-  const defaults = (env[DEFAULTS] ?? '').split(/\s+/).filter(Boolean);
+  const defaults = defaultsIn(env);
   try {
     parseFlags(defaults, flags);
   } catch (error) {
@@ -79,10 +75,8 @@ export function parseCommandLine({ argv, env }: CommandLine, { flags }: Declared
 }
 
 /** Says what of the command line has no effect, or another than its name says. */
-export function warnAbout(parsed: ParsedFlags, { flags, pending }: Declared, log: Logger): void {
+export function warnAbout(parsed: ParsedFlags, { flags }: Declared, log: Logger): void {
   for (const each of flags)
     if (each.deprecated !== undefined && parsed.isGiven(each))
       log.warn('deprecated flag', { flag: `--${each.name}`, use: `--${each.deprecated}` });
-  const wanted = [...pending].filter(([toggle]) => parsed.valueOf(toggle)).map(([, { name }]) => name);
-  if (wanted.length > 0) log.warn('collectors that are not there yet', { collectors: wanted.join(',') });
 }

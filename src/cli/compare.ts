@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { get as getPlain, type IncomingMessage, type RequestOptions } from 'node:http';
 import { get as getSecure } from 'node:https';
+import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LimitError, messageOf, UsageError } from '../core/errors.ts';
 import { flag, parseFlags } from '../core/flag.ts';
@@ -127,16 +128,18 @@ export function comparisonText({ first, second, lost, labelled, gained, values, 
 
 export interface CompareParts {
   write(text: string): void;
-  /** Takes what went wrong. */
-  complain(text: string): void;
+  /** Takes what went wrong; stderr by itself. */
+  complain?(text: string): void;
   /** Milliseconds between the two scrapes of the first. */
   readonly apartMs?: number;
 }
 
+const toStderr = (text: string): void => void process.stderr.write(text);
+
 /** `keyhole compare`; `argv` is what follows the word. Answers the exit status. */
 export async function compare(
   argv: readonly string[],
-  { write, complain, apartMs = APART_MS }: CompareParts,
+  { write, complain = toStderr, apartMs = APART_MS }: CompareParts,
 ): Promise<number> {
   const places = argv.filter((arg) => !arg.startsWith('-'));
   const parsed = parseFlags(
@@ -162,7 +165,7 @@ export async function compare(
       { place: shownPlace(second), scrape: taken },
     );
   } catch (error) {
-    complain(`${messageOf(error)}\n`);
+    complain(`keyhole compare: ${messageOf(error)}\n`);
     return 2;
   }
   write(parsed.valueOf(compareFlags.json) ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison));

@@ -110,9 +110,9 @@ async function noteEmptyFolders(directories: readonly string[], note: Logger['wa
       try {
         const names = await readdir(folder);
         if (!names.some((name) => name.endsWith('.prom')))
-          note('no text files yet: the folder has no *.prom', { directory: folder });
+          note('no text files yet: the folder has no *.prom', { file: folder });
       } catch (error) {
-        note('no text files: the folder cannot be read', { directory: folder, err: messageOf(error) });
+        note('no text files: the folder cannot be read', { file: folder, err: messageOf(error) });
       }
     }
   }
@@ -170,6 +170,7 @@ export default defineCollector({
   name: 'textfile',
   help: 'Exposes what files in the text format say.',
   enabled: true,
+  isForeign: true,
   reads: ['<directory>/*.prom'],
   flags: {
     directories: flag.texts(
@@ -187,7 +188,8 @@ export default defineCollector({
     const teller = createTeller(log);
     const declarations = createDeclarations(metrics.found);
     void noteEmptyFolders(flags.directories, isGiven('directories') ? log.warn : log.info);
-    return async (out, turn) => {
+    const isAsked = flags.directories.some((directory) => directory !== '');
+    const write = async (out: Writer, turn: Turn): Promise<void> => {
       let failed = false;
       const tell: Tell = (path, error) => {
         failed = true;
@@ -222,5 +224,6 @@ export default defineCollector({
       teller.next();
       declarations.next();
     };
+    return (out, turn) => (isAsked ? write(out, turn) : out.sample(metrics.error, 0));
   },
 });

@@ -35,6 +35,7 @@ const NUMBERS = {
   bind: { x64: 49, arm64: 200 },
   capget: { x64: 125, arm64: 90 },
   capset: { x64: 126, arm64: 91 },
+  clock_gettime: { x64: 228, arm64: 113 },
   exit_group: { x64: 231, arm64: 94 },
   fcntl: { x64: 72, arm64: 25 },
   getrandom: { x64: 318, arm64: 278 },
@@ -56,11 +57,15 @@ export type SyscallName = keyof typeof NUMBERS;
 export type Word = number | bigint | NodeJS.ArrayBufferView;
 
 type Call = (name: SyscallName, words: readonly Word[]) => number;
-let call: Call | undefined;
+interface Libc {
+  readonly call: Call;
+  readonly addressOf: (view: NodeJS.ArrayBufferView) => bigint;
+}
+let libc: Libc | undefined;
 
 const ARGUMENTS = 6;
 
-function load(): Call {
+function load(): Libc {
   const { arch } = process;
   if (arch !== 'x64' && arch !== 'arm64') throw new NoSyscallsError(`no system call numbers for ${arch}`);
   try {
@@ -75,12 +80,13 @@ function load(): Call {
     // The address is this thread's for good: asking for it after the call could change what is there.
     const errnoAt = functions.__errno_location();
     const wordOf = (word: Word): bigint => (typeof word === 'object' ? getRawPointer(word) : BigInt(word));
-    return (name, words) => {
+    const call: Call = (name, words) => {
       const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = words.map(wordOf);
       const result = functions.syscall(BigInt(NUMBERS[name][arch]), a, b, c, d, e, f);
       if (result === -1n) throw new SyscallError(name, getInt32(errnoAt, 0));
       return Number(result);
     };
+    return { call, addressOf: getRawPointer };
   } catch (error) {
     throw new NoSyscallsError(`cannot call the kernel: ${messageOf(error)}`, { cause: error });
   }
@@ -89,8 +95,17 @@ function load(): Call {
 /** Calls the kernel. Throws a `SyscallError` for what it refuses, a `NoSyscallsError` where it cannot be called at all. */
 export function syscall(name: SyscallName, ...words: readonly Word[]): number {
   if (words.length > ARGUMENTS) throw new RangeError(`${name}: more than ${ARGUMENTS} arguments`);
-  call ??= load();
-  return call(name, words);
+  libc ??= load();
+  return libc.call(name, words);
+}
+
+/**
+ * Where a view's bytes are, for a structure that holds a pointer to them. The caller keeps the view until the kernel has read
+ * the pointer, and does not change its buffer's size.
+ */
+export function addressOf(view: NodeJS.ArrayBufferView): bigint {
+  libc ??= load();
+  return libc.addressOf(view);
 }
 
 const WIDTH = { i32: 4, u32: 4, i64: 8, u64: 8 } as const;

@@ -175,7 +175,7 @@ test('folders that are missing or empty are said at start', async (t) => {
   while (told.filter(({ level }) => level === 'warn').length < 3 && Date.now() < deadline) await setImmediate();
   const notices = told.filter(({ message }) => /^no text files/.test(message));
   assert.deepEqual(
-    notices.map(({ level, fields }) => [level, basename(String(fields['directory']))]),
+    notices.map(({ level, fields }) => [level, basename(String(fields['file']))]),
     [
       ['warn', 'empty'],
       ['warn', 'missing'],
