@@ -51,7 +51,11 @@ export async function createGuard(handle: Handler, read: () => WebConfig, log: L
       const answer = andThen(allowed(config), (isAllowed) =>
         isAllowed ? respond() : refusal(401, 'Unauthorized', { 'WWW-Authenticate': 'Basic' }),
       );
-      return andThen(answer, (made) => ({ ...made, headers: { ...made.headers, ...config.headers } }));
+      // They come first, and stand whatever the answer has.
+      return andThen(answer, (made) => ({
+        ...made,
+        headers: { ...config.headers, ...made.headers, ...config.headers },
+      }));
     };
   };
 }

@@ -179,7 +179,7 @@ test('a duration is in seconds, by another clock than ours', async () => {
   );
 });
 
-test('reports say how each collector fared, in the order in which they were given', async () => {
+test('reports say how each collector fared, in the order of their names', async () => {
   const none: Ready = {
     name: 'none',
     parts: [
@@ -192,16 +192,16 @@ test('reports say how each collector fared, in the order in which they were give
   assert.deepEqual(
     registry.states().map(({ name, state, series }) => [name, state, series]),
     [
-      ['steady', 'never_run', 0],
       ['none', 'never_run', 0],
+      ['steady', 'never_run', 0],
     ],
   );
   await scraper(registry)();
   assert.deepEqual(
     registry.states().map(({ name, state, series, faults }) => [name, state, series, faults]),
     [
-      ['steady', 'ok', 1, 0],
       ['none', 'no_data', 0, 0],
+      ['steady', 'ok', 1, 0],
     ],
   );
 });
