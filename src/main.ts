@@ -25,7 +25,7 @@ import { type Privilege, privilegeMetrics, settlePrivilege } from './privilege/p
 import { type ListenAddress, parseAddress } from './server/address.ts';
 import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
-import { systemdSockets } from './server/systemd_socket.ts';
+import { hasSystemdSockets, systemdSockets } from './server/systemd_socket.ts';
 import type { Source } from './source/source.ts';
 import { createSpare } from './syscall/memory.ts';
 import { spareMemory } from './syscall/readahead.ts';
@@ -126,13 +126,20 @@ function endOnSignals(server: RunningServer, log: Logger): void {
   process.once('SIGINT', end);
 }
 
+/** Sockets that are handed over are in the way of whoever would bind the same port: they are used even if nobody asked. */
+const isBySystemd = (parsed: ParsedFlags, env: NodeJS.ProcessEnv): boolean =>
+  parsed.isGiven(programFlags.systemdSocket)
+    ? parsed.valueOf(programFlags.systemdSocket)
+    : hasSystemdSockets(env, process.pid);
+
 async function serve(commandLine: CommandLine, declared: Declared): Promise<void> {
   await prepareParsing(commandLine, declared);
   const parsed = parseCommandLine(commandLine, declared);
   const log = openLog(parsed);
   // Whatever one scrape or connection runs into, the others go on.
   process.on('uncaughtException', (error) => log.error('unexpected error', { err: messageOf(error) }));
-  const listenOn = parsed.valueOf(programFlags.systemdSocket)
+  const bySystemd = isBySystemd(parsed, commandLine.env);
+  const listenOn = bySystemd
     ? systemdSockets(commandLine.env, process.pid)
     : parsed.valueOf(programFlags.listenAddress).map((text) => parseAddress(text));
   const { machine, source } = machineOf(parsed, log);
@@ -142,6 +149,8 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   log.info('Starting keyhole', { version: buildInfo.version, revision: buildInfo.revision });
   log.info('Build context', { node: buildInfo.goversion, platform: `${buildInfo.goos}/${buildInfo.goarch}` });
   warnAbout(parsed, declared, log);
+  if (bySystemd && parsed.isGiven(programFlags.listenAddress))
+    log.warn('--web.listen-address has no effect: systemd hands the sockets over (ListenStream= of the socket unit)');
   if (process.getuid?.() === 0) log.warn('Running as root, which Keyhole does not need');
   log.info('Privileges', privilege.summary);
   const registry = setUpAll(parts, privilege);

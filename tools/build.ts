@@ -42,20 +42,23 @@ export const EXEC_ARGV = [
   '--disable-warning=ExperimentalWarning',
 ] as const;
 
-/** What `--version` tells of the commit that is built. */
-function commitFacts(): Record<string, string> {
-  const git = (...args: string[]): string => {
-    try {
-      return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-    } catch {
-      return '';
-    }
-  };
-  return {
-    KEYHOLE_REVISION: JSON.stringify(git('rev-parse', 'HEAD') || 'unknown'),
-    KEYHOLE_BRANCH: JSON.stringify(git('rev-parse', '--abbrev-ref', 'HEAD')),
-  };
+/** What git answers, or nothing where this is no checkout. */
+export function git(...args: string[]): string {
+  try {
+    return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return '';
+  }
 }
+
+/** The commit that is built. */
+export const revision = (): string => git('rev-parse', 'HEAD') || 'unknown';
+
+/** What `--version` shows of the commit that is built. */
+const commitFacts = (): Record<string, string> => ({
+  KEYHOLE_REVISION: JSON.stringify(revision()),
+  KEYHOLE_BRANCH: JSON.stringify(git('rev-parse', '--abbrev-ref', 'HEAD')),
+});
 
 /** Bundles src/main.ts to dist/keyhole.cjs. */
 export async function bundle(): Promise<string> {

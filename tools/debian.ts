@@ -1,11 +1,16 @@
 // Debian packages of any architecture, without root: fetched with apt into a folder of their own, unpacked with dpkg.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface DebianPackage {
   readonly name: string;
   readonly version: string;
+  /** Its control fields, as in dpkg's status. */
+  readonly control: string;
+  /** Of the archive, in hexadecimal. */
+  readonly sha256: string;
 }
 
 export interface DebianTree {
@@ -49,7 +54,8 @@ export function debianTree(architecture: string, names: readonly string[], folde
   const root = join(folder, 'root');
   const list = join(folder, 'packages.json');
   const known = existsSync(list) ? (JSON.parse(readFileSync(list, 'utf8')) as DebianPackage[]) : [];
-  if (names.every((wanted) => known.some(({ name }) => name === wanted))) return { root, packages: known };
+  if (names.every((wanted) => known.some(({ name, sha256 }) => name === wanted && sha256 !== undefined)))
+    return { root, packages: known };
   rmSync(folder, { recursive: true, force: true });
   const archives = join(folder, 'archives');
   for (const each of [archives, join(folder, 'state/lists/partial'), join(folder, 'cache/archives/partial')])
@@ -66,7 +72,9 @@ export function debianTree(architecture: string, names: readonly string[], folde
       const file = join(archives, archive);
       execFileSync('dpkg-deb', ['-x', file, root]);
       const field = (name: string): string => execFileSync('dpkg-deb', ['-f', file, name], { encoding: 'utf8' }).trim();
-      return { name: field('Package'), version: field('Version') };
+      const control = execFileSync('dpkg-deb', ['-f', file], { encoding: 'utf8' });
+      const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+      return { name: field('Package'), version: field('Version'), control, sha256 };
     });
   writeFileSync(list, JSON.stringify(packages));
   return { root, packages };

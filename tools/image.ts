@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { type Architecture, bundle, makeExecutable, nodeOf } from './build.ts';
+import { type Architecture, bundle, makeExecutable, nodeOf, revision } from './build.ts';
 import { type DebianTree, debianTree } from './debian.ts';
 import { licences } from './licences.ts';
 import { addLayer, createLayout, type Descriptor, type Layout, readEntry, type TarEntry, tar } from './oci.ts';
@@ -25,8 +25,8 @@ const PLATFORMS: readonly Platform[] = [
   { arch: 'arm64', debian: 'arm64', triplet: 'aarch64-linux-gnu', loader: 'lib/ld-linux-aarch64.so.1' },
 ];
 
-/** The libraries' packages, and the one that holds the licence of three of them. */
-const PACKAGES = ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'gcc-12-base', 'ca-certificates'];
+/** The libraries' packages, the one that holds the licence of three of them, and the one that says which Debian it is. */
+const PACKAGES = ['base-files', 'libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'gcc-12-base', 'ca-certificates'];
 
 /** What Node is linked against, and what resolves names. */
 const LIBRARIES = [
@@ -77,6 +77,13 @@ function certificates(tree: DebianTree): string {
     .concat('\n');
 }
 
+/** What scanners read to know the libraries: each package with its version, as dpkg keeps them. */
+const dpkgStatus = ({ packages }: DebianTree): string =>
+  packages
+    .map(({ control }) => control.trimEnd().replace(/^Package: .*$/m, '$&\nStatus: install ok installed'))
+    .join('\n\n')
+    .concat('\n');
+
 function baseEntries(tree: DebianTree, { triplet, loader }: Platform): TarEntry[] {
   const loaderName = loader.slice(loader.lastIndexOf('/') + 1);
   return [
@@ -91,11 +98,16 @@ function baseEntries(tree: DebianTree, { triplet, loader }: Platform): TarEntry[
       'usr',
       'usr/share',
       'usr/share/doc',
+      'var',
+      'var/lib',
+      'var/lib/dpkg',
     ].map(directory),
     ...(loader.startsWith('lib64/') ? [directory('lib64')] : []),
     textFile('etc/passwd', 'root:x:0:0:root:/:/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n'),
     textFile('etc/group', 'root:x:0:\nnogroup:x:65534:\n'),
     textFile('etc/nsswitch.conf', 'hosts: files dns\n'),
+    readEntry('etc/os-release', 0o644, join(tree.root, 'usr/lib/os-release')),
+    textFile('var/lib/dpkg/status', dpkgStatus(tree)),
     textFile('etc/ssl/certs/ca-certificates.crt', certificates(tree)),
     ...LIBRARIES.map((name) => readEntry(`lib/${triplet}/${name}`, 0o644, libraryPath(tree, triplet, name))),
     readEntry(loader, 0o755, libraryPath(tree, triplet, loaderName)),
@@ -131,6 +143,7 @@ const labelsOf = ({ version, description }: Labels): Record<string, string> => (
   'org.opencontainers.image.title': 'keyhole',
   'org.opencontainers.image.description': description,
   'org.opencontainers.image.version': version,
+  'org.opencontainers.image.revision': revision(),
   'org.opencontainers.image.licenses': 'Apache-2.0',
 });
 

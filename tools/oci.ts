@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 
-/** One entry of a layer. Owners are root, times are zero: two builds give the same bytes. */
+/** One entry of a layer. Owners are root, all times are one: two builds give the same bytes. */
 export interface TarEntry {
   readonly name: string;
   readonly type: 'file' | 'directory' | 'link' | 'symlink';
@@ -16,12 +16,12 @@ export interface TarEntry {
   readonly pax?: Readonly<Record<string, string>>;
 }
 
-export async function tar(entries: readonly TarEntry[]): Promise<Buffer> {
+export async function tar(entries: readonly TarEntry[], mtime = new Date(0)): Promise<Buffer> {
   const archive = pack();
   const chunks: Buffer[] = [];
   archive.on('data', (chunk: Buffer) => chunks.push(chunk));
   for (const { content = Buffer.alloc(0), pax, linkname, ...entry } of entries) {
-    const header = { ...entry, uid: 0, gid: 0, mtime: new Date(0), size: content.length };
+    const header = { ...entry, uid: 0, gid: 0, mtime, size: content.length };
     // The declarations of the library lack `pax`, which it documents and takes.
     archive.entry(
       { ...header, ...(linkname === undefined ? {} : { linkname }), ...(pax === undefined ? {} : { pax }) },

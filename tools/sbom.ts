@@ -1,8 +1,12 @@
-// The bill of materials in CycloneDX: what the lock file names for the program, the Node it runs in, and Debian's libraries.
+// The bill of materials in CycloneDX: what the lock file names for the program, the Node it runs in and what is inside of that, and
+// Debian's libraries.
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import { nodeOf } from './build.ts';
 import type { DebianPackage } from './debian.ts';
 
-interface LockedPackage {
+export interface LockedPackage {
   readonly version?: string;
   readonly integrity?: string;
   readonly license?: string;
@@ -16,6 +20,9 @@ interface Component {
   readonly name: string;
   readonly version: string;
   readonly purl: string;
+  readonly cpe?: string;
+  readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
+  readonly components?: readonly Component[];
 }
 
 const component = (type: string, name: string, version: string, purl: string): Component => ({
@@ -26,6 +33,73 @@ const component = (type: string, name: string, version: string, purl: string): C
   purl,
 });
 
+/**
+ * What is inside of Node, by its name in `process.versions`: its own name, its address as a package, and the maker and product under
+ * which the databases of vulnerabilities have it. What is left out there is numbers of interfaces and of data.
+ */
+const INSIDE_NODE: Readonly<Record<string, readonly [name: string, purl: string, cpe?: string]>> = {
+  acorn: ['acorn', 'pkg:npm/acorn', 'acornjs:acorn'],
+  ada: ['ada', 'pkg:github/ada-url/ada', 'ada-url:ada'],
+  amaro: ['amaro', 'pkg:npm/amaro'],
+  ares: ['c-ares', 'pkg:github/c-ares/c-ares', 'c-ares:c-ares'],
+  brotli: ['brotli', 'pkg:github/google/brotli', 'google:brotli'],
+  icu: ['icu', 'pkg:github/unicode-org/icu', 'icu-project:international_components_for_unicode'],
+  libffi: ['libffi', 'pkg:github/libffi/libffi', 'libffi_project:libffi'],
+  lief: ['lief', 'pkg:github/lief-project/LIEF', 'lief-project:lief'],
+  llhttp: ['llhttp', 'pkg:github/nodejs/llhttp', 'llhttp:llhttp'],
+  nghttp2: ['nghttp2', 'pkg:github/nghttp2/nghttp2', 'nghttp2:nghttp2'],
+  nghttp3: ['nghttp3', 'pkg:github/ngtcp2/nghttp3', 'ngtcp2:nghttp3'],
+  ngtcp2: ['ngtcp2', 'pkg:github/ngtcp2/ngtcp2', 'ngtcp2:ngtcp2'],
+  openssl: ['openssl', 'pkg:github/openssl/openssl', 'openssl:openssl'],
+  simdjson: ['simdjson', 'pkg:github/simdjson/simdjson', 'simdjson:simdjson'],
+  simdutf: ['simdutf', 'pkg:github/simdutf/simdutf'],
+  sqlite: ['sqlite', 'pkg:github/sqlite/sqlite', 'sqlite:sqlite'],
+  undici: ['undici', 'pkg:npm/undici', 'nodejs:undici'],
+  uv: ['libuv', 'pkg:github/libuv/libuv', 'libuv:libuv'],
+  uvwasi: ['uvwasi', 'pkg:github/nodejs/uvwasi'],
+  v8: ['v8', 'pkg:github/v8/v8', 'google:v8'],
+  zlib: ['zlib', 'pkg:generic/zlib', 'zlib:zlib'],
+  zstd: ['zstd', 'pkg:github/facebook/zstd', 'facebook:zstandard'],
+};
+
+const cpeOf = (product: string, version: string): string => `cpe:2.3:a:${product}:${version}:*:*:*:*:*:*:*`;
+
+/** The runtime, with all that is linked into it. Both architectures are built from the same sources. */
+function runtime(): Component {
+  const asked = execFileSync(nodeOf(process.arch), ['-p', 'JSON.stringify(process.versions)'], { encoding: 'utf8' });
+  const { node = '', ...versions } = JSON.parse(asked) as Record<string, string>;
+  const components = Object.entries(INSIDE_NODE).flatMap(([key, [name, purl, product]]) => {
+    // Behind the first dash is what Node or Chromium count of their own changes.
+    const version = (versions[key] ?? '').split('-')[0] as string;
+    if (version === '') return [];
+    const cpe = product === undefined ? {} : { cpe: cpeOf(product, version) };
+    return [{ ...component('library', name, version, `${purl}@${version}`), ...cpe }];
+  });
+  return {
+    ...component('platform', 'node', node, `pkg:generic/node@${node}`),
+    cpe: cpeOf('nodejs:node.js', node),
+    components,
+  };
+}
+
+/** The digest that the lock file has, in hexadecimal. */
+export const sha512Of = ({ integrity = '' }: LockedPackage): string =>
+  Buffer.from(integrity.replace(/^sha512-/, ''), 'base64').toString('hex');
+
+/** What the lock file pins, by the name of the package. */
+export function lockedPackages(): readonly (LockedPackage & { readonly name: string })[] {
+  const lock = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8')) as {
+    packages: Record<string, LockedPackage>;
+  };
+  const prefix = 'node_modules/';
+  return Object.entries(lock.packages)
+    .filter(([path]) => path !== '')
+    .map(([path, entry]) => ({ ...entry, name: path.slice(path.lastIndexOf(prefix) + prefix.length) }));
+}
+
+export const debianPurl = ({ name, version }: DebianPackage, architecture: string): string =>
+  `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${architecture}`;
+
 export interface PlatformPackages {
   readonly architecture: string;
   readonly packages: readonly DebianPackage[];
@@ -33,28 +107,23 @@ export interface PlatformPackages {
 
 /** The text of the bill; the same inputs give the same bytes. https://cyclonedx.org/docs/1.6/json/ */
 export function bill(version: string, platforms: readonly PlatformPackages[]): string {
-  const lock = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8')) as {
-    packages: Record<string, LockedPackage>;
-  };
-  const shipped = Object.entries(lock.packages).filter(([path, entry]) => path !== '' && entry.dev !== true);
   const components = [
-    ...shipped.map(([path, entry]) => {
-      const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
-      const number = entry.version ?? '';
-      return {
-        ...component(entry.optional === true ? 'platform' : 'library', name, number, `pkg:npm/${name}@${number}`),
-        ...(entry.license === undefined ? {} : { licenses: [{ license: { name: entry.license } }] }),
-      };
-    }),
+    ...lockedPackages()
+      .filter(({ dev }) => dev !== true)
+      .map((entry) => {
+        const { name, version: number = '', optional, license } = entry;
+        return {
+          ...component(optional === true ? 'platform' : 'library', name, number, `pkg:npm/${name}@${number}`),
+          hashes: [{ alg: 'SHA-512', content: sha512Of(entry) }],
+          ...(license === undefined ? {} : { licenses: [{ license: { name: license } }] }),
+        };
+      }),
+    runtime(),
     ...platforms.flatMap(({ architecture, packages }) =>
-      packages.map(({ name, version: number }) =>
-        component(
-          'library',
-          name,
-          number,
-          `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(number)}?arch=${architecture}`,
-        ),
-      ),
+      packages.map((each) => ({
+        ...component('library', each.name, each.version, debianPurl(each, architecture)),
+        hashes: [{ alg: 'SHA-256', content: each.sha256 }],
+      })),
     ),
   ];
   const program = component('application', 'keyhole', version, `pkg:generic/keyhole@${version}`);

@@ -1,4 +1,5 @@
 import { type AnyCollector, toggleOf } from '../core/assemble.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
 import { type Flag, firstGiven, type ParsedFlags, parseFlags } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
 import { loadPatterns } from '../core/pattern.ts';
@@ -42,20 +43,36 @@ export function askedText({ program, argv }: CommandLine, { flags }: Declared): 
       return completionScript(program, 'bash');
     case programFlags.completionScriptZsh:
       return completionScript(program, 'zsh');
+    case programFlags.completionScriptFish:
+      return completionScript(program, 'fish');
     default:
       return undefined;
   }
 }
 
+/**
+ * Flags with blanks between them, which hold where the command line does not give them: how a package has defaults of its own,
+ * as Debian's node_exporter has, that its users can still change one by one.
+ */
+const DEFAULTS = 'KEYHOLE_DEFAULTS';
+const defaultsIn = (env: CommandLine['env']): string[] => (env[DEFAULTS] ?? '').split(/\s+/).filter(Boolean);
+
 /** Loads what parsing needs: most command lines have no pattern. */
-export async function prepareParsing({ argv }: CommandLine, { flags }: Declared): Promise<void> {
+export async function prepareParsing({ argv, env }: CommandLine, { flags }: Declared): Promise<void> {
   const patterns = flags.filter(({ isPattern }) => isPattern);
-  if (firstGiven(argv, flags, patterns) !== undefined) await loadPatterns();
+  if (firstGiven([...defaultsIn(env), ...argv], flags, patterns) !== undefined) await loadPatterns();
 }
 
 /** After `prepareParsing`. Throws a `UsageError` for whatever is wrong. */
-export const parseCommandLine = ({ argv, env }: CommandLine, { flags }: Declared): ParsedFlags =>
-  parseFlags(argv, flags, env);
+export function parseCommandLine({ argv, env }: CommandLine, { flags }: Declared): ParsedFlags {
+  const defaults = defaultsIn(env);
+  try {
+    parseFlags(defaults, flags);
+  } catch (error) {
+    throw new UsageError(`${DEFAULTS}: ${messageOf(error)}`, { cause: error });
+  }
+  return parseFlags(argv, flags, env, defaults);
+}
 
 /** Says what of the command line has no effect, or another than its name says. */
 export function warnAbout(parsed: ParsedFlags, { flags }: Declared, log: Logger): void {

@@ -69,6 +69,11 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     text: 'Check flags, web configuration and text file folders without serving.',
     load: async () => (await import('./check.ts')).check,
   },
+  compare: {
+    text: 'Show what one endpoint has and another has not.',
+    operand: 'FIRST SECOND',
+    load: async () => (await import('./compare.ts')).compare,
+  },
 };
 
 export const commandNames: readonly string[] = Object.keys(COMMANDS);

@@ -21,14 +21,27 @@ export function completions(argv: readonly string[], flags: readonly Flag[]): st
   return candidates.map((candidate) => `${candidate}\n`).join('');
 }
 
-/** A script to be sourced; it asks the program itself for what fits. */
-export function completionScript(program: string, shell: 'bash' | 'zsh'): string {
-  const name = `_${program.replace(/[^a-zA-Z0-9_]/g, '_')}_complete`;
-  const zsh = `#compdef ${program}\nautoload -U compinit bashcompinit && compinit && bashcompinit\n`;
-  return `${shell === 'zsh' ? zsh : ''}${name}() {
+const SCRIPTS = {
+  bash: (program: string, name: string) => `${name}() {
   local word="\${COMP_WORDS[COMP_CWORD]}"
   COMPREPLY=($(compgen -W "$("\${COMP_WORDS[0]}" --completion-bash "\${COMP_WORDS[@]:1:COMP_CWORD}")" -- "$word"))
 }
 complete -F ${name} ${program}
-`;
+`,
+  // Loaded from a folder of completions at the first use, the file is the function; sourced, it says what it is for.
+  zsh: (program: string) => `#compdef ${program}
+_${program}() {
+  local -a found
+  found=("\${(@f)$("\${words[1]}" --completion-bash "\${(@)words[2,CURRENT]}")}")
+  compadd -a found
 }
+if [ "\${funcstack[1]}" = "_${program}" ]; then _${program} "$@"; else compdef _${program} ${program}; fi
+`,
+  fish: (program: string) => `complete -c ${program} -f -a '(set -l words (commandline -opc) (commandline -ct)
+  $words[1] --completion-bash $words[2..])'
+`,
+} as const;
+
+/** A script to be sourced; it asks the program itself for what fits. */
+export const completionScript = (program: string, shell: keyof typeof SCRIPTS): string =>
+  SCRIPTS[shell](program, `_${program.replace(/[^a-zA-Z0-9_]/g, '_')}_complete`);

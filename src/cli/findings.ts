@@ -50,7 +50,9 @@ const textsOf = (program: Program, parsed: ParsedFlags, name: string): readonly 
 /** A logger that keeps what is worse than a message. */
 function keepFaults(faults: string[]): Logger {
   const keep = (_: string, fields: LogFields = {}): void => {
-    faults.push([fields['file'], fields['err']].filter((part) => part !== undefined).join(': '));
+    // What is said without an error, such as that a folder is empty, is among the findings already.
+    if (fields['err'] !== undefined)
+      faults.push([fields['file'], fields['err']].filter((part) => part !== undefined).join(': '));
   };
   const log: Logger = { ...silent, warn: keep, error: keep, with: () => log };
   return log;

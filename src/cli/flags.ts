@@ -26,6 +26,9 @@ export const programFlags = {
   completionScriptZsh: flag.bool('completion-script-zsh', 'Write a completion script for zsh and exit.', false, {
     hidden: true,
   }),
+  completionScriptFish: flag.bool('completion-script-fish', 'Write a completion script for fish and exit.', false, {
+    hidden: true,
+  }),
   version: flag.bool('version', 'Show the version and exit.'),
   procfs: flag.text('path.procfs', 'Where the proc file system is mounted.', '/proc'),
   sysfs: flag.text('path.sysfs', 'Where the sys file system is mounted.', '/sys'),
@@ -60,7 +63,7 @@ export const programFlags = {
   ),
   systemdSocket: flag.bool(
     'web.systemd-socket',
-    'Serve on the sockets that systemd hands over, and not on --web.listen-address.',
+    'Serve on the sockets that systemd hands over, and not on --web.listen-address. On by itself where there are any.',
   ),
   telemetryPath: flag.text('web.telemetry-path', 'The path under which the metrics are.', '/metrics'),
   maxRequests: flag.int(
@@ -86,5 +89,6 @@ export const printingFlags: readonly Flag[] = [
   programFlags.completionBash,
   programFlags.completionScriptBash,
   programFlags.completionScriptZsh,
+  programFlags.completionScriptFish,
   programFlags.version,
 ];

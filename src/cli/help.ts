@@ -72,7 +72,7 @@ ${commandTexts()
 More help:
   ${'--help-long'.padEnd(COLUMN - 2)}Every flag, hidden and deprecated ones too.
   ${'--help-man'.padEnd(COLUMN - 2)}The man page: ${program} --help-man | man -l -
-  ${'--completion-script-bash, -zsh'.padEnd(COLUMN - 2)}Completions: source <(${program} --completion-script-bash)
+  ${'--completion-script-bash, -zsh, -fish'.padEnd(COLUMN - 2)}Completions: source <(${program} --completion-script-bash)
 
 Flags:
 ${shown(flags, all).map(entry).join('\n')}

@@ -102,6 +102,22 @@ async function findTextfiles(directories: readonly string[], turn: Turn, tell: T
   return found;
 }
 
+/** Says at start which folders that were asked for are missing or have no text file: nobody would miss what was never there. */
+async function noteEmptyFolders(directories: readonly string[], note: Logger['warn']): Promise<void> {
+  for (const directory of directories.filter((each) => each !== '')) {
+    const matched = await glob(directory);
+    for (const folder of matched.length === 0 ? [directory] : matched) {
+      try {
+        const names = await readdir(folder);
+        if (!names.some((name) => name.endsWith('.prom')))
+          note('no text files yet: the folder has no *.prom', { file: folder });
+      } catch (error) {
+        note('no text files: the folder cannot be read', { file: folder, err: messageOf(error) });
+      }
+    }
+  }
+}
+
 /** The help of each family: the first one given, or the list of the files it is in. */
 function helpsOf(files: readonly TextFile[]): Map<string, string> {
   const given = new Map<string, string>();
@@ -168,9 +184,10 @@ export default defineCollector({
     mtime: gauge('node_textfile_mtime_seconds', 'When each file that was read was last changed, in Unix time.', 'file'),
     error: gauge('node_textfile_scrape_error', 'Whether a file or a folder could not be read (1), or all could (0).'),
   },
-  setup({ flags, log }, metrics) {
+  setup({ flags, isGiven, log }, metrics) {
     const teller = createTeller(log);
     const declarations = createDeclarations(metrics.found);
+    void noteEmptyFolders(flags.directories, isGiven('directories') ? log.warn : log.info);
     const isAsked = flags.directories.some((directory) => directory !== '');
     const write = async (out: Writer, turn: Turn): Promise<void> => {
       let failed = false;

@@ -161,12 +161,8 @@ export function firstGiven(argv: readonly string[], flags: readonly Flag[], want
   return undefined;
 }
 
-/** Parses argv with kingpin's rules: order kept, scalars not repeatable, `--no-x` for booleans only, no positionals. */
-export function parseFlags(
-  argv: readonly string[],
-  flags: readonly Flag[],
-  env: Readonly<Record<string, string | undefined>> = {},
-): ParsedFlags {
+/** What each flag was given, in order. */
+function collectGiven(argv: readonly string[], flags: readonly Flag[]): Map<Flag, string[]> {
   const given = new Map<Flag, string[]>();
   for (const { flag: found, text } of givenFlags(argv, flags)) {
     const texts = given.get(found);
@@ -174,12 +170,27 @@ export function parseFlags(
     else if (found.kind === 'list') texts.push(text);
     else throw new UsageError(`flag '${found.name}' cannot be repeated`);
   }
+  return given;
+}
+
+/**
+ * Parses argv with kingpin's rules: order kept, scalars not repeatable, `--no-x` for booleans only, no positionals.
+ * `defaults` are flags too: they take the place of the fallbacks, and do not count as given.
+ */
+export function parseFlags(
+  argv: readonly string[],
+  flags: readonly Flag[],
+  env: Readonly<Record<string, string | undefined>> = {},
+  defaults: readonly string[] = [],
+): ParsedFlags {
+  const fallbacks = collectGiven(defaults, flags);
+  const given = collectGiven(argv, flags);
   const values = new Map<Flag, unknown>();
   for (const each of flags) {
     const fromEnv = each.env === undefined ? undefined : env[each.env];
     if (!given.has(each) && fromEnv !== undefined && fromEnv !== '')
       given.set(each, each.kind === 'list' ? fromEnv.split('\n') : [fromEnv]);
-    values.set(each, parseOne(each, given.get(each) ?? each.fallback));
+    values.set(each, parseOne(each, given.get(each) ?? fallbacks.get(each) ?? each.fallback));
   }
   return {
     valueOf: <T>(asked: Flag<T>) => values.get(asked) as T,

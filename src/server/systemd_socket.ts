@@ -5,6 +5,10 @@ const FIRST_FD = 3;
 /** More than any unit hands over. */
 const COUNT_MAX = 1024;
 
+/** Whether systemd hands sockets over to this process. */
+export const hasSystemdSockets = (env: Readonly<Record<string, string | undefined>>, ownPid: number): boolean =>
+  env['LISTEN_PID'] === String(ownPid) && Number(env['LISTEN_FDS']) > 0;
+
 /** The sockets that systemd hands over: descriptors from 3 on, where `LISTEN_PID` names this process. `sd_listen_fds(3)` */
 export function systemdSockets(
   env: Readonly<Record<string, string | undefined>>,

@@ -6,7 +6,7 @@ import { programFlags } from '../../src/cli/flags.ts';
 import { collectors } from '../../src/collectors/index.ts';
 import { defineCollector } from '../../src/core/collector.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { flag } from '../../src/core/flag.ts';
+import { type Flag, flag } from '../../src/core/flag.ts';
 import { loadPatterns } from '../../src/core/pattern.ts';
 import { keepingLog, type Told } from '../helpers/server.ts';
 
@@ -76,13 +76,14 @@ test('completions are flags that begin like the word, and the choices of the fla
   assert.equal(text('--completion-bash', '--no-collector.sam'), '--no-collector.sample\n');
   assert.equal(text('--completion-bash', '--log.format', ''), 'logfmt\njson\n');
   assert.equal(text('--completion-bash', 'exp'), 'explain\n');
-  assert.match(text('--completion-bash', ''), /^doctor\ncollectors\nexplain\ncheck\n--help\n/);
+  assert.match(text('--completion-bash', ''), /^doctor\ncollectors\nexplain\ncheck\ncompare\n--help\n/);
   assert.equal(text('--completion-bash', 'explain', 'exp'), '');
 });
 
 test('the scripts bind the completions to the name the program was started by', () => {
   assert.match(text('--completion-script-bash'), /^complete -F _node_exporter_complete node_exporter$/m);
   assert.match(text('--completion-script-zsh'), /^#compdef node_exporter\n/);
+  assert.match(text('--completion-script-fish'), /^complete -c node_exporter /);
 });
 
 test('without one of these flags nothing is printed', () => {
@@ -154,4 +155,23 @@ test("the program's own flags are those of the reference", { skip: !existsSync(S
     assert.equal(found.fallback.join(), Array.isArray(fallback) ? fallback.join() : fallback, name);
     assert.equal(found.hidden ?? false, hidden, name);
   }
+});
+
+test('KEYHOLE_DEFAULTS hold where the command line says nothing, and do not count as given', () => {
+  const env = { KEYHOLE_DEFAULTS: ' --no-collector.sample  --collector.sample.include=^b$ --web.listen-address=:1 ' };
+  const parse = (...argv: string[]) => parseCommandLine({ program: 'keyhole', argv, env }, declared);
+  const [toggle] = declared.flags.filter(({ name }) => name === 'collector.sample');
+  const { include } = collector.flags;
+  const packaged = parse();
+  assert.equal(packaged.valueOf(toggle as Flag<boolean>), false);
+  assert.equal(String(packaged.valueOf(include)?.source), '^b$');
+  assert.deepEqual(packaged.valueOf(programFlags.listenAddress), [':1']);
+  assert.equal(packaged.isGiven(include), false);
+  const changed = parse('--collector.sample', '--web.listen-address=:2');
+  assert.equal(changed.valueOf(toggle as Flag<boolean>), true);
+  assert.deepEqual(changed.valueOf(programFlags.listenAddress), [':2']);
+  assert.throws(
+    () => parseCommandLine({ program: 'keyhole', argv: [], env: { KEYHOLE_DEFAULTS: '--nonsense' } }, declared),
+    /KEYHOLE_DEFAULTS: unknown long flag '--nonsense'/,
+  );
 });

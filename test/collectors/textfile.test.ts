@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import textfile from '../../src/collectors/textfile.ts';
 import { type LogFields, silent } from '../../src/core/log.ts';
 import { FIXTURES, golden, prepared, scrape, tree } from '../helpers/scrape.ts';
+import { keepingLog, type Told } from '../helpers/server.ts';
 
 const MTIME = 1_700_000_000.75;
 
@@ -162,4 +164,23 @@ test('files that come, change and go are followed; a fault is told once until it
   rmSync(join(root, 'b.prom'));
   assert.doesNotMatch((await run()).text, /^m/m);
   assert.equal(told.length, 2);
+});
+
+test('folders that are missing or empty are said at start', async (t) => {
+  const root = tree(t, { 'full/a.prom': 'a 1\n', 'empty/readme': '' });
+  const told: Told[] = [];
+  const argv = ['full', 'empty', 'missing', 'e*'].map((name) => `--collector.textfile.directory=${join(root, name)}`);
+  await prepared(textfile, { root, log: keepingLog(told), argv })();
+  const deadline = Date.now() + 5000;
+  while (told.filter(({ level }) => level === 'warn').length < 3 && Date.now() < deadline) await setImmediate();
+  const notices = told.filter(({ message }) => /^no text files/.test(message));
+  assert.deepEqual(
+    notices.map(({ level, fields }) => [level, basename(String(fields['file']))]),
+    [
+      ['warn', 'empty'],
+      ['warn', 'missing'],
+      ['warn', 'empty'],
+    ],
+  );
+  assert.match(String(notices[1]?.fields['err']), /ENOENT/);
 });

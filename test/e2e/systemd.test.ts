@@ -1,12 +1,12 @@
 // The units, as systemd itself judges them.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
-import { declare, parseCommandLine } from '../../src/cli/command_line.ts';
+import { declare, parseCommandLine, prepareParsing } from '../../src/cli/command_line.ts';
 import { collectors } from '../../src/collectors/index.ts';
 import { bootSystemd, descendants } from '../helpers/booted_systemd.ts';
 import { get } from '../helpers/container/seen.ts';
@@ -30,11 +30,12 @@ describe('deploy/systemd', { skip }, () => {
   };
   before(() => {
     // The program need not be installed for its unit to be judged, but something must be there.
-    for (const name of ['keyhole.service', 'keyhole.socket'])
-      writeFileSync(
-        join(folder, name),
-        readFileSync(join(UNITS, name), 'utf8').replace('/usr/local/bin/keyhole', process.execPath),
-      );
+    for (const name of ['keyhole.service', 'keyhole.socket', 'socket-only.conf']) {
+      const dropIn = name.endsWith('.conf') ? 'keyhole.service.d' : '.';
+      mkdirSync(join(folder, dropIn), { recursive: true });
+      const text = readFileSync(join(UNITS, name), 'utf8').replace('/usr/local/bin/keyhole', process.execPath);
+      writeFileSync(join(folder, dropIn, name), text);
+    }
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -60,10 +61,13 @@ describe('deploy/systemd', { skip }, () => {
     assert.equal(status, 0, said);
   });
 
-  test('every argument is a flag', () => {
-    const command = /^ExecStart=\S+ (.*)$/m.exec(readFileSync(join(UNITS, 'keyhole.service'), 'utf8'))?.[1] ?? '';
-    parseCommandLine({ program: 'keyhole', argv: command.split(' '), env: {} }, declare(collectors));
-    assert.match(command, /--collector\.perf\b/);
+  test('every default is a flag', async () => {
+    const unit = readFileSync(join(UNITS, 'keyhole.service'), 'utf8');
+    const [, defaults = ''] = /^Environment="KEYHOLE_DEFAULTS=(.*)"$/m.exec(unit) ?? [];
+    const commandLine = { program: 'keyhole', argv: [], env: { KEYHOLE_DEFAULTS: defaults } };
+    await prepareParsing(commandLine, declare(collectors));
+    parseCommandLine(commandLine, declare(collectors));
+    assert.match(defaults, /--collector\.perf\b/);
   });
 });
 
@@ -79,7 +83,7 @@ test('systemd runs it: a user of its own, the socket handed over, counters, noth
       ...Object.fromEntries(
         ['sysinit', 'basic', 'shutdown', 'sockets', 'umount'].map((name) => [`${name}.target`, bare]),
       ),
-      'keyhole.service': unit('keyhole.service'),
+      'keyhole.service': unit('keyhole.service') + unit('socket-only.conf'),
       'keyhole.socket': unit('keyhole.socket').replace('ListenStream=9100', `ListenStream=127.0.0.1:${port}`),
       'all.target': `${bare}Requires=keyhole.service\nAfter=keyhole.service\n`,
     },
@@ -102,7 +106,7 @@ test('systemd runs it: a user of its own, the socket handed over, counters, noth
       assert.deepEqual([permitted, effective, inheritable, ambient, noNewPrivs, seccomp], [0n, 0n, 0n, 0n, true, 2]);
     const inside = ['--target', String(descendants(systemd.child.pid as number)[0]), '--mount', '--pid', '--cgroup'];
     const doctor = spawnSync('nsenter', [...inside, '/usr/local/bin/keyhole', 'doctor'], { encoding: 'utf8' });
-    assert.match(doctor.stdout, /^ok +exporter +process \d+ in keyhole\.service, whose flags are taken: --web\./m);
+    assert.match(doctor.stdout, /^ok +exporter +process \d+ in keyhole\.service/m);
     assert.match(doctor.stdout, /^ok +unit +keyhole\.service hides nothing that is known of$/m);
   } catch (error) {
     throw new Error(systemd.said(), { cause: error });

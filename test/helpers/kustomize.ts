@@ -7,7 +7,7 @@ import { parse, parseAllDocuments } from 'yaml';
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; namespace?: string };
+  readonly metadata: { readonly name: string; namespace?: string; readonly labels?: Readonly<Record<string, string>> };
   [key: string]: unknown;
 }
 
@@ -19,8 +19,13 @@ interface Operation {
 
 interface Kustomization {
   readonly namespace?: string;
-  readonly resources: readonly string[];
+  readonly resources?: readonly string[];
   readonly images?: readonly { readonly name: string; readonly newName: string; readonly newTag: string }[];
+  readonly configMapGenerator?: readonly {
+    readonly name: string;
+    readonly files: readonly string[];
+    readonly options: { readonly labels: Record<string, string>; readonly disableNameSuffixHash: true };
+  }[];
   readonly patches?: readonly {
     readonly target: { readonly kind: string; readonly name: string };
     readonly patch: string;
@@ -28,7 +33,7 @@ interface Kustomization {
   readonly [key: string]: unknown;
 }
 
-const KNOWN = ['apiVersion', 'kind', 'namespace', 'resources', 'images', 'patches'];
+const KNOWN = ['apiVersion', 'kind'];
 /** Those that are in no namespace. */
 const CLUSTER_WIDE = ['Namespace', 'ClusterRole', 'SecurityContextConstraints'];
 
@@ -66,9 +71,10 @@ function setImages(node: unknown, images: NonNullable<Kustomization['images']>):
 export function build(folder: string): Manifest[] {
   const {
     namespace,
-    resources,
+    resources = [],
     images = [],
     patches = [],
+    configMapGenerator = [],
     ...rest
   } = parse(readFileSync(join(folder, 'kustomization.yaml'), 'utf8')) as Kustomization;
   const unknown = Object.keys(rest).filter((key) => !KNOWN.includes(key));
@@ -78,10 +84,19 @@ export function build(folder: string): Manifest[] {
     if (statSync(path).isDirectory()) return build(path);
     return parseAllDocuments(readFileSync(path, 'utf8')).map((each) => each.toJS() as Manifest);
   });
+  for (const { name, files, options } of configMapGenerator)
+    manifests.push({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, labels: options.labels },
+      data: Object.fromEntries(files.map((file) => [file, readFileSync(join(folder, file), 'utf8')])),
+    });
   for (const { target, patch } of patches) {
     const found = manifests.filter(({ kind, metadata }) => kind === target.kind && metadata.name === target.name);
     if (found.length !== 1) throw new Error(`${folder}: ${found.length} of ${target.kind}/${target.name}`);
-    for (const operation of parse(patch) as Operation[]) apply(found[0] as Node, operation);
+    const steps = parse(patch) as readonly Operation[] | { readonly $patch: 'delete' };
+    if ('$patch' in steps) manifests.splice(manifests.indexOf(found[0] as Manifest), 1);
+    else for (const operation of steps) apply(found[0] as Node, operation);
   }
   for (const manifest of manifests) {
     if (namespace !== undefined && !CLUSTER_WIDE.includes(manifest.kind)) manifest.metadata.namespace = namespace;

@@ -43,7 +43,9 @@ describe('the archive', { skip, timeout: 600_000, concurrency: false }, () => {
       assert.deepEqual(config['Entrypoint'], ['/bin/keyhole']);
       assert.equal(config['User'], '65534:65534');
       assert.deepEqual(config['ExposedPorts'], { '9100/tcp': {} });
-      assert.equal((config['Labels'] as Record<string, string>)['org.opencontainers.image.version'], VERSION);
+      const labels = config['Labels'] as Record<string, string>;
+      assert.equal(labels['org.opencontainers.image.version'], VERSION);
+      assert.match(labels['org.opencontainers.image.revision'] ?? '', /^([0-9a-f]{40}|unknown)$/);
     }
   });
 
@@ -61,6 +63,21 @@ describe('the archive', { skip, timeout: 600_000, concurrency: false }, () => {
       assert.equal(status, 0, name);
       assert.match(stdout, new RegExp(`keyhole, version ${VERSION.replaceAll('.', '\\.')} `));
     }
+  });
+
+  test('scanners see which Debian its libraries are from, and their versions', () => {
+    assert.match(readFileSync(join(rootfs, 'etc/os-release'), 'utf8'), /^ID=debian$/m);
+    const status = readFileSync(join(rootfs, 'var/lib/dpkg/status'), 'utf8');
+    for (const name of ['libc6', 'libstdc++6', 'libatomic1']) {
+      const [entry = ''] = status.split('\n\n').filter((each) => each.startsWith(`Package: ${name}\n`));
+      assert.match(entry, /^Status: install ok installed$/m, name);
+      assert.match(entry, /^Version: \d/m, name);
+    }
+    const admin = join(rootfs, 'var/lib/dpkg');
+    const listed = spawnSync('dpkg-query', ['--admindir', admin, '-W', '-f', '${Package} ${Version}\n'], {
+      encoding: 'utf8',
+    });
+    assert.match(listed.stdout, /^libc6 \d/m, listed.stderr);
   });
 
   test('the bill of materials names what is in it', () => {
@@ -198,6 +215,7 @@ describe('the Containerfile', { skip: buildSkip, timeout: 1_200_000 }, () => {
     const executable = join(rootfs, 'bin/keyhole');
     assert.equal(execFileSync('getcap', [executable], { encoding: 'utf8' }).trim(), `${executable} cap_perfmon=p`);
     assert.equal(statSync(join(rootfs, 'bin/node_exporter')).ino, statSync(executable).ino);
+    assert.match(readFileSync(join(rootfs, 'var/lib/dpkg/status'), 'utf8'), /^Package: libc6$/m);
     const { config } = layout.config();
     assert.deepEqual(config['Entrypoint'], ['/bin/keyhole']);
     assert.equal(config['User'], '65534:65534');
