@@ -1,6 +1,7 @@
 import type { Block } from '../core/block.ts';
 import { formatFloat } from '../core/format.ts';
 import type { Family } from '../core/metric.ts';
+import { Composer, gather, roomFor, type Section, type View } from './compose.ts';
 import { NUMBER_BYTES_MAX, writeNumber } from './numbers.ts';
 import { createSorter, type Drop, type Line, prefixOf } from './order.ts';
 
@@ -10,33 +11,6 @@ export interface Written {
   readonly blockCount: number;
 }
 
-/** What a page shows of a block. */
-interface View {
-  readonly id: number;
-  readonly block: Block;
-  readonly structure: number;
-  moves: number;
-  readonly count: number;
-  readonly families: readonly Family[];
-  readonly labels: readonly string[];
-  /** The names below whose headers its series stand. */
-  readonly names: ReadonlySet<string>;
-  /** Where each series is on the page; -1 where it is not shown. */
-  readonly slots: Int32Array;
-  /** What the block holds now, as long as it is laid out so. */
-  readonly values: Float64Array;
-}
-
-/** Where a family is on the page. */
-interface Section {
-  readonly name: string;
-  readonly family: Family;
-  readonly slotFrom: number;
-  readonly slotTo: number;
-  /** Where its header begins. */
-  byteFrom: number;
-}
-
 export interface Dropped {
   /** Why and what: the first few only. */
   readonly described: readonly string[];
@@ -44,7 +18,6 @@ export interface Dropped {
 }
 
 const DESCRIBED_MAX = 10;
-const NEWLINE = 10;
 /** Parts of the page that are compressed apart, so that one in which nothing moved is not compressed again. */
 const SEGMENT_BYTES = 32 << 10;
 
@@ -311,23 +284,7 @@ export class Page {
       room += roomFor(all);
     }
     const next = new Composer(room, slots);
-    for (const name of names) {
-      const section = keptByName.get(name);
-      if (section === undefined)
-        next.write(lines.get(name) as readonly Line[], this.#viewById as readonly View[], this.#values);
-      else next.copy(section, this.#endOf(section), this);
-    }
-    this.#adopt(next);
-  }
-
-  #endOf(section: Section): number {
-    const last = section.slotTo - 1;
-    return (this.#starts[last] as number) + (this.#lengths[last] as number) + 1;
-  }
-
-  /** What `Composer.copy` reads. */
-  get arrays() {
-    return {
+    const shown = {
       bytes: this.#bytes,
       values: this.#values,
       starts: this.#starts,
@@ -336,6 +293,18 @@ export class Page {
       viewIds: this.#viewIds,
       places: this.#places,
     };
+    for (const name of names) {
+      const section = keptByName.get(name);
+      if (section === undefined)
+        next.write(lines.get(name) as readonly Line[], this.#viewById as readonly View[], this.#values);
+      else next.copy(section, this.#endOf(section), shown);
+    }
+    this.#adopt(next);
+  }
+
+  #endOf(section: Section): number {
+    const last = section.slotTo - 1;
+    return (this.#starts[last] as number) + (this.#lengths[last] as number) + 1;
   }
 
   #adopt(next: Composer): void {
@@ -354,7 +323,6 @@ export class Page {
       (this.#viewById[this.#viewIds[slot] as number] as View).slots[this.#places[slot] as number] = slot;
     this.#movedCount = 0;
     for (const flag of this.#moved) this.#movedCount += flag;
-    this.segments.length = 0;
     this.segments.length = 0;
     this.#placeSegments();
   }
@@ -384,109 +352,3 @@ const isWhole = ({ type }: Family): boolean => type === 'histogram' || type === 
 
 const SUFFIXES = ['_sum', '_count', '_bucket'] as const;
 const numberBytes = new Uint8Array(NUMBER_BYTES_MAX);
-
-function gather(
-  view: View,
-  names: ReadonlySet<string>,
-  only: ReadonlySet<string> | undefined,
-  found: Map<string, Line[]>,
-): void {
-  const { families, labels, id } = view;
-  const isWanted = (name: string): boolean => names.has(name) && (only?.has(name) ?? true);
-  let lastName = '';
-  let lines: Line[] | undefined;
-  let labelAt = 0;
-  for (let place = 0; place < view.count; place += 1) {
-    const family = families[place] as Family;
-    const { name } = family.whole ?? family;
-    if (name !== lastName) {
-      lastName = name;
-      lines = isWanted(name) ? (found.get(name) ?? []) : undefined;
-      if (lines?.length === 0) found.set(name, lines);
-    }
-    lines?.push({ family, labels, labelAt, view: id, place });
-    labelAt += family.labels.length;
-  }
-}
-
-/** At most three bytes of UTF-8 for each code unit. */
-function roomFor(lines: readonly Line[]): number {
-  let room = 3 * (lines[0] as Line).family.header.length;
-  for (const { family, labels, labelAt } of lines) {
-    room += NUMBER_BYTES_MAX + 1;
-    for (const part of family.parts) room += part.length;
-    // Escaping doubles a character at most.
-    for (let i = 0; i < family.labels.length; i += 1) room += 3 * 2 * (labels[labelAt + i] as string).length;
-  }
-  return room;
-}
-
-/** A page while it is laid out. */
-class Composer {
-  readonly bytes: Buffer;
-  readonly slots: number;
-  readonly values: Float64Array;
-  readonly starts: Int32Array;
-  readonly lengths: Uint8Array;
-  readonly moved: Uint8Array;
-  readonly viewIds: Int32Array;
-  readonly places: Int32Array;
-  readonly sections: Section[] = [];
-  length = 0;
-  #slot = 0;
-
-  constructor(room: number, slots: number) {
-    this.bytes = Buffer.allocUnsafeSlow(room);
-    this.slots = slots;
-    this.values = new Float64Array(slots);
-    this.starts = new Int32Array(slots);
-    this.lengths = new Uint8Array(slots);
-    this.moved = new Uint8Array(slots);
-    this.viewIds = new Int32Array(slots);
-    this.places = new Int32Array(slots);
-  }
-
-  #begin(family: Family, name: string, count: number): void {
-    this.sections.push({ name, family, slotFrom: this.#slot, slotTo: this.#slot + count, byteFrom: this.length });
-  }
-
-  write(lines: readonly Line[], views: readonly View[], shown: Float64Array): void {
-    const { family } = lines[0] as Line;
-    this.#begin(family.whole ?? family, (family.whole ?? family).name, lines.length);
-    const { bytes } = this;
-    let at = this.length + bytes.write(family.header, this.length);
-    let slot = this.#slot;
-    for (const line of lines) {
-      const { values, slots } = views[line.view] as View;
-      const before = slots[line.place] as number;
-      const value = (before < 0 ? values[line.place] : shown[before]) as number;
-      at += bytes.write(prefixOf(line), at);
-      const end = writeNumber(bytes, at, value);
-      this.values[slot] = value;
-      this.starts[slot] = at;
-      this.lengths[slot] = end - at;
-      this.viewIds[slot] = line.view;
-      this.places[slot] = line.place;
-      bytes[end] = NEWLINE;
-      at = end + 1;
-      slot += 1;
-    }
-    this.length = at;
-    this.#slot = slot;
-  }
-
-  copy({ family, name, slotFrom, slotTo, byteFrom }: Section, byteTo: number, { arrays }: Page): void {
-    const slot = this.#slot;
-    const by = this.length - byteFrom;
-    this.#begin(family, name, slotTo - slotFrom);
-    arrays.bytes.copy(this.bytes, this.length, byteFrom, byteTo);
-    this.values.set(arrays.values.subarray(slotFrom, slotTo), slot);
-    this.lengths.set(arrays.lengths.subarray(slotFrom, slotTo), slot);
-    this.moved.set(arrays.moved.subarray(slotFrom, slotTo), slot);
-    this.viewIds.set(arrays.viewIds.subarray(slotFrom, slotTo), slot);
-    this.places.set(arrays.places.subarray(slotFrom, slotTo), slot);
-    for (let i = slotFrom; i < slotTo; i += 1) this.starts[slot + i - slotFrom] = (arrays.starts[i] as number) + by;
-    this.length += byteTo - byteFrom;
-    this.#slot += slotTo - slotFrom;
-  }
-}
