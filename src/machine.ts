@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import type { OpenMachine } from './cli/commands.ts';
 import { programFlags } from './cli/flags.ts';
 import type { Machine } from './core/assemble.ts';
 import { messageOf, NOTHING, optional, UsageError } from './core/errors.ts';
@@ -44,12 +45,6 @@ const openSource = (log: Logger): Source =>
     openFiles: openFilesMax(),
     onRefused: (path, error) => log.info('not readable, left out', { path, err: messageOf(error) }),
   });
-
-/** A machine to read, and what its handles share. */
-export interface OpenMachine {
-  readonly machine: Machine;
-  readonly source: Source;
-}
 
 /** Opens what the flags name. Throws a `UsageError` where it is not there. `end` ends the process in good order. */
 export function openMachine(parsed: ParsedFlags, log: Logger, end: (why: string) => void): OpenMachine {

@@ -9,7 +9,7 @@ import {
   prepareParsing,
   warnAbout,
 } from './cli/command_line.ts';
-import { commandNamed, type Program } from './cli/commands.ts';
+import { commandNamed, type OpenMachine, type Program } from './cli/commands.ts';
 import { programFlags } from './cli/flags.ts';
 import { buildInfo } from './cli/version.ts';
 import { collectors } from './collectors/index.ts';
@@ -19,7 +19,7 @@ import { messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import { boundedWrite, createLogger, type Logger } from './core/log.ts';
 import { createRegistry, type Registry, scrapeMetrics } from './core/registry.ts';
-import { type OpenMachine, openMachine } from './machine.ts';
+import { openMachine } from './machine.ts';
 import type { Candidate } from './privilege/acquire.ts';
 import { type Privilege, privilegeMetrics, settlePrivilege } from './privilege/privilege.ts';
 import { type ListenAddress, parseAddress } from './server/address.ts';

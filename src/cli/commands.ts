@@ -1,8 +1,8 @@
-import type { AnyCollector } from '../core/assemble.ts';
+import type { AnyCollector, Machine } from '../core/assemble.ts';
 import type { Metric } from '../core/collector.ts';
 import type { ParsedFlags } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
-import type { OpenMachine } from '../machine.ts';
+import type { Source } from '../source/source.ts';
 import type { Declared } from './command_line.ts';
 
 /** What a web configuration asks for. */
@@ -12,6 +12,12 @@ export interface WebConfigFacts {
   readonly certificateEnds?: Date;
   readonly users: number;
   readonly rateLimit: boolean;
+}
+
+/** A machine to read, and what its handles share. */
+export interface OpenMachine {
+  readonly machine: Machine;
+  readonly source: Source;
 }
 
 /** What the program hands to its commands. */
