@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   perf: ['core', 'parse', 'syscall'],
   privilege: ['core', 'parse', 'perf', 'source', 'syscall'],
   server: ['core', 'page', 'parse'],
-  cli: ['core', 'page', 'privilege', 'source', 'syscall'],
+  cli: ['core', 'page', 'privilege', 'source', 'syscall', 'parse'],
   collectors: ['core', 'parse', 'perf'],
 };
 
