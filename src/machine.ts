@@ -6,6 +6,7 @@ import { messageOf, NOTHING, optional, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import type { Logger } from './core/log.ts';
 import { openNetwork } from './netlink/network.ts';
+import { isFirstUserNamespace, openUevents } from './netlink/uevents.ts';
 import { parseLimits } from './parse/limits.ts';
 import { createSource, type Source } from './source/source.ts';
 import { openSystem } from './syscall/system.ts';
@@ -39,10 +40,17 @@ function udevFolder(parsed: ParsedFlags, rootfs: string): string {
 const openFilesMax = (): number =>
   parseLimits(optional(() => readFileSync('/proc/self/limits', 'utf8'), NOTHING) ?? '').openFiles ?? 256;
 
+/** Where devices of others may come and go unseen, nothing is reported at all. */
+const openEvents = (): (() => number) | undefined =>
+  isFirstUserNamespace(optional(() => readFileSync('/proc/self/uid_map', 'utf8'), NOTHING) ?? '')
+    ? openUevents()
+    : undefined;
+
 /** Descriptors, clock and buffers of everything that is read. */
 const openSource = (log: Logger): Source =>
   createSource({
     openFiles: openFilesMax(),
+    events: openEvents(),
     onRefused: (path, error) => log.info('not readable, left out', { path, err: messageOf(error) }),
   });
 

@@ -70,12 +70,19 @@ function treeOf(given: string, context: FileContext): Tree {
   const magic = context.disk.magic(root);
   const isWhole = (relative: string): boolean => magic !== PROC_SUPER_MAGIC || WHOLE.test(relative);
   const isTold = context.clock.isTold && magic === SYSFS_MAGIC;
+  /** Network devices are reported to their own network only, and the tree may be another's. */
+  const isToldOf = (relative: string): boolean => isTold && !relative.startsWith('class/net');
   const files = new Map<string, TreeFile>();
   const shared = (relative: string, isKept: boolean): TreeFile => {
     let file = files.get(relative);
     if (file === undefined) {
       const onClose = (): void => void files.delete(relative);
-      file = new TreeFile(path(relative), context, { isKept, isWhole: isWhole(relative), isTold, onClose });
+      file = new TreeFile(path(relative), context, {
+        isKept,
+        isWhole: isWhole(relative),
+        isTold: isToldOf(relative),
+        onClose,
+      });
       files.set(relative, file);
     }
     return file;
@@ -99,7 +106,12 @@ function treeOf(given: string, context: FileContext): Tree {
     file: (relative) => shared(relative, true),
     passing: (relative) => shared(relative, false),
     folder(relative) {
-      const folder = folders.get(relative) ?? createFolder(() => list(relative), context.clock, isTold);
+      const traits = {
+        list: () => list(relative),
+        isThere: () => disk.isThere(path(relative)),
+        isTold: isToldOf(relative),
+      };
+      const folder = folders.get(relative) ?? createFolder(traits, context.clock);
       folders.set(relative, folder);
       return folder;
     },
@@ -136,25 +148,37 @@ function treeOf(given: string, context: FileContext): Tree {
   return tree;
 }
 
+interface FolderTraits {
+  list(): string[];
+  isThere(): boolean;
+  /** Whether the kernel reports what comes and goes in it. */
+  readonly isTold: boolean;
+}
+
 /** Lists at every scrape, or where the kernel reports devices only when some came or went. */
-function createFolder(list: () => string[], clock: SourceClock, isTold: boolean): Folder {
+function createFolder({ list, isThere, isTold }: FolderTraits, clock: SourceClock): Folder {
   let names: readonly string[] | undefined;
   let error: unknown;
   let listedAt = 0;
+  const refresh = (): void => {
+    // Asking whether it has come is cheaper than another error.
+    if (names === undefined && hasErrno(error, ['ENOENT']) && !isThere()) return;
+    try {
+      const found = list();
+      if (names === undefined || found.length !== names.length || found.some((name, i) => name !== names?.[i]))
+        names = found;
+      error = undefined;
+    } catch (thrown) {
+      names = undefined;
+      error = thrown;
+    }
+  };
   return {
     names() {
       const now = isTold ? clock.look : clock.scrape;
       if (now === 0 || now !== listedAt) {
         listedAt = now;
-        try {
-          const found = list();
-          if (names === undefined || found.length !== names.length || found.some((name, i) => name !== names?.[i]))
-            names = found;
-          error = undefined;
-        } catch (thrown) {
-          names = undefined;
-          error = thrown;
-        }
+        refresh();
       }
       if (names === undefined) throw error;
       return names;
