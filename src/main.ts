@@ -24,11 +24,10 @@ import { type ListenAddress, parseAddress } from './server/address.ts';
 import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
+import { webFiles } from './server/web_files.ts';
 import { spareMemory } from './syscall/readahead.ts';
-import { exit, sizeThreadPool } from './syscall/thread_pool.ts';
+import { exit, startThreadPool } from './syscall/thread_pool.ts';
 
-// Before anything uses the pool, so that file systems that hang leave threads for the rest.
-sizeThreadPool(process.env);
 spareMemory(process.constrainedMemory());
 
 /** What a scrape under way has after SIGTERM. */
@@ -101,14 +100,20 @@ const candidateOf = (collector: AnyCollector, { machine, parsed, enabled }: Part
   host: hostOf(collector, { machine, parsed, enabled }),
 });
 
-/** Executes the program again, and so does not return, where it was started with a capability. */
+/** Executes the program again, and so does not return, unless it is what was executed. */
 function settle(parts: Parts, listenOn: readonly (ListenAddress | Inherited)[]): Privilege {
-  const acquiring = parts.enabled.filter(({ acquire }) => acquire !== undefined);
+  const { parsed, machine, enabled, log } = parts;
   return settlePrivilege({
-    mode: parts.parsed.valueOf(programFlags.privilegeMode),
-    candidates: acquiring.map((each) => candidateOf(each, parts)),
+    mode: parsed.valueOf(programFlags.privilegeMode),
+    sandbox: parsed.valueOf(programFlags.privilegeSandbox),
+    user: parsed.valueOf(programFlags.privilegeUser),
+    candidates: enabled.map((each) => candidateOf(each, parts)),
     listenOn: listenOn.filter((where) => 'port' in where),
-    log: parts.log,
+    passed: listenOn.flatMap((where) => ('fd' in where ? where.fd : [])),
+    trees: { '/proc': machine.proc.root, '/sys': machine.sys.root, '/run/udev/data': machine.udev.root },
+    rootfs: machine.rootfs,
+    files: webFiles(parsed.valueOf(programFlags.webConfigFile)),
+    log,
     env: process.env,
   });
 }
@@ -156,11 +161,10 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
   const parts = { parsed, machine, enabled, log };
   const privilege = settle(parts, listenOn);
+  startThreadPool(process.env, log);
   log.info('Starting keyhole', { version: buildInfo.version, revision: buildInfo.revision });
   log.info('Build context', { node: buildInfo.goversion, platform: `${buildInfo.goos}/${buildInfo.goarch}` });
   warnAbout(parsed, declared, log);
-  if (process.getuid?.() === 0) log.warn('Running as root, which Keyhole does not need');
-  log.info('Privileges', privilege.summary);
   const registry = setUpAll(parts, privilege);
   // Not loaded by the stage before the seal, which is gone after some milliseconds.
   const { startServer } = await import('./server/start.ts');
@@ -179,6 +183,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     disabled: disabledNames(registry, declared),
     webConfigFile: parsed.valueOf(programFlags.webConfigFile),
   });
+  log.info('Privileges', privilege.shut());
   endOnSignals(server, log);
 }
 

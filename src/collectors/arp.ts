@@ -72,6 +72,7 @@ export default defineCollector({
   metrics: {
     entries: gauge('node_arp_entries', 'Neighbours in the ARP table.', 'device'),
   },
+  needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_ROUTE }] }),
   setup({ proc, flags, log }, metrics) {
     const { include, exclude, netlink } = flags;
     const route = openNetlink(NETLINK_ROUTE);

@@ -1,5 +1,6 @@
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, optional } from '../core/errors.ts';
+import { acquireFiles, heldFiles } from '../core/held.ts';
 import { type Family, gauge } from '../core/metric.ts';
 import { joinReplacements } from '../core/utf8.ts';
 
@@ -27,6 +28,8 @@ const LABELS = [
 ] as const;
 
 const DMI = 'class/dmi/id';
+/** Readable by root only. */
+const SECRET = ['board_serial', 'chassis_serial', 'product_serial', 'product_uuid'].map((file) => `${DMI}/${file}`);
 const fileOf = (label: string): string => (label === 'system_vendor' ? 'sys_vendor' : label);
 
 export default defineCollector({
@@ -43,15 +46,18 @@ export default defineCollector({
       ...LABELS,
     ),
   },
-  setup({ sys }, { info }) {
+  privileges: ['dac_read_search'],
+  acquire: ({ sys }) => acquireFiles(sys, SECRET),
+  setup({ sys, acquired }, { info }) {
+    const held = heldFiles(acquired);
     // What the firmware says does not change while the machine runs.
     let known: { readonly family: Family; readonly values: readonly string[] } | undefined;
     const read = (): typeof known => {
       const labels: string[] = [];
       const values: string[] = [];
       for (const label of LABELS) {
-        // Serial numbers and the UUID are readable by root only.
-        const value = optional(() => sys.attribute(`${DMI}/${fileOf(label)}`), ['EACCES', 'EPERM']);
+        const file = `${DMI}/${fileOf(label)}`;
+        const value = held(file)?.trim() ?? optional(() => sys.attribute(file), ['EACCES', 'EPERM']);
         if (value === undefined) continue;
         labels.push(label);
         values.push(joinReplacements(value));

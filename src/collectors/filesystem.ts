@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { defineCollector } from '../core/collector.ts';
+import { defineCollector, type Host } from '../core/collector.ts';
 import { optional } from '../core/errors.ts';
 import { createFilter } from '../core/filter.ts';
 import { flag } from '../core/flag.ts';
@@ -88,51 +88,77 @@ function readMountinfo(proc: KernelFs): string {
   return optional(() => read('1/mountinfo'), ['ENOENT']) ?? read('self/mountinfo');
 }
 
+const flags = {
+  mountPointsExclude: flag.regexp(
+    `${PREFIX}mount-points-exclude`,
+    'Mount points to leave out (RE2). Excludes mount-points-include.',
+    '^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)',
+  ),
+  mountPointsInclude: flag.regexp(
+    `${PREFIX}mount-points-include`,
+    'Mount points to take, and no others (RE2). Excludes mount-points-exclude.',
+  ),
+  mountPointsOld: flag.regexp(`${PREFIX}ignored-mount-points`, 'Mount points to leave out (RE2).', '', {
+    hidden: true,
+    deprecated: `${PREFIX}mount-points-exclude`,
+  }),
+  fsTypesExclude: flag.regexp(
+    `${PREFIX}fs-types-exclude`,
+    'Types of file systems to leave out (RE2). Excludes fs-types-include.',
+    '^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$',
+  ),
+  fsTypesInclude: flag.regexp(
+    `${PREFIX}fs-types-include`,
+    'Types of file systems to take, and no others (RE2). Excludes fs-types-exclude.',
+  ),
+  fsTypesOld: flag.regexp(`${PREFIX}ignored-fs-types`, 'Types of file systems to leave out (RE2).', '', {
+    hidden: true,
+    deprecated: `${PREFIX}fs-types-exclude`,
+  }),
+  mountTimeoutMs: flag.duration(
+    `${PREFIX}mount-timeout`,
+    'How long a mount may take to answer before it counts as hanging. Never longer than the collector itself may take.',
+    '5s',
+    { hidden: true },
+  ),
+  statWorkers: flag.int(
+    `${PREFIX}stat-workers`,
+    'How many mounts are asked at a time. Those that are slow to answer do not count.',
+    4,
+    { hidden: true },
+  ),
+} as const;
+
+/** Which mounts are wanted, by the flags. */
+function createTakes({ flags: values, isGiven }: Host<typeof flags>): (mount: ShownMount) => boolean {
+  const takesMountPoint = createFilter({
+    include: values.mountPointsInclude,
+    exclude: values.mountPointsExclude,
+    excludeGiven: isGiven('mountPointsExclude'),
+    old: values.mountPointsOld,
+    names: [`${PREFIX}mount-points-include`, `${PREFIX}mount-points-exclude`, `${PREFIX}ignored-mount-points`],
+  });
+  const takesFsType = createFilter({
+    include: values.fsTypesInclude,
+    exclude: values.fsTypesExclude,
+    excludeGiven: isGiven('fsTypesExclude'),
+    old: values.fsTypesOld,
+    names: [`${PREFIX}fs-types-include`, `${PREFIX}fs-types-exclude`, `${PREFIX}ignored-fs-types`],
+  });
+  return ({ mountPoint, fsType }) => takesMountPoint(mountPoint) && takesFsType(fsType);
+}
+
+function shownMounts(mountinfo: string, rootfs: string, takes: (mount: ShownMount) => boolean): ShownMount[] {
+  const mounts = uncovered(parseMountinfo(mountinfo)).map((mount) => showMount(mount, rootfs));
+  return [...distinct(mounts.filter(takes))];
+}
+
 export default defineCollector({
   name: 'filesystem',
   help: 'Exposes the sizes of mounted file systems. One that hangs delays neither the others nor the rest of a scrape.',
   enabled: true,
   reads: ['/proc/1/mountinfo', '/proc/self/mountinfo'],
-  flags: {
-    mountPointsExclude: flag.regexp(
-      `${PREFIX}mount-points-exclude`,
-      'Mount points to leave out (RE2). Excludes mount-points-include.',
-      '^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)',
-    ),
-    mountPointsInclude: flag.regexp(
-      `${PREFIX}mount-points-include`,
-      'Mount points to take, and no others (RE2). Excludes mount-points-exclude.',
-    ),
-    mountPointsOld: flag.regexp(`${PREFIX}ignored-mount-points`, 'Mount points to leave out (RE2).', '', {
-      hidden: true,
-      deprecated: `${PREFIX}mount-points-exclude`,
-    }),
-    fsTypesExclude: flag.regexp(
-      `${PREFIX}fs-types-exclude`,
-      'Types of file systems to leave out (RE2). Excludes fs-types-include.',
-      '^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$',
-    ),
-    fsTypesInclude: flag.regexp(
-      `${PREFIX}fs-types-include`,
-      'Types of file systems to take, and no others (RE2). Excludes fs-types-exclude.',
-    ),
-    fsTypesOld: flag.regexp(`${PREFIX}ignored-fs-types`, 'Types of file systems to leave out (RE2).', '', {
-      hidden: true,
-      deprecated: `${PREFIX}fs-types-exclude`,
-    }),
-    mountTimeoutMs: flag.duration(
-      `${PREFIX}mount-timeout`,
-      'How long a mount may take to answer before it counts as hanging. Never longer than the collector itself may take.',
-      '5s',
-      { hidden: true },
-    ),
-    statWorkers: flag.int(
-      `${PREFIX}stat-workers`,
-      'How many mounts are asked at a time. Those that are slow to answer do not count.',
-      4,
-      { hidden: true },
-    ),
-  },
+  flags,
   metrics: {
     deviceError: gauge('node_filesystem_device_error', 'Whether the file system did not tell its size (1).', ...LABELS),
     readonly: gauge('node_filesystem_readonly', 'Whether the file system is mounted read-only (1).', ...LABELS),
@@ -151,32 +177,19 @@ export default defineCollector({
       'mountpoint',
     ),
   },
+  needs: (host) => ({
+    asksAbout: () => shownMounts(readMountinfo(host.proc), host.rootfs, createTakes(host)).map(({ path }) => path),
+  }),
   setup(host, metrics) {
-    const { proc, flags, rootfs, isGiven } = host;
-    const takesMountPoint = createFilter({
-      include: flags.mountPointsInclude,
-      exclude: flags.mountPointsExclude,
-      excludeGiven: isGiven('mountPointsExclude'),
-      old: flags.mountPointsOld,
-      names: [`${PREFIX}mount-points-include`, `${PREFIX}mount-points-exclude`, `${PREFIX}ignored-mount-points`],
-    });
-    const takesFsType = createFilter({
-      include: flags.fsTypesInclude,
-      exclude: flags.fsTypesExclude,
-      excludeGiven: isGiven('fsTypesExclude'),
-      old: flags.fsTypesOld,
-      names: [`${PREFIX}fs-types-include`, `${PREFIX}fs-types-exclude`, `${PREFIX}ignored-fs-types`],
-    });
-    const asker = createStatfsAsker({ workers: Math.max(1, flags.statWorkers), timeoutMs: flags.mountTimeoutMs });
+    const { proc, flags: values, rootfs } = host;
+    const takes = createTakes(host);
+    const asker = createStatfsAsker({ workers: Math.max(1, values.statWorkers), timeoutMs: values.mountTimeoutMs });
     // Mounts change seldom, and a machine may have thousands.
     let before: { readonly text: string; readonly mounts: readonly ShownMount[] } | undefined;
     const currentMounts = (): readonly ShownMount[] => {
       const text = readMountinfo(proc);
       if (before?.text !== text) {
-        const mounts = uncovered(parseMountinfo(text))
-          .map((mount) => showMount(mount, rootfs))
-          .filter(({ mountPoint, fsType }) => takesMountPoint(mountPoint) && takesFsType(fsType));
-        before = { text, mounts: [...distinct(mounts)] };
+        before = { text, mounts: shownMounts(text, rootfs, takes) };
       }
       return before.mounts;
     };

@@ -1,4 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
+import { optional } from '../core/errors.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
 import { type Mount, parseMountinfo, parseMountOptions } from '../parse/mountinfo.ts';
@@ -150,6 +151,8 @@ export default defineCollector({
   flags: {},
   metrics,
   setup({ proc }) {
+    // Kept open from now on: a process that may not be traced cannot open its own.
+    optional(() => proc.read('self/mountstats'), ['ENOENT', 'EACCES', 'EPERM']);
     return async (out, turn) => {
       const { mounts, failure } = parseMountstats(proc.read('self/mountstats'));
       const known = mounts.length === 0 ? [] : parseMountinfo(proc.read('self/mountinfo'));

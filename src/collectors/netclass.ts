@@ -303,6 +303,12 @@ export default defineCollector({
     ),
   },
   metrics,
+  needs: () => ({
+    sockets: [
+      { family: 'netlink', protocol: NETLINK_ROUTE },
+      { family: 'netlink', protocol: NETLINK_GENERIC },
+    ],
+  }),
   setup({ sys, flags, log }) {
     const { ignored, ignoreInvalidSpeed, netlink, withStatistics } = flags;
     const passes = (device: string): boolean => !(ignored?.test(device) ?? false);

@@ -312,6 +312,7 @@ export default defineCollector({
   reads: ['/proc/net/dev', '/sys/class/net/<device>/statistics/*', '/sys/class/net/<device>/ifalias'],
   flags,
   metrics,
+  needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_ROUTE }] }),
   setup({ proc, sys, flags: values, log }) {
     const { include, exclude } = filtersOf(values);
     const { addressInfo, detailed, ifalias, netlink } = values;

@@ -36,6 +36,24 @@ export interface Host<F extends Flags = Flags> {
 /** The capabilities that a collector may ask for, named as in capabilities(7). */
 export type Privilege = 'dac_read_search' | 'perfmon' | 'sys_admin';
 
+/** A socket that a collector opens in a scrape: a netlink protocol of `include/uapi/linux/netlink.h`, a TCP port to connect to. */
+export type SocketNeed =
+  | { readonly family: 'netlink'; readonly protocol: number }
+  | { readonly family: 'tcp'; readonly port: number }
+  | { readonly family: 'udp' }
+  | { readonly family: 'unix' };
+
+/** What the sandbox leaves open for a collector, beside the trees of the kernel and the files that `reads` names. */
+export interface Needs {
+  /** Files and folders that flags name, as whole paths; a shell pattern stands for what it matches. */
+  readonly files?: readonly string[];
+  readonly sockets?: readonly SocketNeed[];
+  /** Whether it looks up the address of a host by its name. */
+  readonly resolves?: boolean;
+  /** Paths that it asks about and does not open, such as mount points: they must be reachable for the user who serves. */
+  asksAbout?(): readonly string[];
+}
+
 /** A descriptor that only a privilege opens, and that stays readable when the privilege is gone. */
 export interface Held {
   /** Unique within the collector. */
@@ -77,6 +95,8 @@ export interface Collector<M extends Families = Families, F extends Flags = Flag
   readonly reads: readonly string[];
   readonly flags: F;
   readonly metrics: M;
+  /** What it opens beyond what `reads` says. A test looks for collectors that open more than they declare. */
+  needs?(host: Host<F>): Needs;
   /** Those of these that the process may have are raised around `acquire`, and never otherwise. */
   readonly privileges?: readonly Privilege[];
   /** Opens what only a privilege opens. Runs once at start, before the process seals itself. Never throws for a refusal. */
