@@ -139,25 +139,13 @@ function questionsOf({ candidates, trees, files, held }: UserParts): Question[] 
   return all.filter(({ path }) => !isOwn(path) && !held.has(posix.normalize(path)) && !hangs(path));
 }
 
-/** Whether processes of other users are hidden: proc(5), hidepid. Root's group sees them. */
-const hidesProcesses = (proc: string): boolean =>
-  parseMountinfo(optional(() => readFileSync('/proc/self/mountinfo', 'latin1'), WITHOUT) ?? '').some(
-    ({ mountPoint, superOptions }) => unescapeMount(mountPoint) === proc && /(^|,)hidepid=(?!0|off)/.test(superOptions),
-  );
-
 /** What root may read without any capability and this user may not: the path, behind the collector's name. */
 function lostTo(user: User, parts: UserParts): string[] {
   const questions = questionsOf(parts);
   const { permitted } = ownPrivileges();
   const refused = asUser(user, () => questions.filter(({ path, mode }) => !may(path, mode)));
   const lost = withEffective(0n, permitted, () => refused.filter(({ path, mode }) => may(path, mode)));
-  const hidden = hidesProcesses(parts.trees['/proc'] ?? '/proc')
-    ? parts.candidates.filter(({ collector }) => collector.reads.some((path) => /^\/proc\/(<|1\/)/.test(path)))
-    : [];
-  return [
-    ...new Set(lost.map(({ owner, path }) => `${owner}: ${path}`)),
-    ...hidden.map(({ collector }) => `${collector.name}: processes of other users, by hidepid`),
-  ];
+  return [...new Set(lost.map(({ owner, path }) => `${owner}: ${path}`))];
 }
 
 const SHOWN_MAX = 8;

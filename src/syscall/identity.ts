@@ -2,6 +2,10 @@ import process from 'node:process';
 import { getCapabilities, maskOf, setCapabilities } from './capability.ts';
 import { syscall } from './libc.ts';
 
+/** `include/uapi/linux/prctl.h` */
+const PR_SET_PDEATHSIG = 1;
+const PR_GET_PDEATHSIG = 2;
+
 /** User and group of this thread, by raw system calls: libc's functions would change every thread. credentials(7) */
 export interface User {
   readonly uid: number;
@@ -10,9 +14,13 @@ export interface User {
 
 /** Changes user and group for good, with no supplementary groups. Needs CAP_SETUID and CAP_SETGID effective. */
 export function becomeUser({ uid, gid }: User): void {
+  const deathSignal = new Uint32Array(1);
+  syscall('prctl', PR_GET_PDEATHSIG, deathSignal, 0, 0, 0);
   syscall('setgroups', 0, 0);
   syscall('setresgid', gid, gid, gid);
   syscall('setresuid', uid, uid, uid);
+  // The change forgets with which signal whoever started the program wants it to end with him.
+  syscall('prctl', PR_SET_PDEATHSIG, deathSignal[0] ?? 0, 0, 0, 0);
 }
 
 /** The capabilities that changing the user takes. */
@@ -39,7 +47,6 @@ export function asUser<T>({ uid, gid }: User, work: () => T): T {
   }
 }
 
-/** `include/uapi/linux/prctl.h` */
 const PR_SET_DUMPABLE = 4;
 const PR_SET_KEEPCAPS = 8;
 
