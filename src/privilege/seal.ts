@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import process from 'node:process';
-import { hasErrno, messageOf, optional } from '../core/errors.ts';
+import { messageOf, optional } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import {
   clearAmbient,
@@ -85,6 +85,9 @@ function ownArguments(): string[] {
   return isSingle ? [argv0, ...argv.slice(2)] : [argv0, ...execArgv, ...argv.slice(1)];
 }
 
+/** Errors of `process.execve` have the number, and no name. */
+const E2BIG = 7;
+
 /** Variables that the program, its runtime or its libraries read. */
 const READ_VARIABLES =
   /^(GOMAXPROCS|INVOCATION_ID|KEYHOLE_.*|KUBERNETES_SERVICE_HOST|LANG|LC_.*|LD_.*|LISTEN_.*|MALLOC_.*|NODE_.*|NO_COLOR|OPENSSL_.*|PATH|SSL_.*|SUPERVISORD_URL|TZ|UV_.*|container)$/;
@@ -125,7 +128,7 @@ export function seal(options: SealOptions): never {
   try {
     return execute(env);
   } catch (error) {
-    if (!hasErrno(error, ['E2BIG'])) throw error;
+    if ((error as { errno?: unknown }).errno !== E2BIG) throw error;
     const all = Object.entries(env);
     const read = all.filter(([name]) => READ_VARIABLES.test(name));
     log.warn('the environment is too large to be passed on: passing what is read', {

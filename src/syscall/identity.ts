@@ -12,22 +12,33 @@ export interface User {
   readonly gid: number;
 }
 
+/** A change of the user forgets with which signal the process is to end when whoever started it ends. */
+function keepingDeathSignal<T>(change: () => T): T {
+  const signal = new Uint32Array(1);
+  syscall('prctl', PR_GET_PDEATHSIG, signal, 0, 0, 0);
+  try {
+    return change();
+  } finally {
+    syscall('prctl', PR_SET_PDEATHSIG, signal[0] ?? 0, 0, 0, 0);
+  }
+}
+
 /** Changes user and group for good, with no supplementary groups. Needs CAP_SETUID and CAP_SETGID effective. */
 export function becomeUser({ uid, gid }: User): void {
-  const deathSignal = new Uint32Array(1);
-  syscall('prctl', PR_GET_PDEATHSIG, deathSignal, 0, 0, 0);
-  syscall('setgroups', 0, 0);
-  syscall('setresgid', gid, gid, gid);
-  syscall('setresuid', uid, uid, uid);
-  // The change forgets with which signal whoever started the program wants it to end with him.
-  syscall('prctl', PR_SET_PDEATHSIG, deathSignal[0] ?? 0, 0, 0, 0);
+  keepingDeathSignal(() => {
+    syscall('setgroups', 0, 0);
+    syscall('setresgid', gid, gid, gid);
+    syscall('setresuid', uid, uid, uid);
+  });
 }
 
 /** The capabilities that changing the user takes. */
 export const CHANGE_USER = maskOf(['setuid', 'setgid']);
 
 /** Runs `work` with this thread as another user, who has no capability, and goes back. The process must be root's. */
-export function asUser<T>({ uid, gid }: User, work: () => T): T {
+export const asUser = <T>(user: User, work: () => T): T => keepingDeathSignal(() => changed(user, work));
+
+function changed<T>({ uid, gid }: User, work: () => T): T {
   const before = getCapabilities();
   const groups = process.getgroups?.() ?? [];
   const own = process.getgid?.() ?? 0;
