@@ -190,12 +190,18 @@ function verify(item: Item): Held {
 /** The variable's value where a seal came before and could hand nothing over: this process acquires what it may. */
 export const NOTHING_HANDED_OVER = 'nothing';
 
+/** Whether a first stage came before that had nothing to leave. Removes every trace of it. */
+export function takeNothing(env: NodeJS.ProcessEnv): boolean {
+  if (env[HANDOVER_VARIABLE] !== NOTHING_HANDED_OVER) return false;
+  delete env[HANDOVER_VARIABLE];
+  return true;
+}
+
 /** Takes what the first stage left, if there was one, and removes every trace of it. Throws a `HandoverError`. */
-export function takeHandover(env: NodeJS.ProcessEnv): Handover | typeof NOTHING_HANDED_OVER | undefined {
+export function takeHandover(env: NodeJS.ProcessEnv): Handover | undefined {
   const variable = env[HANDOVER_VARIABLE];
   if (variable === undefined) return undefined;
   delete env[HANDOVER_VARIABLE];
-  if (variable === NOTHING_HANDED_OVER) return variable;
   const [, digits, nonce] = /^([0-9]{1,9})\.([0-9a-f]{32})$/.exec(variable) ?? [];
   check(digits !== undefined, () => `${JSON.stringify(variable.slice(0, 80))} is no descriptor and nonce`);
   const fd = Number(digits);

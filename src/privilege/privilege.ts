@@ -19,7 +19,7 @@ import { openListener, type TcpAddress } from '../syscall/listen_socket.ts';
 import { acquireAll, acquireOne, type Candidate, wantedBy, withEffective } from './acquire.ts';
 import { servingPolicy } from './calls.ts';
 import { type Confinement, confine, SealError } from './confine.ts';
-import { type Handover, NOTHING_HANDED_OVER, requireSeal, takeHandover } from './handover.ts';
+import { type Handover, requireSeal, takeHandover, takeNothing } from './handover.ts';
 import { planSandbox, prepareLandlock, type SandboxPlan, type SandboxWish } from './sandbox.ts';
 import { type Drop, seal } from './seal.ts';
 import { chooseUser } from './user.ts';
@@ -290,9 +290,9 @@ function prepare(acquired: ReadonlyMap<string, Acquired>, options: PrivilegeOpti
  */
 export function settlePrivilege(options: PrivilegeOptions): Privilege {
   const { mode, candidates, listenOn, passed, log, env } = options;
+  const nothing = takeNothing(env);
   const handover = takeHandover(env);
-  const nothing = handover === NOTHING_HANDED_OVER;
-  if (handover !== undefined && !nothing) return resume(handover, options);
+  if (handover !== undefined) return resume(handover, options);
   const { permitted } = ownPrivileges();
   const acquired = acquireAll(candidates, permitted);
   const wasCapable = threadPrivileges().some(holdsAny);
