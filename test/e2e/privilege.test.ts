@@ -265,34 +265,3 @@ describe('a file capability lends nothing to the user', { skip, concurrency: fal
     }
   });
 });
-
-// From sources most of a start is reading them, twice.
-const skipCost = skip === false && KEYHOLE.length > 1 ? 'needs dist/keyhole' : skip;
-
-describe('what the seal costs', { skip: skipCost, concurrency: false }, () => {
-  const RUNS = 12;
-
-  test('start to first answer takes at most 1.5 times as long', async (t) => {
-    const startOnce = async (mode: string): Promise<number> => {
-      const startedAt = performance.now();
-      const exporter = await startExporter(
-        [...NOBODY, ...command('p')],
-        ['--collector.perf', `--privilege.mode=${mode}`],
-      );
-      await exporter.scrape();
-      const tookMs = performance.now() - startedAt;
-      await exporter.stop();
-      return tookMs;
-    };
-    const took: Record<'none' | 'sealed', number[]> = { none: [], sealed: [] };
-    // Turn by turn, so that both see the same machine.
-    for (let i = 0; i < RUNS; i += 1)
-      for (const mode of ['none', 'sealed'] as const) took[mode].push(await startOnce(mode));
-    // What else the machine does can only add to the least.
-    const [none, sealed] = [Math.min(...took.none), Math.min(...took.sealed)];
-    t.diagnostic(
-      `start to first answer: ${none.toFixed(0)} ms, with the seal ${sealed.toFixed(0)} ms: ${(sealed / none).toFixed(2)}`,
-    );
-    assert.ok(sealed / none <= 1.5, `${sealed} ms against ${none} ms`);
-  });
-});
