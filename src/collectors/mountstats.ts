@@ -1,5 +1,4 @@
 import { defineCollector } from '../core/collector.ts';
-import { optional } from '../core/errors.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
 import { type Mount, parseMountinfo, parseMountOptions } from '../parse/mountinfo.ts';
@@ -151,8 +150,12 @@ export default defineCollector({
   flags: {},
   metrics,
   setup({ proc }) {
-    // Kept open from now on: a process that may not be traced cannot open its own.
-    optional(() => proc.read('self/mountstats'), ['ENOENT', 'EACCES', 'EPERM']);
+    try {
+      // Kept open from now on: a process that may not be traced cannot open its own any more.
+      proc.read('self/mountstats');
+    } catch {
+      // Each scrape says why.
+    }
     return async (out, turn) => {
       const { mounts, failure } = parseMountstats(proc.read('self/mountstats'));
       const known = mounts.length === 0 ? [] : parseMountinfo(proc.read('self/mountinfo'));
