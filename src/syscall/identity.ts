@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { optional } from '../core/errors.ts';
 import { getCapabilities, maskOf, setCapabilities } from './capability.ts';
 import { syscall } from './libc.ts';
 
@@ -42,18 +43,19 @@ function changed<T>({ uid, gid }: User, work: () => T): T {
   const before = getCapabilities();
   const groups = process.getgroups?.() ?? [];
   const own = process.getgid?.() ?? 0;
-  setCapabilities({ ...before, effective: CHANGE_USER });
-  syscall('setgroups', 0, 0);
-  syscall('setresgid', gid, gid, own);
-  // The saved user stays root's: that is the way back. What was effective is lost with the effective user.
-  syscall('setresuid', uid, uid, 0);
   try {
+    setCapabilities({ ...before, effective: CHANGE_USER });
+    syscall('setgroups', 0, 0);
+    syscall('setresgid', gid, gid, own);
+    // The saved user stays root's: that is the way back. What was effective is lost with the effective user.
+    syscall('setresuid', uid, uid, 0);
     return work();
   } finally {
     syscall('setresuid', 0, 0, 0);
     setCapabilities({ ...before, effective: CHANGE_USER });
     syscall('setresgid', own, own, own);
-    syscall('setgroups', groups.length, Uint32Array.from(groups));
+    // A user namespace may refuse it, and has refused it above then.
+    optional(() => syscall('setgroups', groups.length, Uint32Array.from(groups)), ['EPERM']);
     setCapabilities(before);
   }
 }
