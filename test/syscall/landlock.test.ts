@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, readlinkSync } from 'node:fs';
 import process from 'node:process';
 import { test } from 'node:test';
-import { landlockVersion } from '../../src/syscall/landlock.ts';
+import { createRuleset, landlockVersion } from '../../src/syscall/landlock.ts';
 import { loudly } from '../helpers/debian.ts';
 
 const version = landlockVersion();
@@ -30,4 +31,18 @@ test('what is not allowed is refused: reading, writing, ports', { skip }, () => 
   const told = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   const ports = version >= 4 ? ['ok', 'EACCES'] : ['ok', 'ok'];
   assert.deepEqual(JSON.parse(told), ['ok', 'ok', 'EACCES', 'EACCES', 'EACCES', 'EACCES', ...ports]);
+});
+
+test('rules are laid down for what is there, of files what files have, and bind nobody yet', { skip }, () => {
+  const none = { read: [], execute: [], bind: [], connect: [] };
+  for (let older = 1; older <= version; older += 1) {
+    const some = { read: ['/proc', '/etc/hostname', '/nowhere', '/etc/hostname/below'], execute: ['/bin/true'] };
+    for (const allowances of [none, { ...none, ...some }, { ...none, bind: [0, 9100], connect: [65535] }]) {
+      const ruleset = createRuleset(older, allowances);
+      assert.match(readlinkSync(`/proc/self/fd/${ruleset}`), /landlock-ruleset/);
+      closeSync(ruleset);
+    }
+  }
+  if (version >= 4) assert.throws(() => createRuleset(version, { ...none, bind: [65536] }), { code: 'EINVAL' });
+  closeSync(openSync('/etc/hostname', 'r'));
 });
