@@ -28,10 +28,11 @@ const skipGroup =
       'no control group for pids here',
   );
 
-const workersOf = ({ child }: Exporter): number =>
-  readdirSync(`/proc/${child.pid}/task`).filter(
-    (task) => readFileSync(`/proc/${child.pid}/task/${task}/comm`, 'latin1') === 'libuv-worker\n',
-  ).length;
+const nameOf = (pid: number | undefined, task: string): string | undefined =>
+  optional(() => readFileSync(`/proc/${pid}/task/${task}/comm`, 'latin1'), ['ENOENT', 'ESRCH']);
+
+const workersOf = ({ child: { pid } }: Exporter): number =>
+  readdirSync(`/proc/${pid}/task`).filter((task) => nameOf(pid, task) === 'libuv-worker\n').length;
 
 /** Scrapes with what uses the pool: file systems, text files, compression of names. */
 async function serves(command: readonly string[]): Promise<{ workers: number; log: string }> {
