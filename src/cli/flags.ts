@@ -32,7 +32,7 @@ export const programFlags = {
   rootfs: flag.text('path.rootfs', "Where the host's root file system is mounted.", '/'),
   udevData: flag.text(
     'path.udev.data',
-    'Where udev keeps what it knows about devices. Where it is not given and there is no such folder, the one below --path.rootfs serves.',
+    'The folder in which udev keeps what it knows about devices. If the flag is not given and there is no such folder, the one below --path.rootfs is used.',
     '/run/udev/data',
   ),
   disableDefaults: flag.bool(
@@ -49,7 +49,7 @@ export const programFlags = {
   },
   privilegeMode: flag.choice(
     'privilege.mode',
-    'What becomes of the capabilities after the start: sealed gives them all up for good, retained keeps those that reopen counters, none leaves them as they are.',
+    'What to do with capabilities after the start: sealed gives all of them up for good, retained keeps those that reopen counters, none keeps them as they are.',
     ['sealed', 'retained', 'none'],
     'sealed',
   ),

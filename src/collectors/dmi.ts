@@ -1,8 +1,8 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional } from '../core/errors.ts';
+import { NoDataError } from '../core/errors.ts';
 import { acquireFiles, heldFiles } from '../core/held.ts';
-import { type Family, gauge } from '../core/metric.ts';
-import { joinReplacements } from '../core/utf8.ts';
+import { gauge } from '../core/metric.ts';
 
 const LABELS = [
   'bios_date',
@@ -27,9 +27,9 @@ const LABELS = [
   'system_vendor',
 ] as const;
 
-const DMI = 'class/dmi/id';
 /** Readable by root only. */
-const SECRET = ['board_serial', 'chassis_serial', 'product_serial', 'product_uuid'].map((file) => `${DMI}/${file}`);
+const SECRET: readonly string[] = ['board_serial', 'chassis_serial', 'product_serial', 'product_uuid'];
+const secretPath = (file: string): string => `class/dmi/id/${file}`;
 const fileOf = (label: string): string => (label === 'system_vendor' ? 'sys_vendor' : label);
 
 export default defineCollector({
@@ -47,27 +47,21 @@ export default defineCollector({
     ),
   },
   privileges: ['dac_read_search'],
-  acquire: ({ sys }) => acquireFiles(sys, SECRET),
+  acquire: ({ sys }) => acquireFiles(sys, SECRET.map(secretPath)),
   setup({ sys, acquired }, { info }) {
     const held = heldFiles(acquired);
-    // What the firmware says does not change while the machine runs.
-    let known: { readonly family: Family; readonly values: readonly string[] } | undefined;
-    const read = (): typeof known => {
-      const labels: string[] = [];
-      const values: string[] = [];
-      for (const label of LABELS) {
-        const file = `${DMI}/${fileOf(label)}`;
-        const value = held(file)?.trim() ?? optional(() => sys.attribute(file), ['EACCES', 'EPERM']);
-        if (value === undefined) continue;
-        labels.push(label);
-        values.push(joinReplacements(value));
-      }
-      return labels.length === 0 ? undefined : { family: gauge(info.name, info.help, ...labels), values };
-    };
-    return (out) => {
-      if (known === undefined && sys.exists(DMI)) known = read();
-      if (known === undefined) throw new NoDataError(`nothing readable in ${sys.path(DMI)}`);
-      out.row(known.family, 1, known.values);
-    };
+    return sys.devices(
+      'class/dmi',
+      /^id$/,
+      ({ fixed }, out) => {
+        const known = LABELS.map(
+          (label) => [label, held(secretPath(fileOf(label)))?.trim() ?? fixed(fileOf(label))] as const,
+        ).filter(([, value]) => value !== undefined);
+        if (known.length === 0) throw new NoDataError(`nothing readable in ${sys.path('class/dmi/id')}`);
+        const [labels, values] = [known.map(([label]) => label), known.map(([, value]) => value as string)];
+        out.row(gauge(info.name, info.help, ...labels), 1, values);
+      },
+      { ifAbsent: noData(`nothing in ${sys.path('class/dmi')}`) },
+    );
   },
 });

@@ -2,7 +2,6 @@ import { closeSync } from 'node:fs';
 import { type Acquired, defineCollector, type Host, type Turn } from '../core/collector.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { FlagValues } from '../core/flag.ts';
-import { openTree } from '../core/kernel_fs.ts';
 import { counter, dynamic, type Family, gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
@@ -17,6 +16,7 @@ import { enableGroup, eventId, NO_GROUP, openEvent, readGroup } from '../perf/pe
 import { type Asked, cpusToCount, type PerfKind, plan } from '../perf/plan.ts';
 import { readPmuEvent, readPmus } from '../perf/pmu.ts';
 import { readTracepointId } from '../perf/tracefs.ts';
+import { openTree } from '../source/source.ts';
 import { isInitialUserNamespace, ownPrivileges } from '../syscall/capability.ts';
 
 type PerfHost = Host<typeof perfFlags>;
@@ -132,9 +132,13 @@ function acquire(host: PerfHost): Acquired {
   }
 }
 
-/** Says once what is not there although it was asked for. Where nothing is there, the failed scrape says it. */
-function report(host: PerfHost, facts: PerfFacts, kinds: readonly PerfKind[]): void {
-  if (facts.groups.length === 0) return;
+/** Says once what is not there although it was asked for. */
+function report(host: PerfHost, facts: PerfFacts, kinds: readonly [PerfKind, ...PerfKind[]]): void {
+  if (facts.groups.length === 0) {
+    const { reason, why } = denial(facts, kinds);
+    host.log.warn("perf counters are denied: run 'keyhole doctor' to see what to change", { reason, why });
+    return;
+  }
   for (const { event, pmu, why } of facts.missing) host.log.warn('cannot count an event', { pmu, event, reason: why });
   const told = new Set<string>();
   for (const { kind, errno, lacks, cpus } of facts.unopened) {
@@ -248,10 +252,9 @@ function faultOf(acquired: Acquired | undefined): string | undefined {
   return (acquired.facts as { readonly fault?: string }).fault;
 }
 
-/** Nothing at all can be counted: what was refused is the reason, before what is only absent. */
-function denial(facts: PerfFacts, [first]: readonly [PerfKind, ...PerfKind[]]): Error {
-  const refused = facts.unopened.find(({ lacks }) => !lacks)?.kind ?? first;
-  return new Error(`no counters: ${sentence(verdictOf(facts, refused))}`);
+/** Why nothing at all can be counted: what was refused is the reason, before what is only absent. */
+function denial(facts: PerfFacts, [first]: readonly [PerfKind, ...PerfKind[]]): Verdict {
+  return verdictOf(facts, facts.unopened.find(({ lacks }) => !lacks)?.kind ?? first);
 }
 
 export default defineCollector({
@@ -296,7 +299,7 @@ export default defineCollector({
       const covered = coveredBy(live.groups);
       for (const cpu of host.flags.cpus ?? online) out.sample(metrics.covered, covered.has(cpu) ? 1 : 0, String(cpu));
       for (const group of live.groups) writeGroup(out, group);
-      if (live.groups.length === 0) throw denial(facts, kinds);
+      if (live.groups.length === 0) throw new Error(`no counters: ${sentence(denial(facts, kinds))}`);
     };
   },
 });

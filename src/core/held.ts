@@ -1,14 +1,13 @@
 import { openSync, readSync } from 'node:fs';
-import type { Acquired, Held } from './collector.ts';
 import { hasErrno } from './errors.ts';
-import type { KernelFs } from './kernel_fs.ts';
+import type { Acquired, Held, Tree } from './host.ts';
 
 /** Files that only a privilege opens, opened before it is given up. */
 
 const NOT_OPENED = ['ENOENT', 'ENOTDIR', 'ENODEV', 'EACCES', 'EPERM'] as const;
 
 /** Opens files of a tree, each under its path as key. Those that are absent or refused are left out. */
-export function acquireFiles(tree: KernelFs, paths: readonly string[]): Acquired {
+export function acquireFiles(tree: Tree, paths: readonly string[]): Acquired {
   const held: Held[] = [];
   for (const key of paths) {
     const path = tree.path(key);

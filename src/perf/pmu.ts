@@ -1,5 +1,5 @@
 import { optional, ParseError } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { autoBigint, float, uint } from '../core/text.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
 import { PERF_TYPE_RAW } from './catalog.ts';
@@ -23,7 +23,7 @@ export interface Pmu {
 const DEVICES = 'bus/event_source/devices';
 
 /** Every PMU, sorted by name. One without a readable type is left out. */
-export function readPmus(sys: KernelFs): Pmu[] {
+export function readPmus(sys: Tree): Pmu[] {
   const names = optional(() => sys.list(DEVICES)) ?? [];
   return names.flatMap((name) => {
     const type = uint(sys.attribute(`${DEVICES}/${name}/type`));
@@ -42,7 +42,7 @@ export function readPmus(sys: KernelFs): Pmu[] {
   });
 }
 
-function cpusIn(sys: KernelFs, path: string): number[] | undefined {
+function cpusIn(sys: Tree, path: string): number[] | undefined {
   const text = sys.attribute(path);
   return text === undefined ? undefined : parseCpulist(text, sys.path(path));
 }
@@ -127,7 +127,7 @@ export interface PmuEvent extends Config {
 }
 
 /** What an event source says of one of its events; `undefined` where it has none of the name. */
-export function readPmuEvent(sys: KernelFs, pmu: string, event: string): PmuEvent | undefined {
+export function readPmuEvent(sys: Tree, pmu: string, event: string): PmuEvent | undefined {
   const path = `${DEVICES}/${pmu}/events/${event}`;
   const text = sys.attribute(path);
   if (text === undefined || /\.(scale|unit|snapshot|per-pkg)$/.test(event)) return undefined;

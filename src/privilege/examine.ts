@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import process from 'node:process';
 import { errnoOf, messageOf, optional } from '../core/errors.ts';
-import { type KernelFs, openTree } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
 import { parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
 import { parseFilesMax, readAccess } from '../perf/access.ts';
@@ -9,6 +9,7 @@ import { CATALOG, PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE } from '../perf/catalog
 import { NO_GROUP, openEvent } from '../perf/perf_event.ts';
 import { readPmus } from '../perf/pmu.ts';
 import { parseTracefsMounts } from '../perf/tracefs.ts';
+import { openTree } from '../source/source.ts';
 import {
   type FileCapability,
   fileCapability,
@@ -32,7 +33,7 @@ function inWords(capability: FileCapability | undefined): string {
     .join()}=${sets}`;
 }
 
-function settingOf(env: NodeJS.ProcessEnv, root: KernelFs): Setting {
+function settingOf(env: NodeJS.ProcessEnv, root: Tree): Setting {
   if (env['KUBERNETES_SERVICE_HOST'] !== undefined) return 'kubernetes';
   if (root.exists('.dockerenv') || root.exists('run/.containerenv') || env['container'] !== undefined)
     return 'container';
@@ -67,7 +68,7 @@ const CONTEXT_SWITCHES = 3n;
 const CYCLES = 0n;
 const FILES_OF_SERVER = 192;
 
-function tracefsOf(proc: KernelFs): { point: string; isReadable: boolean } {
+function tracefsOf(proc: Tree): { point: string; isReadable: boolean } {
   const points = parseTracefsMounts(optional(() => proc.readOnce('mounts'), REFUSALS) ?? '');
   const readable = points.find((point) => {
     const id = optional(() => openTree(point).readOnce('events/sched/sched_switch/id'), REFUSALS);
@@ -84,7 +85,7 @@ export interface ExamineOptions {
 /** Gathers what `diagnose` judges, from the own process and by trying. Opens counters as the first stage would. */
 export function examine({ sysfs, env }: ExamineOptions): PerfSituation {
   const [proc, sys, root] = [openTree('/proc'), openTree(sysfs), openTree('/')];
-  const text = (tree: KernelFs, path: string): string => optional(() => tree.readOnce(path), REFUSALS)?.trim() ?? '';
+  const text = (tree: Tree, path: string): string => optional(() => tree.readOnce(path), REFUSALS)?.trim() ?? '';
   const privileges = ownPrivileges();
   const all = readPmus(sys);
   const corePmus = all.filter(({ isCore }) => isCore).map(({ name }) => name);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import type { Acquired, Held } from '../core/collector.ts';
 import { messageOf, optional } from '../core/errors.ts';
-import type { LogFields, Logger } from '../core/log.ts';
+import type { Logger } from '../core/log.ts';
 import { gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
 import {
@@ -76,12 +76,29 @@ export interface Privilege {
    * To be called when everything is set up and listens: shuts what is not needed any more. Answers what was done, as the fields
    * of one line in the log. Throws a `SealError` where the sandbox is required and the kernel has none.
    */
-  shut(): LogFields;
+  shut(): PrivilegeSummary & { readonly [K in keyof Confinement]: Confinement[K] };
   /** The descriptor of a socket that listens already where this is asked for; `undefined` where it needs no privilege. */
   listenerOf(address: TcpAddress): number | undefined;
+  /** How the process came to be, as fields; its confinement is in what `shut` answers. */
+  readonly summary: PrivilegeSummary;
   /** Nothing before `shut`. */
   write(out: Writer): void;
 }
+
+/** One line in the log. */
+export type PrivilegeSummary = {
+  readonly stage: PrivilegeStage;
+  readonly mode: PrivilegeMode;
+  /** Names of capabilities, or `none`. */
+  readonly permitted_at_start: string;
+  readonly permitted: string;
+  readonly capable_threads: number;
+  readonly threads: number;
+  readonly no_new_privs: boolean;
+  readonly uid: number;
+  /** How many were opened at the start, by owner: `perf:252`. */
+  readonly descriptors: string;
+};
 
 export interface PrivilegeOptions {
   readonly mode: PrivilegeMode;
@@ -147,8 +164,8 @@ interface Served {
   readonly wasExecuted: boolean;
 }
 
-/** What the process is when it serves. */
-interface State extends Confinement {
+/** What the process is. */
+interface State {
   readonly threads: number;
   readonly capableThreads: number;
   readonly noNewPrivs: boolean;
@@ -158,10 +175,9 @@ interface State extends Confinement {
 }
 
 /** Looks at every thread. */
-function stateOf(confinement: Confinement): State {
+function stateOf(): State {
   const threads = threadPrivileges();
   return {
-    ...confinement,
     threads: threads.length,
     capableThreads: threads.filter(holdsAny).length,
     noNewPrivs: threads.every((thread) => thread.noNewPrivs === true),
@@ -170,11 +186,25 @@ function stateOf(confinement: Confinement): State {
   };
 }
 
+function summaryOf({ stage, permittedAtStart, acquired }: Served, mode: PrivilegeMode, state: State): PrivilegeSummary {
+  return {
+    stage,
+    mode,
+    permitted_at_start: inWords(permittedAtStart),
+    permitted: inWords(state.permitted),
+    capable_threads: state.capableThreads,
+    threads: state.threads,
+    no_new_privs: state.noNewPrivs,
+    uid: state.uid,
+    descriptors: [...acquired].map(([name, { held }]) => `${name}:${held.length}`).join(',') || 'none',
+  };
+}
+
 const bit = (value: boolean): number => (value ? 1 : 0);
 
 function writeState(
   out: Writer,
-  state: State,
+  state: State & Confinement,
   { stage, permittedAtStart, acquired }: Served,
   mode: PrivilegeMode,
 ): void {
@@ -196,31 +226,19 @@ const reopens = (stage: PrivilegeStage, acquired: Served['acquired']): boolean =
   stage === 'direct' ? holdsEvents(acquired) : stage !== 'sealed';
 
 function serve(served: Served, options: PrivilegeOptions): Privilege {
-  const { stage, permittedAtStart, acquired, permitted, wasExecuted } = served;
+  const { stage, acquired, permitted, wasExecuted } = served;
   const { mode, sandbox, candidates, log } = options;
-  let state: State | undefined;
+  let state: (State & Confinement) | undefined;
   return {
     stage,
     acquired,
     shut() {
       const sockets = candidates.flatMap(({ collector, host }) => collector.needs?.(host).sockets ?? []);
-      state = stateOf(confine({ wish: sandbox, sockets, wasExecuted, log }));
-      const counts = [...acquired].map(([name, { held }]) => `${name}:${held.length}`);
-      return {
-        stage,
-        mode,
-        permitted_at_start: inWords(permittedAtStart),
-        permitted: inWords(state.permitted),
-        capable_threads: state.capableThreads,
-        threads: state.threads,
-        no_new_privs: state.noNewPrivs,
-        uid: state.uid,
-        landlock: state.landlock,
-        seccomp: state.seccomp,
-        traceable: state.traceable,
-        descriptors: counts.join(',') || 'none',
-      };
+      const confinement = confine({ wish: sandbox, sockets, wasExecuted, log });
+      state = { ...stateOf(), ...confinement };
+      return { ...summaryOf(served, mode, state), ...confinement };
     },
+    summary: summaryOf(served, mode, stateOf()),
     listenerOf: (address) => acquired.get(WEB)?.held.find(({ key }) => key === keyOf(address))?.fd,
     ...(reopens(stage, acquired)
       ? { reacquire: (candidate: Candidate) => acquireOne(candidate, permitted) ?? NOTHING }

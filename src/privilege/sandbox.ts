@@ -138,6 +138,7 @@ export function planSandbox({ candidates, trees, rootfs, files, listenOn, env }:
   ];
   return {
     read: [...new Set(read)],
+    list: needs.flatMap((each) => each.folders ?? []),
     execute,
     bind: [...new Set(listenOn.map(({ port }) => port))],
     connect: [...new Set(sockets.flatMap((each) => (each.family === 'tcp' ? [each.port] : [])))],

@@ -60,6 +60,8 @@ export function landlockVersion(): number {
 export interface Allowances {
   /** Files, and folders with all below them, that may be read. What is not there is passed over. */
   readonly read: readonly string[];
+  /** Folders that may be listed, with all below them. */
+  readonly list: readonly string[];
   /** Files that may be executed, too. */
   readonly execute: readonly string[];
   /** TCP ports. */
@@ -97,7 +99,7 @@ function allowPath(ruleset: number, path: string, rights: number): void {
 }
 
 /** Prepares the rules; `restrict` makes them hold. Answers the descriptor of the ruleset. */
-export function createRuleset(version: number, { read, execute, bind, connect }: Allowances): number {
+export function createRuleset(version: number, { read, list, execute, bind, connect }: Allowances): number {
   const net = version >= NET_SINCE ? ACCESS_NET.bindTcp | ACCESS_NET.connectTcp : 0;
   const attributes = rulesetLayout.encode({
     fs: BigInt(fsRights(version)),
@@ -107,6 +109,7 @@ export function createRuleset(version: number, { read, execute, bind, connect }:
   // An older kernel knows a shorter structure, and takes a longer one where the rest is zero.
   const ruleset = syscall('landlock_create_ruleset', attributes, attributes.length, 0);
   for (const path of read) allowPath(ruleset, path, ACCESS_FS.readFile | ACCESS_FS.readDir);
+  for (const path of list) allowPath(ruleset, path, ACCESS_FS.readDir);
   for (const path of execute) allowPath(ruleset, path, ACCESS_FS.readFile | ACCESS_FS.execute);
   if (net === 0) return ruleset;
   const allowPort = (port: number, allowed: number): void => {

@@ -41,9 +41,6 @@ function loadFfi(): Ffi {
   return ffi;
 }
 
-/** Where the bytes of a view are, for structures that hold pointers. The view must live as long as the call takes. */
-export const addressOf = (view: NodeJS.ArrayBufferView): bigint => loadFfi().getRawPointer(view);
-
 /** Functions of libc by their declarations, and where a function is. `null` is the program itself, which is linked with libc. */
 export function openLibc<const T extends Parameters<Ffi['dlopen']>[1] & object>(definitions: T) {
   const { lib, functions } = loadFfi().dlopen(null, definitions);
@@ -51,11 +48,15 @@ export function openLibc<const T extends Parameters<Ffi['dlopen']>[1] & object>(
 }
 
 type Call = (name: SyscallName, words: readonly Word[]) => number;
-let call: Call | undefined;
+interface Libc {
+  readonly call: Call;
+  readonly addressOf: (view: NodeJS.ArrayBufferView) => bigint;
+}
+let libc: Libc | undefined;
 
 const ARGUMENTS = 6;
 
-function load(): Call {
+function load(): Libc {
   const { arch } = process;
   if (!isArchitecture(arch)) throw new NoSyscallsError(`no system call numbers for ${arch}`);
   const { getInt32, getRawPointer } = loadFfi();
@@ -67,7 +68,7 @@ function load(): Call {
     // The address is this thread's for good: asking for it after the call could change what is there.
     const errnoAt = functions.__errno_location();
     const wordOf = (word: Word): bigint => (typeof word === 'object' ? getRawPointer(word) : BigInt(word));
-    return (name, words) => {
+    const call: Call = (name, words) => {
       const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = words.map(wordOf);
       const number = numberOf(name, arch);
       if (number === undefined) throw new NoSyscallsError(`${arch} has no ${name}`);
@@ -75,6 +76,7 @@ function load(): Call {
       if (result === -1n) throw new SyscallError(name, getInt32(errnoAt, 0));
       return Number(result);
     };
+    return { call, addressOf: getRawPointer };
   } catch (error) {
     throw new NoSyscallsError(`cannot call the kernel: ${messageOf(error)}`, { cause: error });
   }
@@ -83,8 +85,17 @@ function load(): Call {
 /** Calls the kernel. Throws a `SyscallError` for what it refuses, a `NoSyscallsError` where it cannot be called at all. */
 export function syscall(name: SyscallName, ...words: readonly Word[]): number {
   if (words.length > ARGUMENTS) throw new RangeError(`${name}: more than ${ARGUMENTS} arguments`);
-  call ??= load();
-  return call(name, words);
+  libc ??= load();
+  return libc.call(name, words);
+}
+
+/**
+ * Where a view's bytes are, for a structure that holds a pointer to them. The caller keeps the view until the kernel has read
+ * the pointer, and does not change its buffer's size.
+ */
+export function addressOf(view: NodeJS.ArrayBufferView): bigint {
+  libc ??= load();
+  return libc.addressOf(view);
 }
 
 const WIDTH = { i32: 4, u32: 4, i64: 8, u64: 8 } as const;

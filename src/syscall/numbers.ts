@@ -16,6 +16,7 @@ export const NUMBERS = {
   chown: { x64: 92, arm64: undefined },
   chroot: { x64: 161, arm64: 51 },
   clock_adjtime: { x64: 305, arm64: 266 },
+  clock_gettime: { x64: 228, arm64: 113 },
   clock_settime: { x64: 227, arm64: 112 },
   clone: { x64: 56, arm64: 220 },
   clone3: { x64: 435, arm64: 435 },

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { acquireFiles, heldFiles } from '../../src/core/held.ts';
-import { openTree } from '../../src/core/kernel_fs.ts';
+import { openTree } from '../../src/source/source.ts';
 
 test('files that are held are read whole, each time as they are', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'keyhole-held-'));

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/core/errors.ts';
-import { openTree } from '../../src/core/kernel_fs.ts';
 import { baseUnit, encode, parseField, parseTerms, readPmuEvent, readPmus } from '../../src/perf/pmu.ts';
+import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
 const pair = (low: number, high: number): readonly [number, number] => [low, high];

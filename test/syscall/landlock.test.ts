@@ -18,7 +18,7 @@ test('what is not allowed is refused: reading, writing, ports', { skip }, () => 
     import { createRuleset, landlockVersion, restrict } from ${urlOf('landlock.ts')};
     const answer = (work) => { try { work(); return 'ok'; } catch (error) { return error.code; } };
     const free = await new Promise((resolve) => { const s = createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); }); });
-    const ruleset = createRuleset(landlockVersion(), { read: ['/proc', '/etc/hostname', '/nowhere'], execute: ['/bin/true'], bind: [free], connect: [] });
+    const ruleset = createRuleset(landlockVersion(), { read: ['/proc', '/etc/hostname', '/nowhere'], list: [], execute: ['/bin/true'], bind: [free], connect: [] });
     setNoNewPrivs();
     restrict(ruleset);
     const told = [
@@ -34,7 +34,7 @@ test('what is not allowed is refused: reading, writing, ports', { skip }, () => 
 });
 
 test('rules are laid down for what is there, of files what files have, and bind nobody yet', { skip }, () => {
-  const none = { read: [], execute: [], bind: [], connect: [] };
+  const none = { read: [], list: ['/etc'], execute: [], bind: [], connect: [] };
   for (let older = 1; older <= version; older += 1) {
     const some = { read: ['/proc', '/etc/hostname', '/nowhere', '/etc/hostname/below'], execute: ['/bin/true'] };
     for (const allowances of [none, { ...none, ...some }, { ...none, bind: [0, 9100], connect: [65535] }]) {

@@ -200,7 +200,12 @@ describe('what the sandbox leaves', { skip, concurrency: false }, () => {
       writeFileSync(join(texts, 'job.prom'), 'job_runs 1\n');
       writeFileSync(join(elsewhere, 'linked.prom'), 'linked_runs 1\n');
       symlinkSync(join(elsewhere, 'linked.prom'), join(texts, 'linked.prom'));
-      const args = [...all, `--collector.textfile.directory=${texts}`, '--collector.netclass.netlink'];
+      const args = [
+        ...all,
+        `--collector.textfile.directory=${texts}`,
+        '--collector.netclass.netlink',
+        '--collector.netdev.device-exclude=^nothing$',
+      ];
       const scrape = (sandbox: string): Promise<string> =>
         serving([...prefix, ...KEYHOLE], [...args, `--privilege.sandbox=${sandbox}`], async (exporter) => {
           await exporter.scrape();
