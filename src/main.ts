@@ -26,13 +26,12 @@ import { type ListenAddress, parseAddress } from './server/address.ts';
 import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
 import { hasSystemdSockets, systemdSockets } from './server/systemd_socket.ts';
+import { webFiles } from './server/web_files.ts';
 import type { Source } from './source/source.ts';
 import { createSpare } from './syscall/memory.ts';
 import { spareMemory } from './syscall/readahead.ts';
-import { exit, sizeThreadPool } from './syscall/thread_pool.ts';
+import { exit, startThreadPool } from './syscall/thread_pool.ts';
 
-// Before anything uses the pool, so that file systems that hang leave threads for the rest.
-sizeThreadPool(process.env);
 spareMemory(process.constrainedMemory());
 
 /** After so many scrapes the start is over; after more, what was hot is compiled. */
@@ -79,14 +78,20 @@ const candidateOf = (collector: AnyCollector, { machine, parsed, enabled }: Part
   host: hostOf(collector, { machine, parsed, enabled }),
 });
 
-/** Executes the program again, and so does not return, where it was started with a capability. */
+/** Executes the program again, and so does not return, unless it is what was executed. */
 function settle(parts: Parts, listenOn: readonly (ListenAddress | Inherited)[]): Privilege {
-  const acquiring = parts.enabled.filter(({ acquire }) => acquire !== undefined);
+  const { parsed, machine, enabled, log } = parts;
   return settlePrivilege({
-    mode: parts.parsed.valueOf(programFlags.privilegeMode),
-    candidates: acquiring.map((each) => candidateOf(each, parts)),
+    mode: parsed.valueOf(programFlags.privilegeMode),
+    sandbox: parsed.valueOf(programFlags.privilegeSandbox),
+    user: parsed.valueOf(programFlags.privilegeUser),
+    candidates: enabled.map((each) => candidateOf(each, parts)),
     listenOn: listenOn.filter((where) => 'port' in where),
-    log: parts.log,
+    passed: listenOn.flatMap((where) => ('fd' in where ? where.fd : [])),
+    trees: { '/proc': machine.proc.root, '/sys': machine.sys.root, '/run/udev/data': machine.udev.root },
+    rootfs: machine.rootfs,
+    files: webFiles(parsed.valueOf(programFlags.webConfigFile)),
+    log,
     env: process.env,
   });
 }
@@ -146,13 +151,12 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
   const parts = { parsed, machine, enabled, log, source };
   const privilege = settle(parts, listenOn);
+  startThreadPool(process.env, log);
   log.info('Starting keyhole', { version: buildInfo.version, revision: buildInfo.revision });
   log.info('Build context', { node: buildInfo.goversion, platform: `${buildInfo.goos}/${buildInfo.goarch}` });
   warnAbout(parsed, declared, log);
   if (bySystemd && parsed.isGiven(programFlags.listenAddress))
     log.warn('--web.listen-address has no effect: systemd hands the sockets over (ListenStream= of the socket unit)');
-  if (process.getuid?.() === 0) log.warn('Running as root, which Keyhole does not need');
-  log.info('Privileges', privilege.summary);
   const registry = setUpAll(parts, privilege);
   // Not loaded by the stage before the seal, which is gone after some milliseconds.
   const { startServer } = await import('./server/start.ts');
@@ -187,6 +191,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     privilege: privilege.summary,
     webConfigFile: parsed.valueOf(programFlags.webConfigFile),
   });
+  log.info('Privileges', { ...privilege.shut() });
   endOnSignals(server, log);
 }
 

@@ -56,6 +56,17 @@ export const programFlags = {
     ['sealed', 'retained', 'none'],
     'sealed',
   ),
+  privilegeUser: flag.text(
+    'privilege.user',
+    'Who serves where root started the program: a name of /etc/passwd, uid or uid:gid; auto is 65534 where nothing that is served needs root, else root without capabilities.',
+    'auto',
+  ),
+  privilegeSandbox: flag.choice(
+    'privilege.sandbox',
+    'Whether the process shuts what it does not need by Landlock and a filter of system calls: auto takes what the kernel has, require does not start without both.',
+    ['auto', 'off', 'require'],
+    'auto',
+  ),
   listenAddress: flag.texts(
     'web.listen-address',
     'Address to listen on, as host:port or [IPv6]:port; an empty host means every address. Repeatable.',

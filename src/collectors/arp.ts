@@ -6,6 +6,7 @@ import { gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { autoInt } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
+import { NETLINK_ROUTE } from '../netlink/netlink.ts';
 import { parseIpv4Neighbour } from '../netlink/rtnetlink.ts';
 
 const HEADING_COLUMNS = 9;
@@ -39,6 +40,7 @@ export default defineCollector({
   metrics: {
     entries: gauge('node_arp_entries', 'Neighbours in the ARP table.', 'device'),
   },
+  needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_ROUTE }] }),
   setup(host, metrics) {
     const { proc, network, flags } = host;
     const { include, exclude, netlink } = flags;

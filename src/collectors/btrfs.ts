@@ -207,6 +207,7 @@ export const btrfs = (ask: typeof askMountPoint) =>
     ],
     flags: {},
     metrics,
+    needs: ({ proc, rootfs }) => ({ folders: [...mountPoints(proc, rootfs).values()].flat() }),
     setup(host) {
       const { sys } = host;
       const folder = sys.folder(FOLDER);

@@ -1,6 +1,7 @@
 import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError } from '../core/errors.ts';
+import { acquireFiles, heldFiles } from '../core/held.ts';
 import { gauge } from '../core/metric.ts';
 
 const LABELS = [
@@ -26,6 +27,9 @@ const LABELS = [
   'system_vendor',
 ] as const;
 
+/** Readable by root only. */
+const SECRET: readonly string[] = ['board_serial', 'chassis_serial', 'product_serial', 'product_uuid'];
+const secretPath = (file: string): string => `class/dmi/id/${file}`;
 const fileOf = (label: string): string => (label === 'system_vendor' ? 'sys_vendor' : label);
 
 export default defineCollector({
@@ -42,15 +46,17 @@ export default defineCollector({
       ...LABELS,
     ),
   },
-  setup({ sys }, { info }) {
+  privileges: ['dac_read_search'],
+  acquire: ({ sys }) => acquireFiles(sys, SECRET.map(secretPath)),
+  setup({ sys, acquired }, { info }) {
+    const held = heldFiles(acquired);
     return sys.devices(
       'class/dmi',
       /^id$/,
       ({ fixed }, out) => {
-        // Serial numbers and the UUID are readable by root only.
-        const known = LABELS.map((label) => [label, fixed(fileOf(label))] as const).filter(
-          ([, value]) => value !== undefined,
-        );
+        const known = LABELS.map(
+          (label) => [label, held(secretPath(fileOf(label)))?.trim() ?? fixed(fileOf(label))] as const,
+        ).filter(([, value]) => value !== undefined);
         if (known.length === 0) throw new NoDataError(`nothing readable in ${sys.path('class/dmi/id')}`);
         const [labels, values] = [known.map(([label]) => label), known.map(([, value]) => value as string)];
         out.row(gauge(info.name, info.help, ...labels), 1, values);

@@ -177,6 +177,8 @@ export const ethtool = (open: () => Ethtool) =>
       ),
     },
     metrics,
+    // Any socket will do for asking a driver.
+    needs: () => ({ sockets: [{ family: 'udp' }] }),
     setup({ sys, flags: { include, exclude, metricsInclude } }) {
       const drivers = open();
       const plans = new WeakMap<readonly string[], ReturnType<typeof planOf>>();

@@ -114,6 +114,31 @@ export function quickPaths(mounts: readonly Mount[], shown: readonly ShownMount[
   );
 }
 
+type Included = Parameters<typeof createFilter>[0]['include'];
+type Names = 'Include' | 'Exclude' | 'Old';
+
+/** Which mounts are wanted, by the flags. */
+function createWants(
+  flags: Readonly<Record<`mountPoints${Names}` | `fsTypes${Names}`, Included>>,
+  isGiven: (flag: 'mountPointsExclude' | 'fsTypesExclude') => boolean,
+): (mount: ShownMount) => boolean {
+  const wantsMountPoint = createFilter({
+    include: flags.mountPointsInclude,
+    exclude: flags.mountPointsExclude,
+    excludeGiven: isGiven('mountPointsExclude'),
+    old: flags.mountPointsOld,
+    names: [`${PREFIX}mount-points-include`, `${PREFIX}mount-points-exclude`, `${PREFIX}ignored-mount-points`],
+  });
+  const wantsFsType = createFilter({
+    include: flags.fsTypesInclude,
+    exclude: flags.fsTypesExclude,
+    excludeGiven: isGiven('fsTypesExclude'),
+    old: flags.fsTypesOld,
+    names: [`${PREFIX}fs-types-include`, `${PREFIX}fs-types-exclude`, `${PREFIX}ignored-fs-types`],
+  });
+  return ({ mountPoint, fsType }) => wantsMountPoint(mountPoint) && wantsFsType(fsType);
+}
+
 export default defineCollector({
   name: 'filesystem',
   help: 'Exposes the sizes of mounted file systems. One that hangs delays neither the others nor the rest of a scrape.',
@@ -177,22 +202,16 @@ export default defineCollector({
       'mountpoint',
     ),
   },
+  needs: ({ proc, rootfs, flags, isGiven }) => ({
+    asksAbout() {
+      const { bytes, length } = openMountinfo(proc)();
+      const mounts = parseMountinfo(bytes.toString('latin1', 0, length)).map((mount) => showMount(mount, rootfs));
+      return mounts.filter(createWants(flags, isGiven)).map(({ path }) => path);
+    },
+  }),
   setup(host, metrics) {
     const { proc, system, flags, rootfs, isGiven } = host;
-    const wantsMountPoint = createFilter({
-      include: flags.mountPointsInclude,
-      exclude: flags.mountPointsExclude,
-      excludeGiven: isGiven('mountPointsExclude'),
-      old: flags.mountPointsOld,
-      names: [`${PREFIX}mount-points-include`, `${PREFIX}mount-points-exclude`, `${PREFIX}ignored-mount-points`],
-    });
-    const wantsFsType = createFilter({
-      include: flags.fsTypesInclude,
-      exclude: flags.fsTypesExclude,
-      excludeGiven: isGiven('fsTypesExclude'),
-      old: flags.fsTypesOld,
-      names: [`${PREFIX}fs-types-include`, `${PREFIX}fs-types-exclude`, `${PREFIX}ignored-fs-types`],
-    });
+    const wants = createWants(flags, isGiven);
     const asker = system.createStatfsAsker({
       workers: Math.max(1, flags.statWorkers),
       timeoutMs: flags.mountTimeoutMs,
@@ -206,7 +225,7 @@ export default defineCollector({
       const all = parseMountinfo(file.bytes.toString('latin1', 0, file.length));
       const shown = uncovered(all)
         .map((mount) => showMount(mount, rootfs))
-        .filter(({ mountPoint, fsType }) => wantsMountPoint(mountPoint) && wantsFsType(fsType));
+        .filter(wants);
       const mounts = [...distinct(shown)];
       const quick = quickPaths(all, mounts, Buffer.from(rootfs).toString('latin1'));
       known = {

@@ -77,6 +77,7 @@ export default defineCollector({
   metrics: {
     sessions: gauge('node_logind_sessions', 'Number of sessions.', 'seat', 'remote', 'type', 'class'),
   },
+  needs: () => ({ sockets: [{ family: 'unix' }] }),
   setup(_host, metrics) {
     const ask = dbusDaemon('org.freedesktop.login1', systemBus());
     return async (out, turn) => {

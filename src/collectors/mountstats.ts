@@ -150,6 +150,12 @@ export default defineCollector({
   flags: {},
   metrics,
   setup({ proc }) {
+    try {
+      // Kept open from now on: a process that may not be traced cannot open its own any more.
+      proc.read('self/mountstats');
+    } catch {
+      // Each scrape says why.
+    }
     return async (out, turn) => {
       const { mounts, failure } = parseMountstats(proc.read('self/mountstats'));
       const known = mounts.length === 0 ? [] : parseMountinfo(proc.read('self/mountinfo'));

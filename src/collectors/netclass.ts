@@ -9,6 +9,7 @@ import type { Message } from '../core/network.ts';
 import { autoInt } from '../core/text.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 import { type LinkMode, parseLinkMode } from '../netlink/ethtool.ts';
+import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/netlink.ts';
 import {
   addressOf,
   aliasOf,
@@ -347,6 +348,12 @@ export default defineCollector({
     ),
   },
   metrics,
+  needs: () => ({
+    sockets: [
+      { family: 'netlink', protocol: NETLINK_ROUTE },
+      { family: 'netlink', protocol: NETLINK_GENERIC },
+    ],
+  }),
   setup(host) {
     const { sys, network, flags, openTree } = host;
     const { ignored, ignoreInvalidSpeed, netlink, withStatistics } = flags;

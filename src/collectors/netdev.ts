@@ -7,6 +7,7 @@ import { counter, type Family, gauge } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
 import { sumOf, type Value } from '../core/reading.ts';
 import type { LayoutWriter } from '../core/writer.ts';
+import { NETLINK_ROUTE } from '../netlink/netlink.ts';
 import {
   aliasOf,
   counterIndex,
@@ -329,6 +330,7 @@ export default defineCollector({
   ],
   flags,
   metrics,
+  needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_ROUTE }] }),
   setup(host) {
     const { include, exclude } = filtersOf(host.flags);
     const { addressInfo, detailed, ifalias, netlink } = host.flags;

@@ -20,6 +20,7 @@ export const networkRoute = (open: typeof openNetlink) =>
       ),
       routes: gauge('node_network_routes', 'How many routes lead to the device.', 'device'),
     },
+    needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_ROUTE }] }),
     setup(_, metrics) {
       const kernel = open(NETLINK_ROUTE);
       return async (out, turn) => {

@@ -127,6 +127,7 @@ export default defineCollector({
     ),
     sanity: gauge('node_ntp_sanity', "Whether the server's time can be used, and the machine's clock agrees with it."),
   },
+  needs: ({ flags: { server } }) => ({ sockets: [{ family: 'udp' }], resolves: !isIPv4(server) && !isIPv6(server) }),
   setup({ flags: values }, metrics) {
     checkFlags(values);
     const { server: host, port, version, ttl, maxDistanceMs, toleranceMs } = values;

@@ -186,6 +186,7 @@ export default defineCollector({
     names: flag.bool('collector.pcidevice.names', 'Add the names of vendors, devices and classes to the info metric.'),
   },
   metrics,
+  needs: ({ flags }) => ({ files: flags.idsfile === '' ? IDS_FILES : [flags.idsfile] }),
   setup({ sys, flags, log }) {
     const names = flags.names ? createNames(flags.idsfile === '' ? IDS_FILES : [flags.idsfile], log) : undefined;
     return (out, turn) => {

@@ -57,6 +57,7 @@ export const qdisc = (open: typeof openNetlink) =>
       queueLength: gauge('node_qdisc_current_queue_length', 'Packets in the queue.', 'device', 'kind'),
       backlog: gauge('node_qdisc_backlog', 'Bytes in the queue.', 'device', 'kind'),
     },
+    needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_ROUTE }] }),
     setup({ flags }, metrics) {
       const { fixtures, include, exclude, oldInclude, oldExclude } = flags;
       if (fixtures !== '')

@@ -72,6 +72,8 @@ export default defineCollector({
       'supervisor',
     ),
   },
+  // Where the folder of a service may be read only, its state is below /run.
+  needs: ({ flags: { servicedir } }) => ({ files: [servicedir, `${servicedir}/*/supervise`, '/run/runit'] }),
   setup({ flags: { servicedir }, log }, metrics) {
     return async (out, turn) => {
       const services = await readdir(servicedir, { withFileTypes: true });

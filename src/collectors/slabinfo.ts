@@ -1,6 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { ParseError, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
+import { acquireFiles, heldFiles } from '../core/held.ts';
 import { gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { fields, int, lines } from '../core/text.ts';
@@ -52,9 +53,12 @@ export default defineCollector({
     perSlab: gauge('node_slabinfo_objects_per_slab', 'Objects that one slab holds.', 'slab'),
     pages: gauge('node_slabinfo_pages_per_slab', 'Pages that one slab takes.', 'slab'),
   },
-  setup({ proc, flags: { include, exclude } }, metrics) {
+  privileges: ['dac_read_search'],
+  acquire: ({ proc }) => acquireFiles(proc, ['slabinfo']),
+  setup({ proc, flags: { include, exclude }, acquired }, metrics) {
+    const held = heldFiles(acquired);
     return (out) => {
-      for (const slab of parseSlabinfo(proc.read('slabinfo'))) {
+      for (const slab of parseSlabinfo(held('slabinfo') ?? proc.read('slabinfo'))) {
         const { name } = slab;
         if (!passes(name, include, exclude)) continue;
         out.sample(metrics.active, slab.activeObjects, name);

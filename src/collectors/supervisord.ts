@@ -1,4 +1,5 @@
-import { defineCollector } from '../core/collector.ts';
+import { isIP } from 'node:net';
+import { defineCollector, type Needs } from '../core/collector.ts';
 import { ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter, gauge } from '../core/metric.ts';
@@ -23,6 +24,15 @@ function processOf(info: XmlRpcValue): SupervisedProcess | undefined {
   if (typeof name !== 'string' || typeof group !== 'string') return undefined;
   if (typeof state !== 'number' || typeof exitStatus !== 'number' || typeof startSeconds !== 'number') return undefined;
   return { name, group, state, exitStatus, startSeconds };
+}
+
+/** To a name it asks by UDP. What is no address is refused by `setup`. */
+function needsOf(url: string): Needs {
+  const { protocol = '', hostname = '', port = '' } = URL.parse(url) ?? {};
+  if (protocol === 'unix:') return { sockets: [{ family: 'unix' }] };
+  const tcp = { family: 'tcp', port: Number(port) || (protocol === 'https:' ? 443 : 80) } as const;
+  const isAddress = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
+  return isAddress ? { sockets: [tcp] } : { sockets: [tcp, { family: 'udp' }], resolves: true };
 }
 
 export default defineCollector({
@@ -54,6 +64,7 @@ export default defineCollector({
       'group',
     ),
   },
+  needs: ({ flags: { url } }) => needsOf(url),
   setup({ flags: { url }, log }, metrics) {
     const call = xmlRpcServer(url);
     return async (out, turn) => {

@@ -3,7 +3,7 @@ import { ParseError, UsageError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
-import { compilePattern, type Pattern } from '../core/pattern.ts';
+import { compilePattern, ownPattern, type Pattern } from '../core/pattern.ts';
 import type { Writer } from '../core/writer.ts';
 import { askEach, type Basic, CallError, type Peer, systemdDaemon } from '../daemon/dbus.ts';
 
@@ -204,17 +204,21 @@ function createUnitFilter(include: Pattern, exclude: Pattern): Filter {
 }
 
 const flags = {
-  include: flag.text(`${PREFIX}unit-include`, 'Units to report (RE2, the whole name), unless they are excluded.', '.+'),
-  exclude: flag.text(
+  include: flag.patternText(
+    `${PREFIX}unit-include`,
+    'Units to report (RE2, the whole name), unless they are excluded.',
+    '.+',
+  ),
+  exclude: flag.patternText(
     `${PREFIX}unit-exclude`,
     'Units to leave out (RE2, the whole name).',
     '.+\\.(automount|device|mount|scope|slice)',
   ),
-  includeOld: flag.text(`${PREFIX}unit-whitelist`, 'Units to report.', '', {
+  includeOld: flag.patternText(`${PREFIX}unit-whitelist`, 'Units to report.', '', {
     hidden: true,
     deprecated: `${PREFIX}unit-include`,
   }),
-  excludeOld: flag.text(`${PREFIX}unit-blacklist`, 'Units to leave out.', '', {
+  excludeOld: flag.patternText(`${PREFIX}unit-blacklist`, 'Units to leave out.', '', {
     hidden: true,
     deprecated: `${PREFIX}unit-exclude`,
   }),
@@ -232,7 +236,8 @@ function wholePattern({ flags: values, isGiven }: Host<typeof flags>, kind: 'inc
   const old = values[oldKind];
   if (old !== '' && isGiven(kind))
     throw new UsageError(`--${flags[oldKind].name} and --${flags[kind].name} are mutually exclusive`);
-  return compilePattern(`^(?:${old || values[kind]})$`);
+  const source = `^(?:${old || values[kind]})$`;
+  return isGiven(kind) || isGiven(oldKind) ? compilePattern(source) : ownPattern(source);
 }
 
 export default defineCollector({
@@ -242,6 +247,7 @@ export default defineCollector({
   reads: ['/var/run/dbus/system_bus_socket', '/run/systemd/private'],
   flags,
   metrics,
+  needs: () => ({ sockets: [{ family: 'unix' }] }),
   setup(host) {
     const { flags: values, log } = host;
     const ask = systemdDaemon(values.private);

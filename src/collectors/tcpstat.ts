@@ -18,6 +18,7 @@ export const tcpstat = (open: typeof openNetlink) =>
         'state',
       ),
     },
+    needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_SOCK_DIAG }] }),
     setup({ proc }, metrics) {
       const kernel = open(NETLINK_SOCK_DIAG);
       return (out) => {

@@ -184,6 +184,7 @@ export default defineCollector({
     mtime: gauge('node_textfile_mtime_seconds', 'When each file that was read was last changed, in Unix time.', 'file'),
     error: gauge('node_textfile_scrape_error', 'Whether a file or a folder could not be read (1), or all could (0).'),
   },
+  needs: ({ flags }) => ({ files: flags.directories.filter((directory) => directory !== '') }),
   setup({ flags, isGiven, log }, metrics) {
     const teller = createTeller(log);
     const declarations = createDeclarations(metrics.found);

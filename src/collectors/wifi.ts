@@ -146,6 +146,7 @@ export const wifi = (open: typeof openNetlink) =>
       ),
     },
     metrics,
+    needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_GENERIC }] }),
     setup({ flags: { fixtures } }) {
       if (fixtures !== '')
         throw new UsageError(`--${FIXTURES} is for tests of node_exporter: Keyhole asks the kernel only`);

@@ -1,8 +1,8 @@
 import type { Flags } from './flag.ts';
-import type { Acquired, Collect, Host, Privilege } from './host.ts';
+import type { Acquired, Collect, Host, Needs, Privilege } from './host.ts';
 import type { DynamicFamily, Family, OpenFamily } from './metric.ts';
 
-export type { Acquired, Collect, Held, Host, Privilege, Turn } from './host.ts';
+export type { Acquired, Collect, Held, Host, Needs, Privilege, SocketNeed, Turn } from './host.ts';
 
 export type Metric = Family | DynamicFamily | OpenFamily;
 export type Families = Readonly<Record<string, Metric>>;
@@ -17,6 +17,8 @@ export interface Collector<M extends Families = Families, F extends Flags = Flag
   readonly reads: readonly string[];
   readonly flags: F;
   readonly metrics: M;
+  /** What it opens beyond what `reads` says. A test looks for collectors that open more than they declare. */
+  needs?(host: Host<F>): Needs;
   /** Those of these that the process may have are raised around `acquire`, and never otherwise. */
   readonly privileges?: readonly Privilege[];
   /** Opens what only a privilege opens. Runs once at start, before the process seals itself. Never throws for a refusal. */

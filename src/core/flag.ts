@@ -74,6 +74,16 @@ export const flag = {
     fallback: [String(fallback)],
     parse: (texts) => one(texts) === 'true',
   }),
+  /** Text out of which a pattern is made: what is given is compiled by RE2. */
+  patternText: (name: string, help: string, fallback = '', extra: Extra = {}): Flag<string> => ({
+    ...extra,
+    name,
+    help,
+    kind: 'value',
+    isPattern: true,
+    fallback: [fallback],
+    parse: one,
+  }),
   text: (name: string, help: string, fallback = '', extra: Extra = {}): Flag<string> => ({
     ...extra,
     name,

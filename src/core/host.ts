@@ -192,6 +192,26 @@ export interface Tree {
   sizeBytes(path: string): number;
 }
 
+/** A socket that a collector opens in a scrape: a netlink protocol of `include/uapi/linux/netlink.h`, a TCP port to connect to. */
+export type SocketNeed =
+  | { readonly family: 'netlink'; readonly protocol: number }
+  | { readonly family: 'tcp'; readonly port: number }
+  | { readonly family: 'udp' }
+  | { readonly family: 'unix' };
+
+/** What the sandbox leaves open for a collector, beside the trees of the kernel and the files that `reads` names. */
+export interface Needs {
+  /** Files and folders that flags name, as whole paths; a shell pattern stands for what it matches. */
+  readonly files?: readonly string[];
+  /** Folders that it opens itself, and no file in them. */
+  readonly folders?: readonly string[];
+  readonly sockets?: readonly SocketNeed[];
+  /** Whether it looks up the address of a host by its name. */
+  readonly resolves?: boolean;
+  /** Paths that it asks about and does not open, such as mount points: they must be reachable for the user who serves. */
+  asksAbout?(): readonly string[];
+}
+
 /** The capabilities that a collector may ask for, named as in capabilities(7). */
 export type Privilege = 'dac_read_search' | 'perfmon' | 'sys_admin';
 

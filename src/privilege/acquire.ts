@@ -52,6 +52,7 @@ function confine({ held, facts }: Acquired, host: Host): Acquired {
 
 /** Runs the collector's `acquire` with the capabilities it asks for, as far as they are permitted. */
 export function acquireOne({ collector, host }: Candidate, permitted: bigint): Acquired | undefined {
+  if (collector.acquire === undefined) return undefined;
   try {
     const acquired = withEffective(maskOf(collector.privileges ?? []), permitted, () => collector.acquire?.(host));
     if (acquired === undefined || permitted === 0n) return acquired;

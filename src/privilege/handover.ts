@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs';
 import process from 'node:process';
 import type { Acquired, Held } from '../core/collector.ts';
-import { ExporterError, messageOf } from '../core/errors.ts';
+import { ExporterError, messageOf, optional } from '../core/errors.ts';
 import { eventId } from '../perf/perf_event.ts';
 import { namesOf, type ThreadPrivileges } from '../syscall/capability.ts';
 import { syscall } from '../syscall/libc.ts';
@@ -38,6 +38,8 @@ export interface Handover {
   readonly permittedAtStart: bigint;
   /** What is to be kept permitted; empty when sealed. */
   readonly keep: bigint;
+  /** Whether any thread held a capability at the start. */
+  readonly wasCapable: boolean;
 }
 
 interface Message {
@@ -46,6 +48,7 @@ interface Message {
   readonly nonce: string;
   readonly permittedAtStart: string;
   readonly keep: string;
+  readonly wasCapable: boolean;
   readonly items: readonly Item[];
   /** By collector; every collector that acquired has an entry. */
   readonly facts: Readonly<Record<string, unknown>>;
@@ -56,10 +59,20 @@ export const HANDOVER_VARIABLE = 'KEYHOLE_HANDOVER';
 
 const MESSAGE_BYTES_MAX = 64 << 20;
 const MFD_ALLOW_SEALING = 2;
+/** Since Linux 6.3, where a sysctl may refuse memory files that could be executed. Older kernels do not know it. */
+const MFD_NOEXEC_SEAL = 8;
 const F_ADD_SEALS = 1033;
 const F_GET_SEALS = 1034;
 /** F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE */
 const SEALS = 0b1111;
+
+function createMemoryFile(): number {
+  const name = Buffer.from('keyhole\0');
+  const flags = MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL;
+  return (
+    optional(() => syscall('memfd_create', name, flags), ['EINVAL']) ?? syscall('memfd_create', name, MFD_ALLOW_SEALING)
+  );
+}
 
 /** The 22nd field of `/proc/self/stat`: clock ticks from boot to the start of the process. An exec leaves it as it is. */
 export function ownStartTime(): string {
@@ -76,7 +89,7 @@ function describe({ fd, kind }: Pick<Held, 'fd' | 'kind'>): Pick<Item, 'target' 
 }
 
 /** Writes the hand-over; returns the descriptors that must survive the exec, and the variable's value. */
-export function writeHandover({ acquired, permittedAtStart, keep }: Handover): {
+export function writeHandover({ acquired, permittedAtStart, keep, wasCapable }: Handover): {
   readonly fds: readonly number[];
   readonly variable: string;
 } {
@@ -93,10 +106,11 @@ export function writeHandover({ acquired, permittedAtStart, keep }: Handover): {
     nonce,
     permittedAtStart: String(permittedAtStart),
     keep: String(keep),
+    wasCapable,
     items,
     facts: Object.fromEntries([...acquired].map(([collector, { facts }]) => [collector, facts ?? null])),
   };
-  const fd = syscall('memfd_create', Buffer.from('keyhole\0'), MFD_ALLOW_SEALING);
+  const fd = createMemoryFile();
   const bytes = Buffer.from(JSON.stringify(message));
   for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
   syscall('fcntl', fd, F_ADD_SEALS, SEALS);
@@ -112,7 +126,7 @@ function check(condition: boolean, what: () => string): asserts condition {
 function readMessage(fd: number): unknown {
   const target = readlinkSync(`/proc/self/fd/${fd}`);
   check(target.startsWith('/memfd:keyhole'), () => `descriptor ${fd} is ${target}`);
-  check(syscall('fcntl', fd, F_GET_SEALS) === SEALS, () => `descriptor ${fd} is not sealed`);
+  check((syscall('fcntl', fd, F_GET_SEALS) & SEALS) === SEALS, () => `descriptor ${fd} is not sealed`);
   const { size } = fstatSync(fd);
   check(size > 0 && size <= MESSAGE_BYTES_MAX, () => `${size} bytes`);
   const bytes = Buffer.alloc(size);
@@ -141,13 +155,14 @@ function isItem(value: unknown): value is Item {
 
 function isMessage(value: unknown): value is Message {
   if (!isRecord(value)) return false;
-  const { pid, startTime, nonce, permittedAtStart, keep, items, facts } = value as Partial<Message>;
+  const { pid, startTime, nonce, permittedAtStart, keep, wasCapable, items, facts } = value as Partial<Message>;
   return (
     Number.isSafeInteger(pid) &&
     isDigits(startTime) &&
     typeof nonce === 'string' &&
     isDigits(permittedAtStart) &&
     isDigits(keep) &&
+    typeof wasCapable === 'boolean' &&
     Array.isArray(items) &&
     items.every(isItem) &&
     isRecord(facts)
@@ -170,6 +185,16 @@ function verify(item: Item): Held {
   check(now.device === item.device && now.inode === item.inode, () => `${name} is another ${now.target}`);
   check(now.eventId === item.eventId, () => `${name} is perf event ${now.eventId}, not ${item.eventId}`);
   return { key, fd, kind, ...(path === undefined ? {} : { path }) };
+}
+
+/** The variable's value where a seal came before and could hand nothing over: this process acquires what it may. */
+export const NOTHING_HANDED_OVER = 'nothing';
+
+/** Whether a first stage came before that had nothing to leave. Removes every trace of it. */
+export function takeNothing(env: NodeJS.ProcessEnv): boolean {
+  if (env[HANDOVER_VARIABLE] !== NOTHING_HANDED_OVER) return false;
+  delete env[HANDOVER_VARIABLE];
+  return true;
 }
 
 /** Takes what the first stage left, if there was one, and removes every trace of it. Throws a `HandoverError`. */
@@ -203,6 +228,7 @@ export function takeHandover(env: NodeJS.ProcessEnv): Handover | undefined {
     acquired: new Map([...held].map(([collector, own]) => [collector, { held: own, facts: facts[collector] }])),
     permittedAtStart: BigInt(message.permittedAtStart),
     keep: BigInt(message.keep),
+    wasCapable: message.wasCapable,
   };
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import process from 'node:process';
 import type { Acquired, Held } from '../core/collector.ts';
 import { messageOf, optional } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -6,7 +7,6 @@ import { gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
 import {
   clearAmbient,
-  getCapabilities,
   hexOf,
   holdsAny,
   maskOf,
@@ -17,16 +17,20 @@ import {
 } from '../syscall/capability.ts';
 import { openListener, type TcpAddress } from '../syscall/listen_socket.ts';
 import { acquireAll, acquireOne, type Candidate, wantedBy, withEffective } from './acquire.ts';
-import { type Handover, requireSeal, takeHandover } from './handover.ts';
-import { seal } from './seal.ts';
+import { servingPolicy } from './calls.ts';
+import { type Confinement, confine, SealError } from './confine.ts';
+import { type Handover, requireSeal, takeHandover, takeNothing } from './handover.ts';
+import { planSandbox, prepareLandlock, type SandboxPlan, type SandboxWish } from './sandbox.ts';
+import { type Drop, seal } from './seal.ts';
+import { chooseUser } from './user.ts';
 
 export type PrivilegeMode = 'sealed' | 'retained' | 'none';
 
 /**
- * How the process that serves came to be: `sealed` and `retained` have been executed again, `direct` was started without
- * any capability, `unsealed` holds what it was started with.
+ * How the process that serves came to be: `sealed`, from one that held a capability; `direct`, from one that held none;
+ * `retained` keeps what counters need, `unsealed` all that it was started with. All of them are confined alike.
  */
-export type PrivilegeStage = 'sealed' | 'retained' | 'direct' | 'unsealed';
+export type PrivilegeStage = 'sealed' | 'direct' | 'retained' | 'unsealed';
 
 export const privilegeMetrics = {
   info: gauge(
@@ -45,6 +49,16 @@ export const privilegeMetrics = {
     'keyhole_privilege_no_new_privs',
     'Whether no_new_privs is set in every thread, so that nothing that is executed can gain a privilege.',
   ),
+  user: gauge('keyhole_privilege_uid', 'The number of the user who serves.'),
+  landlock: gauge(
+    'keyhole_privilege_landlock_version',
+    "The version of Landlock's interface whose rules hold for every thread; 0 where none do.",
+  ),
+  seccomp: gauge('keyhole_privilege_seccomp', 'Whether a filter of system calls holds for every thread.'),
+  traceable: gauge(
+    'keyhole_privilege_traceable',
+    'Whether other processes of the same user may trace this one, and so take its descriptors.',
+  ),
   descriptors: gauge(
     'keyhole_privilege_descriptors',
     'Descriptors that were opened at the start, with privilege where there was one, and are kept: by collector, or web for sockets to listen on.',
@@ -52,7 +66,26 @@ export const privilegeMetrics = {
   ),
 } as const;
 
-/** What was done, as the fields of one line in the log. */
+export interface Privilege {
+  readonly stage: PrivilegeStage;
+  /** What each collector acquired, by its name. */
+  readonly acquired: ReadonlyMap<string, Acquired>;
+  /** Does a collector's `acquire` again. Missing in a sealed process. */
+  readonly reacquire?: (candidate: Candidate) => Acquired;
+  /**
+   * To be called when everything is set up and listens: shuts what is not needed any more. Answers what was done, as the fields
+   * of one line in the log. Throws a `SealError` where the sandbox is required and the kernel has none.
+   */
+  shut(): PrivilegeSummary & { readonly [K in keyof Confinement]: Confinement[K] };
+  /** The descriptor of a socket that listens already where this is asked for; `undefined` where it needs no privilege. */
+  listenerOf(address: TcpAddress): number | undefined;
+  /** How the process came to be, as fields; its confinement is in what `shut` answers. */
+  readonly summary: PrivilegeSummary;
+  /** Nothing before `shut`. */
+  write(out: Writer): void;
+}
+
+/** One line in the log. */
 export type PrivilegeSummary = {
   readonly stage: PrivilegeStage;
   readonly mode: PrivilegeMode;
@@ -62,29 +95,28 @@ export type PrivilegeSummary = {
   readonly capable_threads: number;
   readonly threads: number;
   readonly no_new_privs: boolean;
+  readonly uid: number;
   /** How many were opened at the start, by owner: `perf:252`. */
   readonly descriptors: string;
 };
 
-export interface Privilege {
-  readonly stage: PrivilegeStage;
-  /** What each collector acquired, by its name. */
-  readonly acquired: ReadonlyMap<string, Acquired>;
-  /** Does a collector's `acquire` again. Missing in a sealed process. */
-  readonly reacquire?: (candidate: Candidate) => Acquired;
-  /** The descriptor of a socket that listens already where this is asked for; `undefined` where it needs no privilege. */
-  listenerOf(address: TcpAddress): number | undefined;
-  readonly summary: PrivilegeSummary;
-  write(out: Writer): void;
-}
-
 export interface PrivilegeOptions {
   readonly mode: PrivilegeMode;
-  /** The enabled collectors that have an `acquire`. */
+  readonly sandbox: SandboxWish;
+  /** `--privilege.user` */
+  readonly user: string;
+  /** All enabled collectors. */
   readonly candidates: readonly Candidate[];
   readonly log: Logger;
   /** The addresses to listen on, of which some may need a privilege. */
   readonly listenOn: readonly TcpAddress[];
+  /** Descriptors that were passed to the program, to listen on. */
+  readonly passed: readonly number[];
+  /** The roots of the trees, by the prefix that stands for them in what collectors read. */
+  readonly trees: Readonly<Record<string, string>>;
+  readonly rootfs: string;
+  /** Files that are read besides: of the web configuration. */
+  readonly files: readonly string[];
   /** The process's own; loses the variable of the hand-over. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -104,7 +136,7 @@ const keyOf = ({ host, port }: TcpAddress): string => `${host} ${port}`;
 const firstFreePort = (): number =>
   Number(optional(() => readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1')) ?? 1024);
 
-/** Listens where only a privilege may, before it is given up. What fails here fails again later, and is reported then. */
+/** Listens where only a privilege may, before it is given up. What fails here will fail again later, and be told then. */
 function acquireListeners(addresses: readonly TcpAddress[], permitted: bigint, log: Logger): Acquired | undefined {
   const end = (permitted & BIND) === 0n ? 0 : firstFreePort();
   const held: Held[] = [];
@@ -123,85 +155,185 @@ function acquireListeners(addresses: readonly TcpAddress[], permitted: bigint, l
 const NOTHING: Acquired = { held: [], facts: undefined };
 
 interface Served {
-  readonly mode: PrivilegeMode;
   readonly stage: PrivilegeStage;
   readonly permittedAtStart: bigint;
   readonly acquired: ReadonlyMap<string, Acquired>;
   /** What `reacquire` may raise. */
   readonly permitted: bigint;
+  /** Whether it is the process that an exec left. */
+  readonly wasExecuted: boolean;
 }
 
-/** Looks at every thread, and answers for how it stands from then on. */
-function serve({ mode, stage, permittedAtStart, acquired, permitted }: Served): Privilege {
+/** What the process is. */
+interface State {
+  readonly threads: number;
+  readonly capableThreads: number;
+  readonly noNewPrivs: boolean;
+  /** The most that any thread has permitted. */
+  readonly permitted: bigint;
+  readonly uid: number;
+}
+
+/** Looks at every thread. */
+function stateOf(): State {
   const threads = threadPrivileges();
-  const capable = threads.filter(holdsAny).length;
-  const noNewPrivs = threads.every((thread) => thread.noNewPrivs === true);
-  const most = threads.reduce((mask, thread) => mask | thread.permitted, 0n);
-  const counts = [...acquired].map(([name, { held }]) => [name, held.length] as const);
+  return {
+    threads: threads.length,
+    capableThreads: threads.filter(holdsAny).length,
+    noNewPrivs: threads.every((thread) => thread.noNewPrivs === true),
+    permitted: threads.reduce((mask, thread) => mask | thread.permitted, 0n),
+    uid: process.geteuid?.() ?? 0,
+  };
+}
+
+function summaryOf({ stage, permittedAtStart, acquired }: Served, mode: PrivilegeMode, state: State): PrivilegeSummary {
+  return {
+    stage,
+    mode,
+    permitted_at_start: inWords(permittedAtStart),
+    permitted: inWords(state.permitted),
+    capable_threads: state.capableThreads,
+    threads: state.threads,
+    no_new_privs: state.noNewPrivs,
+    uid: state.uid,
+    descriptors: [...acquired].map(([name, { held }]) => `${name}:${held.length}`).join(',') || 'none',
+  };
+}
+
+const bit = (value: boolean): number => (value ? 1 : 0);
+
+function writeState(
+  out: Writer,
+  state: State & Confinement,
+  { stage, permittedAtStart, acquired }: Served,
+  mode: PrivilegeMode,
+): void {
+  out.sample(privilegeMetrics.info, 1, mode, stage, hexOf(permittedAtStart), hexOf(state.permitted));
+  out.sample(privilegeMetrics.capableThreads, state.capableThreads);
+  out.sample(privilegeMetrics.noNewPrivs, bit(state.noNewPrivs));
+  out.sample(privilegeMetrics.user, state.uid);
+  out.sample(privilegeMetrics.landlock, state.landlock);
+  out.sample(privilegeMetrics.seccomp, bit(state.seccomp));
+  out.sample(privilegeMetrics.traceable, bit(state.traceable));
+  for (const [name, { held }] of acquired) out.sample(privilegeMetrics.descriptors, held.length, name);
+}
+
+const holdsEvents = (acquired: Served['acquired']): boolean =>
+  acquired.values().some(({ held }) => held.some(({ kind }) => kind === 'event'));
+
+/** Whether counters can be opened again: those that opened without a privilege can, and what is kept is kept for it. */
+const reopens = (stage: PrivilegeStage, acquired: Served['acquired']): boolean =>
+  stage === 'direct' ? holdsEvents(acquired) : stage !== 'sealed';
+
+function serve(served: Served, options: PrivilegeOptions): Privilege {
+  const { stage, acquired, permitted, wasExecuted } = served;
+  const { mode, sandbox, candidates, log } = options;
+  let state: (State & Confinement) | undefined;
   return {
     stage,
     acquired,
-    listenerOf: (address) => acquired.get(WEB)?.held.find(({ key }) => key === keyOf(address))?.fd,
-    summary: {
-      stage,
-      mode,
-      permitted_at_start: inWords(permittedAtStart),
-      permitted: inWords(most),
-      capable_threads: capable,
-      threads: threads.length,
-      no_new_privs: noNewPrivs,
-      descriptors: counts.map(([name, count]) => `${name}:${count}`).join(',') || 'none',
+    shut() {
+      const sockets = candidates.flatMap(({ collector, host }) => collector.needs?.(host).sockets ?? []);
+      const confinement = confine({ wish: sandbox, sockets, wasExecuted, log });
+      state = { ...stateOf(), ...confinement };
+      return { ...summaryOf(served, mode, state), ...confinement };
     },
-    ...(stage === 'sealed' ? {} : { reacquire: (candidate: Candidate) => acquireOne(candidate, permitted) ?? NOTHING }),
+    summary: summaryOf(served, mode, stateOf()),
+    listenerOf: (address) => acquired.get(WEB)?.held.find(({ key }) => key === keyOf(address))?.fd,
+    ...(reopens(stage, acquired)
+      ? { reacquire: (candidate: Candidate) => acquireOne(candidate, permitted) ?? NOTHING }
+      : {}),
     write(out) {
-      out.sample(privilegeMetrics.info, 1, mode, stage, hexOf(permittedAtStart), hexOf(most));
-      out.sample(privilegeMetrics.capableThreads, capable);
-      out.sample(privilegeMetrics.noNewPrivs, noNewPrivs ? 1 : 0);
-      for (const [name, count] of counts) out.sample(privilegeMetrics.descriptors, count, name);
+      if (state !== undefined) writeState(out, state, served, mode);
     },
   };
 }
 
-/** The second stage: what was handed over has been verified. */
-function resume({ acquired, permittedAtStart, keep }: Handover, { mode }: PrivilegeOptions): Privilege {
-  requireSeal(threadPrivileges(), keep);
-  if (keep === 0n) return serve({ mode, stage: 'sealed', permittedAtStart, acquired, permitted: 0n });
-  const permitted = getCapabilities().permitted & keep;
-  clearAmbient();
-  setCapabilities({ effective: 0n, permitted, inheritable: 0n });
-  return serve({ mode, stage: 'retained', permittedAtStart, acquired, permitted });
+function stageOf({ mode }: PrivilegeOptions, wasCapable: boolean, keep: bigint): PrivilegeStage {
+  if (!wasCapable) return 'direct';
+  if (mode === 'none') return 'unsealed';
+  return keep === 0n ? 'sealed' : 'retained';
 }
 
-/** With what is left to this thread: a seal that failed may have dropped it all. */
+/** The second stage: what was handed over has been verified. */
+function resume({ acquired, permittedAtStart, keep, wasCapable }: Handover, options: PrivilegeOptions): Privilege {
+  requireSeal(threadPrivileges(), keep);
+  const stage = stageOf(options, wasCapable, keep);
+  const permitted = ownPrivileges().permitted & keep;
+  if (stage === 'retained') {
+    clearAmbient();
+    setCapabilities({ effective: 0n, permitted, inheritable: 0n });
+  }
+  return serve({ stage, permittedAtStart, acquired, permitted, wasExecuted: true }, options);
+}
+
+/** A process that could not be executed again serves only where that leaves no capability behind that it should not have. */
 function remain(
   acquired: ReadonlyMap<string, Acquired>,
   permittedAtStart: bigint,
   options: PrivilegeOptions,
 ): Privilege {
   const { permitted } = ownPrivileges();
-  return serve({ mode: options.mode, stage: 'unsealed', permittedAtStart, acquired, permitted });
+  const served = { permittedAtStart, acquired, permitted, wasExecuted: false };
+  if (!threadPrivileges().some(holdsAny)) return serve({ ...served, stage: 'direct' }, options);
+  if (options.mode === 'none') return serve({ ...served, stage: 'unsealed' }, options);
+  throw new SealError(
+    'cannot seal: some threads would keep the capabilities of the start. --privilege.mode=none serves with them',
+  );
+}
+
+const kept = ({ mode, candidates }: PrivilegeOptions, permitted: bigint): bigint => {
+  if (mode === 'none') return permitted;
+  return mode === 'retained' ? wantedBy(candidates) & permitted : 0n;
+};
+
+/** Who serves from now on, and what is left open to it, by the enabled collectors and the flags. */
+function prepare(acquired: ReadonlyMap<string, Acquired>, options: PrivilegeOptions): Pick<Drop, 'user' | 'ruleset'> {
+  const { mode, sandbox, user: wish, candidates, trees, rootfs, files, listenOn, env, log } = options;
+  const held = new Set(acquired.values().flatMap((each) => each.held.flatMap(({ path }) => path ?? [])));
+  const user = mode === 'none' ? undefined : chooseUser({ wish, candidates, trees, files, held, log });
+  const plan = (): SandboxPlan =>
+    planSandbox({ candidates, trees: Object.values(trees), rootfs, files, listenOn, env });
+  try {
+    return { user, ruleset: prepareLandlock(sandbox, plan) };
+  } catch (error) {
+    log.warn('no Landlock', { err: messageOf(error) });
+    return { user, ruleset: undefined };
+  }
 }
 
 /**
- * Acquires, and seals where any thread holds a capability: then it does not return, and the process it becomes returns
- * from here with what was acquired. Throws a `HandoverError` for a hand-over that is not its own.
+ * Acquires and seals: then it does not return, and the process it becomes returns from here with what was acquired. Throws a
+ * `HandoverError` for a hand-over that is not its own, a `SealError` where it would serve with more than it should.
  */
 export function settlePrivilege(options: PrivilegeOptions): Privilege {
-  const { mode, candidates, listenOn, log, env } = options;
+  const { mode, candidates, listenOn, passed, log, env } = options;
+  const nothing = takeNothing(env);
   const handover = takeHandover(env);
   if (handover !== undefined) return resume(handover, options);
   const { permitted } = ownPrivileges();
   const acquired = acquireAll(candidates, permitted);
-  if (!threadPrivileges().some(holdsAny))
-    return serve({ mode, stage: 'direct', permittedAtStart: permitted, acquired, permitted });
-  if (mode === 'none') return remain(acquired, permitted, options);
+  const wasCapable = threadPrivileges().some(holdsAny);
+  if (nothing)
+    return resume({ acquired, permittedAtStart: permitted, keep: kept(options, permitted), wasCapable }, options);
   const listeners = acquireListeners(listenOn, permitted, log);
   if (listeners !== undefined) acquired.set(WEB, listeners);
+  const prepared = prepare(acquired, options);
   try {
-    const keep = mode === 'retained' ? wantedBy(candidates) & permitted : 0n;
-    return seal({ acquired, permittedAtStart: permitted, keep, env });
+    const keep = kept(options, permitted);
+    const stage = stageOf(options, wasCapable, keep);
+    return seal({
+      ...prepared,
+      policy: options.sandbox === 'off' ? undefined : servingPolicy({ reopens: reopens(stage, acquired) }),
+      keep,
+      forGood: mode !== 'none',
+      handover: { acquired, permittedAtStart: permitted, keep, wasCapable },
+      passed,
+      env,
+      log,
+    });
   } catch (error) {
-    log.warn('cannot seal the process', { err: messageOf(error) });
+    log.warn('cannot execute the program again', { err: messageOf(error) });
     return remain(acquired, permitted, options);
   }
 }

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
 import { ExporterError, messageOf } from '../core/errors.ts';
+import { isArchitecture, numberOf, type SyscallName } from './numbers.ts';
 
 /**
  * The one place that calls into C: the kernel's system calls, through libc's `syscall`. The foreign function interface is
@@ -29,32 +30,22 @@ export class SyscallError extends Error {
   }
 }
 
-/** Numbers of x86_64 (arch/x86/entry/syscalls/syscall_64.tbl) and of arm64 (include/uapi/asm-generic/unistd.h). */
-const NUMBERS = {
-  adjtimex: { x64: 159, arm64: 171 },
-  bind: { x64: 49, arm64: 200 },
-  capget: { x64: 125, arm64: 90 },
-  capset: { x64: 126, arm64: 91 },
-  clock_gettime: { x64: 228, arm64: 113 },
-  exit_group: { x64: 231, arm64: 94 },
-  fcntl: { x64: 72, arm64: 25 },
-  getrandom: { x64: 318, arm64: 278 },
-  getxattr: { x64: 191, arm64: 8 },
-  ioctl: { x64: 16, arm64: 29 },
-  listen: { x64: 50, arm64: 201 },
-  madvise: { x64: 28, arm64: 233 },
-  memfd_create: { x64: 319, arm64: 279 },
-  perf_event_open: { x64: 298, arm64: 241 },
-  prctl: { x64: 157, arm64: 167 },
-  recvfrom: { x64: 45, arm64: 207 },
-  sendto: { x64: 44, arm64: 206 },
-  setsockopt: { x64: 54, arm64: 208 },
-  socket: { x64: 41, arm64: 198 },
-} as const;
-
-export type SyscallName = keyof typeof NUMBERS;
 /** A view is passed by its address; the kernel may write to it during the call. */
 export type Word = number | bigint | NodeJS.ArrayBufferView;
+
+type Ffi = typeof import('node:ffi');
+
+function loadFfi(): Ffi {
+  const ffi = process.getBuiltinModule('node:ffi');
+  if (ffi === undefined) throw new NoSyscallsError('cannot call the kernel: this Node has no node:ffi');
+  return ffi;
+}
+
+/** Functions of libc by their declarations, and where a function is. `null` is the program itself, which is linked with libc. */
+export function openLibc<const T extends Parameters<Ffi['dlopen']>[1] & object>(definitions: T) {
+  const { lib, functions } = loadFfi().dlopen(null, definitions);
+  return { functions, addressOfFunction: (name: string): bigint => lib.getSymbol(name) };
+}
 
 type Call = (name: SyscallName, words: readonly Word[]) => number;
 interface Libc {
@@ -67,13 +58,10 @@ const ARGUMENTS = 6;
 
 function load(): Libc {
   const { arch } = process;
-  if (arch !== 'x64' && arch !== 'arm64') throw new NoSyscallsError(`no system call numbers for ${arch}`);
+  if (!isArchitecture(arch)) throw new NoSyscallsError(`no system call numbers for ${arch}`);
+  const { getInt32, getRawPointer } = loadFfi();
   try {
-    const ffi = process.getBuiltinModule('node:ffi');
-    if (ffi === undefined) throw new Error('this Node has no node:ffi');
-    const { dlopen, getInt32, getRawPointer } = ffi;
-    // `null` is the program itself, which is linked with libc, whatever the name of its file.
-    const { functions } = dlopen(null, {
+    const { functions } = openLibc({
       syscall: { arguments: ['i64', 'i64', 'i64', 'i64', 'i64', 'i64', 'i64'], return: 'i64' },
       __errno_location: { arguments: [], return: 'pointer' },
     });
@@ -82,7 +70,9 @@ function load(): Libc {
     const wordOf = (word: Word): bigint => (typeof word === 'object' ? getRawPointer(word) : BigInt(word));
     const call: Call = (name, words) => {
       const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = words.map(wordOf);
-      const result = functions.syscall(BigInt(NUMBERS[name][arch]), a, b, c, d, e, f);
+      const number = numberOf(name, arch);
+      if (number === undefined) throw new NoSyscallsError(`${arch} has no ${name}`);
+      const result = functions.syscall(BigInt(number), a, b, c, d, e, f);
       if (result === -1n) throw new SyscallError(name, getInt32(errnoAt, 0));
       return Number(result);
     };

@@ -1,5 +1,9 @@
+import { access } from 'node:fs';
 import process from 'node:process';
-import { syscall } from './libc.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { NoSyscallsError, syscall } from './libc.ts';
+import { threadLimits, threadsPossible } from './threads.ts';
 
 /**
  * The threads that libuv runs blocking calls on. A call that hangs (statfs on a dead server) takes one away for as long as
@@ -15,13 +19,34 @@ const KEPT_FREE = 4;
 let size = LIBUV_DEFAULT;
 
 /**
- * Makes the pool large enough, unless the environment says how large. Works only before the pool's first use: call it
- * before anything else. https://docs.libuv.org/en/v1.x/threadpool.html
+ * Makes the pool large enough, unless the environment says how large, and starts its threads at once: libuv ends the process
+ * where it cannot start one later. Works only before the pool's first use. Throws a `UsageError` where not one can be started.
+ * https://docs.libuv.org/en/v1.x/threadpool.html
  */
-export function sizeThreadPool(env: { UV_THREADPOOL_SIZE?: string | undefined }): void {
+export function startThreadPool(env: { UV_THREADPOOL_SIZE?: string | undefined }, log: Logger): void {
   const asked = Number.parseInt(env.UV_THREADPOOL_SIZE ?? '', 10);
-  size = Number.isNaN(asked) ? THREADS : Math.min(Math.max(asked, 1), LIBUV_MAX);
+  const wanted = Number.isNaN(asked) ? THREADS : Math.min(Math.max(asked, 1), LIBUV_MAX);
+  size = possible(wanted);
+  if (size === 0) throw new UsageError(`no thread can be started for files and names: ${threadLimits()}`);
+  if (size < wanted)
+    log.warn('fewer threads than wanted: less can hang before file systems are not asked', {
+      threads: size,
+      wanted,
+      limits: threadLimits(),
+    });
   env.UV_THREADPOOL_SIZE = String(size);
+  // The first use starts all of them.
+  access('/', () => {});
+}
+
+/** Without a way to try, what is wanted. */
+function possible(wanted: number): number {
+  try {
+    return threadsPossible(wanted);
+  } catch (error) {
+    if (error instanceof NoSyscallsError) return wanted;
+    throw error;
+  }
 }
 
 /** How many calls that may hang can be under way at once. At least one, however small the pool. */

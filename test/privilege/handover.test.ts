@@ -44,6 +44,7 @@ function forge(change: object, { sealed = true, text }: { sealed?: boolean; text
     nonce,
     permittedAtStart: '0',
     keep: '0',
+    wasCapable: false,
     items: [],
     facts: {},
     ...change,
@@ -68,7 +69,7 @@ test('what is written is taken, and leaves no trace', (t) => {
     ['perf', { held, facts: { cpus: [0, 1], why: 'EACCES' } }],
     ['rapl', { held: [], facts: undefined }],
   ]);
-  const { fds, variable } = writeHandover({ acquired, permittedAtStart: 1n << 38n, keep: 0n });
+  const { fds, variable } = writeHandover({ acquired, permittedAtStart: 1n << 38n, keep: 0n, wasCapable: true });
   assert.deepEqual(
     fds.slice(1),
     held.map(({ fd }) => fd),

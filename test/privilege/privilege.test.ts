@@ -2,42 +2,23 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import process from 'node:process';
 import { test } from 'node:test';
-import { defineCollector, type Host } from '../../src/core/collector.ts';
 import { silent } from '../../src/core/log.ts';
 import { HANDOVER_VARIABLE, HandoverError, requireSeal } from '../../src/privilege/handover.ts';
-import { type Privilege, settlePrivilege } from '../../src/privilege/privilege.ts';
-import { activationFds } from '../../src/privilege/seal.ts';
-import { holdsAny, ownPrivileges, threadPrivileges } from '../../src/syscall/capability.ts';
+import { type PrivilegeOptions, settlePrivilege } from '../../src/privilege/privilege.ts';
+import { ownPrivileges } from '../../src/syscall/capability.ts';
 
-let calls = 0;
-const probe = defineCollector({
-  name: 'probe',
-  help: 'A probe.',
-  enabled: true,
-  reads: [],
-  flags: {},
-  metrics: {},
-  acquire: () => {
-    calls += 1;
-    return { held: [], facts: calls };
-  },
-  setup: () => () => {},
-});
-const candidate = { collector: probe, host: { log: silent } as Host };
-
-const settle = (mode: 'sealed' | 'none', env: NodeJS.ProcessEnv = {}): Privilege =>
-  settlePrivilege({ mode, candidates: [candidate], listenOn: [], log: silent, env });
-
-test('a process that keeps what it has can acquire again', () => {
-  const { stage, acquired, reacquire, summary } = settle('none');
-  const isCapable = threadPrivileges().some(holdsAny);
-  assert.equal(stage, isCapable ? 'unsealed' : 'direct');
-  assert.deepEqual(acquired.get('probe'), { held: [], facts: calls });
-  const before = calls;
-  assert.deepEqual(reacquire?.(candidate), { held: [], facts: before + 1 });
-  assert.equal(summary['mode'], 'none');
-  assert.equal(summary['descriptors'], 'probe:0');
-});
+const OPTIONS: Omit<PrivilegeOptions, 'env'> = {
+  mode: 'sealed',
+  sandbox: 'auto',
+  user: 'auto',
+  candidates: [],
+  log: silent,
+  listenOn: [],
+  passed: [],
+  trees: { '/proc': '/proc', '/sys': '/sys' },
+  rootfs: '/',
+  files: [],
+};
 
 /** Runs a script as one that has been sealed: without capabilities in any thread, under no_new_privs. */
 function sealed(script: string): unknown {
@@ -54,18 +35,23 @@ test('what was handed over is served, sealed, and nothing is acquired', () => {
     import { settlePrivilege } from ${urlOf('src/privilege/privilege.ts')};
     import { written } from ${urlOf('test/helpers/scrape.ts')};
     const acquired = new Map([['probe', { held: [], facts: 'from before' }]]);
-    const { variable } = writeHandover({ acquired, permittedAtStart: 1n << 38n, keep: 0n });
+    const { variable } = writeHandover({ acquired, permittedAtStart: 1n << 38n, keep: 0n, wasCapable: true });
     const env = { KEYHOLE_HANDOVER: variable };
     const candidates = [{ collector: { name: 'probe', acquire() { throw new Error('acquired again'); } }, host: {} }];
-    const settled = settlePrivilege({ mode: 'sealed', candidates, listenOn: [], log: {}, env });
-    const { stage, summary } = settled;
-    const lines = written((out) => settled.write(out)).split('\\n').filter((line) => line !== '' && !line.startsWith('#'));
+    const log = { warn() {} };
+    const settled = settlePrivilege({ ...${JSON.stringify(OPTIONS)}, candidates, log, env });
+    const { stage } = settled;
+    const before = written((out) => settled.write(out));
+    const summary = settled.shut();
+    const lines = written((out) => settled.write(out)).split('\\n').filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith('keyhole_privilege_uid'));
     process.stdout.write(JSON.stringify({
-      env, stage, canReacquire: 'reacquire' in settled, acquired: [...settled.acquired],
+      env, stage, before, uid: summary.uid === process.getuid(), canReacquire: 'reacquire' in settled, acquired: [...settled.acquired],
       permittedAtStart: summary.permitted_at_start, lines }));`);
   assert.deepEqual(told, {
     env: {},
     stage: 'sealed',
+    before: '',
+    uid: true,
     canReacquire: false,
     acquired: [['probe', { held: [], facts: 'from before' }]],
     permittedAtStart: 'perfmon',
@@ -73,7 +59,11 @@ test('what was handed over is served, sealed, and nothing is acquired', () => {
       'keyhole_privilege_capable_threads 0',
       'keyhole_privilege_descriptors{owner="probe"} 0',
       'keyhole_privilege_info{mode="sealed",permitted="0000000000000000",permitted_at_start="0000004000000000",stage="sealed"} 1',
+      // It was not executed again under Landlock, and has the last of two filters only.
+      'keyhole_privilege_landlock_version 0',
       'keyhole_privilege_no_new_privs 1',
+      'keyhole_privilege_seccomp 0',
+      'keyhole_privilege_traceable 0',
     ],
   });
 });
@@ -89,28 +79,42 @@ test('a hand-over that no seal came before is an error', () => {
   assert.throws(() => requireSeal([clean, { ...none, noNewPrivs: false }], 0n), /no_new_privs is not set/);
 });
 
-test('a seal that is refused is told, and what can be served is', (t) => {
-  if (ownPrivileges().permitted === 0n) return t.skip('nothing is permitted to this user');
+/** Settles in a process whose exec is refused, and says how that ended. */
+function refused(options: Partial<PrivilegeOptions>, prefix: readonly string[]): string {
   const script = `
-    import { settlePrivilege } from ${JSON.stringify(new URL('../../src/privilege/privilege.ts', import.meta.url).href)};
+    import { settlePrivilege } from ${urlOf('src/privilege/privilege.ts')};
     process.execve = () => { throw new Error('refused'); };
-    const log = { warn: (message, fields) => process.stdout.write(message + ' ' + JSON.stringify(fields) + '\\n') };
-    const { stage, summary, reacquire } = settlePrivilege({ mode: 'sealed', candidates: [], listenOn: [], log, env: {} });
-    process.stdout.write(JSON.stringify([stage, summary.capable_threads > 0, typeof reacquire]) + '\\n');`;
-  const told = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-  assert.equal(told, 'cannot seal the process {"err":"refused"}\n["unsealed",true,"function"]\n');
+    const log = { warn: (message, { err }) => process.stdout.write(message + ': ' + err + '\\n'), info() {} };
+    try {
+      const settled = settlePrivilege({ ...${JSON.stringify({ ...OPTIONS, ...options })}, log, env: {} });
+      const { capable_threads, no_new_privs, landlock, seccomp } = settled.shut();
+      process.stdout.write(JSON.stringify([settled.stage, capable_threads > 0, no_new_privs, landlock, seccomp]));
+    } catch (error) { process.stdout.write(error.code + ': ' + error.message); }`;
+  const [program, ...rest] = [...prefix, process.execPath, '--input-type=module', '-e', script];
+  return execFileSync(program as string, rest, { encoding: 'utf8' });
+}
+
+test('where the exec is refused, who held nothing serves, confined as far as it goes', () => {
+  const none = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
+  const told = refused({}, none);
+  assert.equal(told, 'cannot execute the program again: refused\n["direct",false,true,0,true]');
+  assert.match(refused({ sandbox: 'require' }, none), /SEAL: --privilege.sandbox=require: no Landlock here$/);
+});
+
+test('where the exec is refused, who holds a capability serves with it only if that was asked for', (t) => {
+  if (ownPrivileges().permitted === 0n) return t.skip('nothing is permitted to this user');
+  assert.match(
+    refused({}, []),
+    /^cannot execute the program again: refused\nSEAL: cannot seal: some threads would keep/,
+  );
+  assert.match(refused({ mode: 'none' }, []), /\["unsealed",true,true,0,true\]$/);
 });
 
 test('a forged hand-over ends the start', () => {
-  assert.throws(() => settle('sealed', { [HANDOVER_VARIABLE]: '3.forged' }), HandoverError);
+  assert.throws(() => settlePrivilege({ ...OPTIONS, env: { [HANDOVER_VARIABLE]: '3.forged' } }), HandoverError);
 });
 
-test('sockets of systemd are known by the process they are for', () => {
-  const own = String(process.pid);
-  assert.deepEqual(activationFds({ LISTEN_PID: own, LISTEN_FDS: '2' }), [3, 4]);
-  assert.deepEqual(activationFds({ LISTEN_PID: own, LISTEN_FDS: '0' }), []);
-  assert.deepEqual(activationFds({ LISTEN_PID: `${process.pid + 1}`, LISTEN_FDS: '2' }), []);
-  assert.deepEqual(activationFds({ LISTEN_PID: own, LISTEN_FDS: '-1' }), []);
-  assert.deepEqual(activationFds({ LISTEN_FDS: '1' }), []);
-  assert.equal(activationFds({ LISTEN_PID: own, LISTEN_FDS: '9999' }).length, 1024);
+test('a seal that is said to have come before, and did not, ends the start', (t) => {
+  if (ownPrivileges().noNewPrivs === true) return t.skip('no_new_privs is set already');
+  assert.throws(() => settlePrivilege({ ...OPTIONS, env: { [HANDOVER_VARIABLE]: 'nothing' } }), HandoverError);
 });

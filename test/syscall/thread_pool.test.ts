@@ -5,13 +5,12 @@ import { test } from 'node:test';
 
 const MODULE = new URL('../../src/syscall/thread_pool.ts', import.meta.url).href;
 
-/** Sizes the pool in a process of its own, uses it, and counts the threads that are there. */
+/** Starts the pool in a process of its own and counts the threads that are there. */
 function run(env: NodeJS.ProcessEnv): { threads: number; hangingMax: number } {
   const script = `
-    import { sizeThreadPool, hangingMax } from ${JSON.stringify(MODULE)};
-    import { promises, readdirSync, readFileSync } from 'node:fs';
-    sizeThreadPool(process.env);
-    await promises.statfs('/');
+    import { startThreadPool, hangingMax } from ${JSON.stringify(MODULE)};
+    import { readdirSync, readFileSync } from 'node:fs';
+    startThreadPool(process.env, {});
     const names = readdirSync('/proc/self/task').map((task) => readFileSync('/proc/self/task/' + task + '/comm', 'utf8'));
     const threads = names.filter((name) => name === 'libuv-worker\\n').length;
     process.stdout.write(JSON.stringify({ threads, hangingMax: hangingMax() }));`;
