@@ -21,7 +21,9 @@ function record(enabledNs: number, runningNs: number, members: readonly (readonl
   return new Uint8Array(BigUint64Array.from(words).buffer);
 }
 
-interface GroupOf extends Pick<GroupFacts, 'kind' | 'cpu'>, Partial<Pick<GroupFacts, 'pmu' | 'moves' | 'index'>> {
+interface GroupOf
+  extends Pick<GroupFacts, 'kind' | 'cpu'>,
+    Partial<Pick<GroupFacts, 'pmu' | 'moves' | 'index' | 'place'>> {
   readonly names: readonly string[];
   readonly scale?: number;
   readonly unit?: string;
@@ -32,18 +34,18 @@ function acquiring(t: TestContext, root: string, groups: readonly GroupOf[], mor
   let id = 100;
   const held: { key: string; fd: number; kind: 'event' }[] = [];
   const files: string[] = [];
-  const facts = groups.map(({ kind, cpu, pmu = kind, moves = false, index = 0, names, ...rest }): GroupFacts => {
-    const members = names.map((name, place) => {
-      const key = `${kind}/${pmu}/${cpu}/${index}/${place}`;
+  const facts = groups.map(({ kind, cpu, pmu = kind, moves = false, index = 0, place, names, ...rest }): GroupFacts => {
+    const members = names.map((name, nth) => {
+      const key = `${kind}/${pmu}/${cpu}/${index}/${nth}`;
       const file = join(root, randomUUID());
       writeFileSync(file, '');
       const fd = openSync(file, 'r');
       held.push({ key, fd, kind: 'event' });
-      if (place === 0) files.push(file);
+      if (nth === 0) files.push(file);
       id += 1;
       return { key, name, id, ...rest };
     });
-    return { kind, pmu, cpu, index, moves, members };
+    return { kind, pmu, cpu, index, moves, ...(place === undefined ? {} : { place }), members };
   });
   t.after(() => {
     for (const { fd } of held)
@@ -60,12 +62,19 @@ function acquiring(t: TestContext, root: string, groups: readonly GroupOf[], mor
     appendFileSync(files[group] as string, record(enabledNs, runningNs, values));
   };
   const cpus = [...new Set(groups.map(({ cpu }) => cpu))];
-  const all: PerfFacts = { cpus, groups: facts, unopened: [], missing: [], verdicts: {}, ...more };
+  const all: PerfFacts = { cpus, groups: facts, cgroups: [], unopened: [], missing: [], verdicts: {}, ...more };
   const acquired: Acquired = { held, facts: all };
   return { acquired, next };
 }
 
 const NO_PMU = { reason: 'no_event', why: "this machine's PMU has no such event", remedy: '' } as const;
+
+const PACKAGE = { moves: true, place: { package: '1', die: '0' } } as const;
+const TOPDOWN = [
+  'slots',
+  ...['topdown-retiring', 'topdown-bad-spec', 'topdown-fe-bound', 'topdown-be-bound'],
+  ...['topdown-heavy-ops', 'topdown-br-mispredict', 'topdown-fetch-lat', 'topdown-mem-bound'],
+];
 
 test('perf: every kind of counter, scaled, with what is missing and why', async (t) => {
   const root = tree(t, { [ONLINE]: '0-2\n' });
@@ -77,8 +86,14 @@ test('perf: every kind of counter, scaled, with what is missing and why', async 
       { kind: 'hardware', pmu: 'cpu', cpu: 0, index: 1, names: ['CacheRef'] },
       { kind: 'software', cpu: 0, names: ['PageFault', 'ContextSwitch'] },
       { kind: 'tracepoint', cpu: 0, names: ['sched:sched_switch'] },
-      { kind: 'event', pmu: 'power', cpu: 0, moves: true, names: ['energy-pkg'], scale: 2 ** -32, unit: 'joules' },
+      { kind: 'event', pmu: 'power', cpu: 0, ...PACKAGE, names: ['energy-pkg'], scale: 2 ** -32, unit: 'joules' },
       { kind: 'hardware', pmu: 'cpu', cpu: 1, names: ['CpuCycles', 'CpuInstr'] },
+      { kind: 'event', pmu: 'uncore_imc_0', cpu: 0, ...PACKAGE, names: ['cas_count_read'], scale: 64, unit: 'bytes' },
+      { kind: 'event', pmu: 'uncore_imc_1', cpu: 0, ...PACKAGE, names: ['cas_count_read'], scale: 64, unit: 'bytes' },
+      { kind: 'event', pmu: 'amd_l3', cpu: 0, ...PACKAGE, names: ['event=0x4'] },
+      { kind: 'event', pmu: 'amd_l3', cpu: 2, ...PACKAGE, names: ['event=0x4'] },
+      { kind: 'event', pmu: 'cpu', cpu: 0, names: ['r1c0:u'] },
+      { kind: 'topdown', pmu: 'cpu', cpu: 0, names: TOPDOWN },
     ],
     {
       cpus: [0, 1, 2],
@@ -96,10 +111,17 @@ test('perf: every kind of counter, scaled, with what is missing and why', async 
   next(3, 4e9, 4e9, 12);
   next(4, 4e9, 4e9, 3 * 2 ** 32);
   next(5, 4e9, 0, 0);
+  for (const group of [6, 7, 8, 9, 10, 11]) next(group, 4e9, 4e9, 100 * group);
   await golden(t, perf, {
     root,
     acquired,
-    argv: ['--collector.perf.tracepoint=sched:sched_switch', '--collector.perf.events=power/energy-pkg/,gpu/busy/'],
+    argv: [
+      '--collector.perf.tracepoint=sched:sched_switch',
+      '--collector.perf.events=power/energy-pkg/,gpu/busy/',
+      '--collector.perf.hardware-profilers=CpuCycles,CpuInstr,CacheRef',
+      '--collector.perf.cache-profilers=LLReadHit',
+      '--collector.perf.presets=topdown,membw',
+    ],
   });
 });
 

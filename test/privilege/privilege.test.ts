@@ -26,7 +26,7 @@ const probe = defineCollector({
 const candidate = { collector: probe, host: { log: silent } as Host };
 
 const settle = (mode: 'sealed' | 'none', env: NodeJS.ProcessEnv = {}): Privilege =>
-  settlePrivilege({ mode, candidates: [candidate], listenOn: [], log: silent, env });
+  settlePrivilege({ mode, candidates: [candidate], listenOn: [], sysfs: '/sys', log: silent, env });
 
 test('a process that keeps what it has can acquire again', () => {
   const { stage, acquired, reacquire, summary } = settle('none');
@@ -57,7 +57,7 @@ test('what was handed over is served, sealed, and nothing is acquired', () => {
     const { variable } = writeHandover({ acquired, permittedAtStart: 1n << 38n, keep: 0n });
     const env = { KEYHOLE_HANDOVER: variable };
     const candidates = [{ collector: { name: 'probe', acquire() { throw new Error('acquired again'); } }, host: {} }];
-    const settled = settlePrivilege({ mode: 'sealed', candidates, listenOn: [], log: {}, env });
+    const settled = settlePrivilege({ mode: 'sealed', candidates, listenOn: [], sysfs: '/sys', log: {}, env });
     const { stage, summary } = settled;
     const lines = written((out) => settled.write(out)).split('\\n').filter((line) => line !== '' && !line.startsWith('#'));
     process.stdout.write(JSON.stringify({
@@ -95,7 +95,7 @@ test('a seal that is refused is told, and what can be served is', (t) => {
     import { settlePrivilege } from ${JSON.stringify(new URL('../../src/privilege/privilege.ts', import.meta.url).href)};
     process.execve = () => { throw new Error('refused'); };
     const log = { warn: (message, fields) => process.stdout.write(message + ' ' + JSON.stringify(fields) + '\\n') };
-    const { stage, summary, reacquire } = settlePrivilege({ mode: 'sealed', candidates: [], listenOn: [], log, env: {} });
+    const { stage, summary, reacquire } = settlePrivilege({ mode: 'sealed', candidates: [], listenOn: [], sysfs: '/sys', log, env: {} });
     process.stdout.write(JSON.stringify([stage, summary.capable_threads > 0, typeof reacquire]) + '\\n');`;
   const told = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   assert.equal(told, 'cannot seal the process {"err":"refused"}\n["unsealed",true,"function"]\n');

@@ -1,0 +1,111 @@
+import { closeSync } from 'node:fs';
+import { hasErrno, optional } from '../core/errors.ts';
+import { ownPrivileges } from '../syscall/capability.ts';
+import { SyscallError, syscall } from '../syscall/libc.ts';
+import { closeAll, receiveMessage, sendMessage, setSocketTimeout } from '../syscall/unix_socket.ts';
+import type { Privileges } from './access.ts';
+import { type CgroupFolders, openCgroupFolders } from './cgroup_folder.ts';
+import type { PerfKernel } from './open.ts';
+import { ANSWER_BYTES, decodeAnswer, decodeHello, encodeRequest, HELLO_BYTES, type Hello } from './opener_protocol.ts';
+import { enableGroup, eventId, NO_GROUP, openEvent, readGroup } from './perf_event.ts';
+
+/** What needs no privilege, once the counter is open. */
+const plain: Omit<PerfKernel, 'open' | 'privileges'> = {
+  id: eventId,
+  enable: enableGroup,
+  runningNs: (fd) => readGroup(fd).runningNs,
+  close: closeSync,
+  sleep: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
+};
+
+/** Opens counters in this process. */
+function directKernel(cgroupRoot: string | undefined): PerfKernel {
+  let folders: CgroupFolders | undefined;
+  return {
+    ...plain,
+    privileges: ownPrivileges,
+    open(event, { cpu, cgroup }, leaderFd = NO_GROUP) {
+      if (cgroup === undefined) return openEvent(event, cpu, leaderFd);
+      folders ??= openCgroupFolders(cgroupRoot ?? '');
+      return folders.within(cgroup, (fd) => openEvent(event, cpu, leaderFd, fd));
+    },
+  };
+}
+
+/** The opener answers in microseconds; one that takes this long never will. */
+const TIMEOUT_MS = 3000;
+const WNOHANG = 1;
+const EMFILE = 24;
+const EPIPE = 32;
+
+/** The process that opens counters for this one, as far as it is known here. */
+interface Opener {
+  /** `undefined` when it is gone. */
+  fd: number | undefined;
+  hello: Hello | undefined;
+}
+
+let opener: Opener | undefined;
+
+/** From here on counters are opened by the process at the other end of this socket. */
+export function useOpener(fd: number): void {
+  setSocketTimeout(fd, TIMEOUT_MS);
+  opener = { fd, hello: undefined };
+}
+
+/** Whether the opener can be asked; `undefined` where there is none. */
+export const isOpenerUp = (): boolean | undefined => (opener === undefined ? undefined : opener.fd !== undefined);
+
+/** It has ended, or does not speak as it should: nothing more is asked. A child of ours that ended is to be waited for. */
+function giveUp(gone: Opener): never {
+  if (gone.fd !== undefined) closeSync(gone.fd);
+  gone.fd = undefined;
+  const pid = gone.hello?.pid;
+  if (pid !== undefined) optional(() => syscall('wait4', pid, 0, WNOHANG, 0), ['ECHILD']);
+  throw new SyscallError('perf_event_open', EPIPE);
+}
+
+function exchange<T>(peer: Opener, talk: (fd: number) => T | undefined): T {
+  if (peer.fd === undefined) return giveUp(peer);
+  try {
+    return talk(peer.fd) ?? giveUp(peer);
+  } catch (error) {
+    if (hasErrno(error, ['EAGAIN', 'ECONNRESET', 'EPIPE'])) return giveUp(peer);
+    throw error;
+  }
+}
+
+function greeted(peer: Opener): Hello {
+  peer.hello ??= exchange(peer, (fd) => {
+    const message = receiveMessage(fd, HELLO_BYTES, 1);
+    return message === undefined ? undefined : decodeHello(message.bytes);
+  });
+  return peer.hello;
+}
+
+/** Asks the opener for each counter. */
+function askingKernel(peer: Opener): PerfKernel {
+  return {
+    ...plain,
+    privileges: (): Privileges => greeted(peer).privileges,
+    open(event, { cpu, cgroup }, leaderFd) {
+      greeted(peer);
+      const request = encodeRequest({ spec: event, cpu, ...(cgroup === undefined ? {} : { cgroup }) });
+      const { errno, fds } = exchange(peer, (fd) => {
+        sendMessage(fd, request, leaderFd === undefined ? [] : [leaderFd]);
+        const message = receiveMessage(fd, ANSWER_BYTES, 1);
+        const answer = message === undefined ? undefined : decodeAnswer(message.bytes);
+        return message === undefined || answer === undefined ? undefined : { errno: answer, fds: message.fds };
+      });
+      const [counter] = fds;
+      if (errno === 0 && counter !== undefined) return counter;
+      closeAll(fds);
+      // Without room for another descriptor the kernel delivers the answer alone.
+      throw new SyscallError('perf_event_open', errno === 0 ? EMFILE : errno);
+    },
+  };
+}
+
+/** What opens counters: the opener where there is one, else this process. `cgroupRoot`: where the tree of cgroups is. */
+export const perfKernel = (cgroupRoot: string | undefined): PerfKernel =>
+  opener === undefined ? directKernel(cgroupRoot) : askingKernel(opener);
