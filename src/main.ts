@@ -109,6 +109,7 @@ function settle(parts: Parts, listenOn: readonly (ListenAddress | Inherited)[]):
     candidates: acquiring.map((each) => candidateOf(each, parts)),
     listenOn: listenOn.filter((where) => 'port' in where),
     log: parts.log,
+    sysfs: parts.parsed.valueOf(programFlags.sysfs),
     env: process.env,
   });
 }
@@ -195,6 +196,10 @@ async function main(): Promise<void> {
       const { doctor } = await import('./cli/doctor.ts');
       process.exitCode = await doctor(rest, { env: process.env, write: (text) => process.stdout.write(text) });
       return;
+    }
+    if (word === 'opener') {
+      const { opener } = await import('./cli/opener.ts');
+      exit(opener(rest, process.env));
     }
     const declared = declare(collectors);
     const text = askedText(commandLine, declared);

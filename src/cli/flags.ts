@@ -49,8 +49,8 @@ export const programFlags = {
   },
   privilegeMode: flag.choice(
     'privilege.mode',
-    'What becomes of the capabilities after the start: sealed gives them all up for good, retained keeps those that reopen counters, none leaves them as they are.',
-    ['sealed', 'retained', 'none'],
+    'What becomes of the capabilities after the start: sealed gives them all up for good; separated too, and leaves a second process that opens counters for this one; retained keeps those that reopen counters; none leaves them as they are.',
+    ['sealed', 'separated', 'retained', 'none'],
     'sealed',
   ),
   listenAddress: flag.texts(

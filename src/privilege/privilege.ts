@@ -4,6 +4,7 @@ import { messageOf, optional } from '../core/errors.ts';
 import type { LogFields, Logger } from '../core/log.ts';
 import { gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
+import { useOpener } from '../perf/kernel.ts';
 import {
   clearAmbient,
   getCapabilities,
@@ -19,8 +20,9 @@ import { openListener, type TcpAddress } from '../syscall/listen_socket.ts';
 import { acquireAll, acquireOne, type Candidate, wantedBy, withEffective } from './acquire.ts';
 import { type Handover, requireSeal, takeHandover } from './handover.ts';
 import { seal } from './seal.ts';
+import { OPENER, startOpener } from './separate.ts';
 
-export type PrivilegeMode = 'sealed' | 'retained' | 'none';
+export type PrivilegeMode = 'sealed' | 'separated' | 'retained' | 'none';
 
 /**
  * How the process that serves came to be: `sealed` and `retained` have been executed again, `direct` was started without
@@ -56,7 +58,7 @@ export interface Privilege {
   readonly stage: PrivilegeStage;
   /** What each collector acquired, by its name. */
   readonly acquired: ReadonlyMap<string, Acquired>;
-  /** Does a collector's `acquire` again. Missing in a sealed process. */
+  /** Does a collector's `acquire` again. Missing in a sealed process that is alone. */
   readonly reacquire?: (candidate: Candidate) => Acquired;
   /** The descriptor of a socket that listens already where this is asked for; `undefined` where it needs no privilege. */
   listenerOf(address: TcpAddress): number | undefined;
@@ -72,6 +74,8 @@ export interface PrivilegeOptions {
   readonly log: Logger;
   /** The addresses to listen on, of which some may need a privilege. */
   readonly listenOn: readonly TcpAddress[];
+  /** `--path.sysfs`, for the opener. */
+  readonly sysfs: string;
   /** The process's own; loses the variable of the hand-over. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -107,6 +111,29 @@ function acquireListeners(addresses: readonly TcpAddress[], permitted: bigint, l
   return held.length === 0 ? undefined : { held, facts: null };
 }
 
+const PERF = maskOf(['perfmon', 'sys_admin']);
+
+/** Starts the process that will open counters when this one cannot any more; there must be something for it to keep. */
+function acquireOpener(
+  { mode, candidates, sysfs, env, log }: PrivilegeOptions,
+  permitted: bigint,
+): Acquired | undefined {
+  if (mode !== 'separated' || (wantedBy(candidates) & permitted & PERF) === 0n) return undefined;
+  try {
+    return { held: [{ key: OPENER, fd: startOpener(sysfs, env), kind: 'socket' }], facts: null };
+  } catch (error) {
+    log.warn('cannot start the process that opens counters', { err: messageOf(error) });
+    return undefined;
+  }
+}
+
+/** From here on counters are opened by the other process, where one was started. */
+function connect(acquired: ReadonlyMap<string, Acquired>): boolean {
+  const fd = acquired.get(OPENER)?.held[0]?.fd;
+  if (fd !== undefined) useOpener(fd);
+  return fd !== undefined;
+}
+
 const NOTHING: Acquired = { held: [], facts: undefined };
 
 interface Served {
@@ -124,6 +151,7 @@ function serve({ mode, stage, permittedAtStart, acquired, permitted }: Served): 
   const capable = threads.filter(holdsAny).length;
   const noNewPrivs = threads.every((thread) => thread.noNewPrivs === true);
   const most = threads.reduce((mask, thread) => mask | thread.permitted, 0n);
+  const isSeparated = connect(acquired);
   const counts = [...acquired].map(([name, { held }]) => [name, held.length] as const);
   return {
     stage,
@@ -139,7 +167,9 @@ function serve({ mode, stage, permittedAtStart, acquired, permitted }: Served): 
       no_new_privs: noNewPrivs,
       descriptors: counts.map(([name, count]) => `${name}:${count}`).join(',') || 'none',
     },
-    ...(stage === 'sealed' ? {} : { reacquire: (candidate: Candidate) => acquireOne(candidate, permitted) ?? NOTHING }),
+    ...(stage === 'sealed' && !isSeparated
+      ? {}
+      : { reacquire: (candidate: Candidate) => acquireOne(candidate, permitted) ?? NOTHING }),
     write(out) {
       out.sample(privilegeMetrics.info, 1, mode, stage, hexOf(permittedAtStart), hexOf(most));
       out.sample(privilegeMetrics.capableThreads, capable);
@@ -178,7 +208,10 @@ export function settlePrivilege(options: PrivilegeOptions): Privilege {
   const handover = takeHandover(env);
   if (handover !== undefined) return resume(handover, options);
   const { permitted } = ownPrivileges();
+  // First, so that it inherits no counters.
+  const opener = acquireOpener(options, permitted);
   const acquired = acquireAll(candidates, permitted);
+  if (opener !== undefined) acquired.set(OPENER, opener);
   if (!threadPrivileges().some(holdsAny))
     return serve({ mode, stage: 'direct', permittedAtStart: permitted, acquired, permitted });
   if (mode === 'none') return remain(acquired, permitted, options);

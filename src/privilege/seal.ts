@@ -28,7 +28,7 @@ const LISTEN_FDS_MAX = 1024;
  * Gives up every capability but `keep`, in every set, and the ways to get one back. Each way alone would do for an exec
  * under no_new_privs; an auditor sees all of them shut. What needs CAP_SETPCAP is left where that is not permitted.
  */
-function drop(keep: bigint): void {
+export function drop(keep: bigint): void {
   const { permitted } = getCapabilities();
   clearAmbient();
   if ((permitted & SETPCAP) !== 0n) {
@@ -44,7 +44,7 @@ function drop(keep: bigint): void {
 }
 
 /** Node closes at an exec whatever it was started with. */
-function keepOpen(fd: number): void {
+export function keepOpen(fd: number): void {
   syscall('fcntl', fd, F_SETFD, syscall('fcntl', fd, F_GETFD) & ~FD_CLOEXEC);
 }
 
@@ -58,11 +58,14 @@ export function activationFds(env: NodeJS.ProcessEnv): number[] {
   return Array.from({ length: Math.min(Number(count), LISTEN_FDS_MAX) }, (_, i) => LISTEN_FDS_START + i);
 }
 
-/** The command line as it was, for Node with a script and for the single executable, whose options are inside it. */
-function ownArguments(): string[] {
+/**
+ * The command line as it was, or with other arguments, for Node with a script and for the single executable, whose options are
+ * inside it.
+ */
+export function ownArguments(rest: readonly string[] = process.argv.slice(2)): string[] {
   const { argv, argv0, execArgv } = process;
   const isSingle = process.getBuiltinModule('node:sea')?.isSea() === true;
-  return isSingle ? [argv0, ...argv.slice(2)] : [argv0, ...execArgv, ...argv.slice(1)];
+  return isSingle ? [argv0, ...rest] : [argv0, ...execArgv, ...argv.slice(1, 2), ...rest];
 }
 
 export interface SealOptions {

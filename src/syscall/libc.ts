@@ -43,24 +43,32 @@ const NUMBERS = {
   listen: { x64: 50, arm64: 201 },
   madvise: { x64: 28, arm64: 233 },
   memfd_create: { x64: 319, arm64: 279 },
+  openat2: { x64: 437, arm64: 437 },
   perf_event_open: { x64: 298, arm64: 241 },
   prctl: { x64: 157, arm64: 167 },
   recvfrom: { x64: 45, arm64: 207 },
+  recvmsg: { x64: 47, arm64: 212 },
+  sendmsg: { x64: 46, arm64: 211 },
   sendto: { x64: 44, arm64: 206 },
   setsockopt: { x64: 54, arm64: 208 },
   socket: { x64: 41, arm64: 198 },
+  socketpair: { x64: 53, arm64: 199 },
+  wait4: { x64: 61, arm64: 260 },
 } as const;
 
 export type SyscallName = keyof typeof NUMBERS;
 /** A view is passed by its address; the kernel may write to it during the call. */
 export type Word = number | bigint | NodeJS.ArrayBufferView;
 
-type Call = (name: SyscallName, words: readonly Word[]) => number;
-let call: Call | undefined;
+interface Libc {
+  call(name: SyscallName, words: readonly Word[]): number;
+  addressOf(view: NodeJS.ArrayBufferView): bigint;
+}
+let libc: Libc | undefined;
 
 const ARGUMENTS = 6;
 
-function load(): Call {
+function load(): Libc {
   const { arch } = process;
   if (arch !== 'x64' && arch !== 'arm64') throw new NoSyscallsError(`no system call numbers for ${arch}`);
   try {
@@ -75,11 +83,14 @@ function load(): Call {
     // The address is this thread's for good: asking for it after the call could change what is there.
     const errnoAt = functions.__errno_location();
     const wordOf = (word: Word): bigint => (typeof word === 'object' ? getRawPointer(word) : BigInt(word));
-    return (name, words) => {
-      const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = words.map(wordOf);
-      const result = functions.syscall(BigInt(NUMBERS[name][arch]), a, b, c, d, e, f);
-      if (result === -1n) throw new SyscallError(name, getInt32(errnoAt, 0));
-      return Number(result);
+    return {
+      call(name, words) {
+        const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = words.map(wordOf);
+        const result = functions.syscall(BigInt(NUMBERS[name][arch]), a, b, c, d, e, f);
+        if (result === -1n) throw new SyscallError(name, getInt32(errnoAt, 0));
+        return Number(result);
+      },
+      addressOf: getRawPointer,
     };
   } catch (error) {
     throw new NoSyscallsError(`cannot call the kernel: ${messageOf(error)}`, { cause: error });
@@ -89,8 +100,14 @@ function load(): Call {
 /** Calls the kernel. Throws a `SyscallError` for what it refuses, a `NoSyscallsError` where it cannot be called at all. */
 export function syscall(name: SyscallName, ...words: readonly Word[]): number {
   if (words.length > ARGUMENTS) throw new RangeError(`${name}: more than ${ARGUMENTS} arguments`);
-  call ??= load();
-  return call(name, words);
+  libc ??= load();
+  return libc.call(name, words);
+}
+
+/** For structures that point to others. The view must stay reachable until the call has returned. */
+export function addressOf(view: NodeJS.ArrayBufferView): bigint {
+  libc ??= load();
+  return libc.addressOf(view);
 }
 
 const WIDTH = { i32: 4, u32: 4, i64: 8, u64: 8 } as const;
