@@ -1,10 +1,11 @@
-import { defineCollector } from '../core/collector.ts';
+import { defineCollector, type Turn } from '../core/collector.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Verdict } from '../perf/access.ts';
 import { acquirePerf, faultOf, kindsAsked, type PerfHost, readOnline } from '../perf/acquire.ts';
 import { createCgroupCounters } from '../perf/cgroup_counters.ts';
 import { type PerfFacts, sentence, verdictOf } from '../perf/facts.ts';
 import { perfFlags } from '../perf/grammar.ts';
+import { isOpenerUp } from '../perf/kernel.ts';
 import { createLive, fdsOf } from '../perf/live.ts';
 import { catalogMetrics, cgroupMetrics, groupMetrics, stateMetrics } from '../perf/metrics.ts';
 import type { PerfKind } from '../perf/planned.ts';
@@ -71,7 +72,7 @@ export default defineCollector({
     const watch = createWatch(
       host,
       {
-        live,
+        groups: () => [...live.groups, ...cgroups.groups()],
         reopen(acquire) {
           for (const group of live.groups) live.forget(group);
           cgroups.forget();
@@ -85,17 +86,25 @@ export default defineCollector({
       facts,
     );
     report(host, facts, kinds);
+    let wasUp = true;
+    const readBoth = async (turn: Turn, online: readonly number[]): Promise<Set<number>> => {
+      const lost = await readAll(live, online, turn);
+      return lost.union(await cgroups.update(turn, online));
+    };
     return async (out, turn) => {
       let online = readOnline(host.sys);
-      if (watch(online, await readAll(live, online, turn)) !== undefined) {
+      if (watch(online, await readBoth(turn, online)) !== undefined) {
         online = readOnline(host.sys);
-        await readAll(live, online, turn);
+        await readBoth(turn, online);
       }
-      await cgroups.update(turn, online);
+      if (wasUp && isOpenerUp() === false) {
+        wasUp = false;
+        host.log.error('the process that opens counters has ended: nothing can be opened any more');
+      }
       const isOpen = (each: PerfKind): boolean =>
         each === 'cgroup' ? cgroups.count() > 0 : live.groups.some((group) => group.facts.kind === each);
       writeState(out, facts, new Map(kinds.map((each) => [each, isOpen(each)])));
-      const covered = coveredBy(live.groups);
+      const covered = coveredBy([...live.groups, ...cgroups.groups()]);
       for (const cpu of host.flags.cpus ?? online)
         out.sample(stateMetrics.covered, covered.has(cpu) ? 1 : 0, String(cpu));
       writeGroups(out, live.groups, topdown);

@@ -4,7 +4,7 @@ import { laterCgroups, type PerfHost } from './acquire.ts';
 import { isFinal, openCgroup } from './cgroup_open.ts';
 import { type Cgroup, cgroupLabel, chooseCgroups, findCgroups, findCgroupTree } from './cgroup_tree.ts';
 import type { CgroupFacts, PerfFacts } from './facts.ts';
-import { createLive, fdsOf, type LiveGroups } from './live.ts';
+import { createLive, fdsOf, type LiveGroup, type LiveGroups } from './live.ts';
 import { cgroupMetrics } from './metrics.ts';
 
 /** A cgroup that is counted. */
@@ -30,7 +30,7 @@ interface States {
 const SECOND_NS = 1e9;
 
 /** A CPU's counters end; what they have counted stays in the sum. */
-function endGroup(counted: Counted, group: LiveGroups['groups'][number]): void {
+function endGroup(counted: Counted, group: LiveGroup): void {
   for (const [i, { name, scale = 1, repeats }] of group.facts.members.entries())
     if (repeats !== true)
       counted.gone.set(name, (counted.gone.get(name) ?? 0) + Number(group.tally.totals[i] ?? 0n) * scale);
@@ -61,12 +61,16 @@ function writeCgroup(out: Writer, counted: Counted): void {
 }
 
 export interface CgroupCounters {
-  /** Looks which cgroups there are, opens what may be opened, closes what is gone, and reads all. */
-  update(turn: Turn, online: readonly number[]): Promise<void>;
+  /**
+   * Looks which cgroups there are, opens what may be opened, closes what is gone, and reads all. Answers the online CPUs whose
+   * counters have died.
+   */
+  update(turn: Turn, online: readonly number[]): Promise<ReadonlySet<number>>;
   /** Takes the counters that were opened in the place of all before. */
   replace(acquired: Acquired): void;
   /** Closes everything, before it is opened again. */
   forget(): void;
+  groups(): readonly LiveGroup[];
   /** How many cgroups are counted. */
   count(): number;
   /** Writes nothing where no cgroups are asked for. */
@@ -116,6 +120,9 @@ function adopt(book: Book, { held, facts }: Acquired): void {
   book.closed.clear();
 }
 
+/** Nobody opens counters for this process any more. */
+const CLOSED = ['EACCES', 'EPERM', 'EPIPE'];
+
 /** Opens what came since, where this process may. */
 function openNew(book: Book, chosen: readonly Cgroup[]): void {
   const { host, all, states } = book;
@@ -128,9 +135,12 @@ function openNew(book: Book, chosen: readonly Cgroup[]): void {
     const result = openCgroup(opening, cgroup);
     if (result.facts !== undefined) add(book, result.facts, fdsOf(result.held));
     if (!isFinal(result)) continue;
-    states.refused = fresh.length - i;
     const errno = result.unopened.map((each) => each.errno)[0] ?? '';
-    reportOnce(book, 'cannot count for a cgroup', { cgroup: cgroupLabel(cgroup.path), errno });
+    if (CLOSED.includes(errno)) states.late = fresh.length - i;
+    else {
+      states.refused = fresh.length - i;
+      reportOnce(book, 'cannot count for a cgroup', { cgroup: cgroupLabel(cgroup.path), errno });
+    }
     break;
   }
   if (states.late > 0) {
@@ -157,12 +167,14 @@ function refresh(book: Book): void {
     reportOnce(book, 'more cgroups than --collector.perf.cgroup-max', { max, left_out: states.leftOut });
 }
 
-function readCounted(counted: Counted, online: readonly number[]): void {
+/** Adds the online CPUs whose counters are dead to `lost`. */
+function readCounted(counted: Counted, online: readonly number[], lost: Set<number>): void {
   for (const group of counted.live.groups) {
     const isOn = online.includes(group.facts.cpu);
     if (isOn && counted.live.read(group)) continue;
     endGroup(counted, group);
-    if (!isOn) counted.live.forget(group);
+    if (isOn) lost.add(group.facts.cpu);
+    else counted.live.forget(group);
   }
 }
 
@@ -175,12 +187,15 @@ export function createCgroupCounters(host: PerfHost, first: Acquired): CgroupCou
   return {
     async update(turn, online) {
       refresh(book);
+      const lost = new Set<number>();
       for (const counted of all.values()) {
         const pause = turn.pause();
         if (pause !== undefined) await pause;
-        readCounted(counted, online);
+        readCounted(counted, online, lost);
       }
+      return lost;
     },
+    groups: () => [...all.values()].flatMap(({ live }) => live.groups),
     replace: (acquired) => adopt(book, acquired),
     forget() {
       for (const counted of [...all.values()]) {

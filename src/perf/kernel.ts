@@ -1,8 +1,8 @@
 import { closeSync } from 'node:fs';
-import { hasErrno, optional } from '../core/errors.ts';
+import { hasErrno } from '../core/errors.ts';
 import { ownPrivileges } from '../syscall/capability.ts';
 import { SyscallError, syscall } from '../syscall/libc.ts';
-import { closeAll, receiveMessage, sendMessage, setSocketTimeout } from '../syscall/unix_socket.ts';
+import { closeAll, hasEnded, receiveMessage, sendMessage, setSocketTimeout } from '../syscall/unix_socket.ts';
 import type { Privileges } from './access.ts';
 import { type CgroupFolders, openCgroupFolders } from './cgroup_folder.ts';
 import type { PerfKernel } from './open.ts';
@@ -35,6 +35,7 @@ function directKernel(cgroupRoot: string | undefined): PerfKernel {
 /** The opener answers in microseconds; one that takes this long never will. */
 const TIMEOUT_MS = 3000;
 const WNOHANG = 1;
+const ANY_CHILD = -1;
 const EMFILE = 24;
 const EPIPE = 32;
 
@@ -53,16 +54,28 @@ export function useOpener(fd: number): void {
   opener = { fd, hello: undefined };
 }
 
-/** Whether the opener can be asked; `undefined` where there is none. */
-export const isOpenerUp = (): boolean | undefined => (opener === undefined ? undefined : opener.fd !== undefined);
-
-/** It has ended, or does not speak as it should: nothing more is asked. A child of ours that ended is to be waited for. */
-function giveUp(gone: Opener): never {
-  if (gone.fd !== undefined) closeSync(gone.fd);
+/** Nothing more is asked of it. It is the only child of this process, and one that ended is to be waited for. */
+function leave(gone: Opener): void {
+  if (gone.fd === undefined) return;
+  closeSync(gone.fd);
   gone.fd = undefined;
-  const pid = gone.hello?.pid;
-  if (pid !== undefined) optional(() => syscall('wait4', pid, 0, WNOHANG, 0), ['ECHILD']);
+  try {
+    syscall('wait4', ANY_CHILD, 0, WNOHANG, 0);
+  } catch {
+    // There is none: ECHILD, for which Node has no name.
+  }
+}
+
+/** It has ended, or does not speak as it should. */
+function giveUp(gone: Opener): never {
+  leave(gone);
   throw new SyscallError('perf_event_open', EPIPE);
+}
+
+/** Whether the opener is there to be asked; `undefined` where there is none. */
+export function isOpenerUp(): boolean | undefined {
+  if (opener?.fd !== undefined && hasEnded(opener.fd)) leave(opener);
+  return opener === undefined ? undefined : opener.fd !== undefined;
 }
 
 function exchange<T>(peer: Opener, talk: (fd: number) => T | undefined): T {

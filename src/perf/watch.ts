@@ -1,6 +1,7 @@
 import type { Acquired, Turn } from '../core/collector.ts';
 import { faultOf, type PerfHost } from './acquire.ts';
 import type { PerfFacts } from './facts.ts';
+import { isOpenerUp } from './kernel.ts';
 import type { LiveGroup, LiveGroups } from './live.ts';
 import { cpusToCount } from './plan.ts';
 
@@ -25,7 +26,8 @@ export async function readAll(live: LiveGroups, online: readonly number[], turn:
 }
 
 export interface Watched {
-  readonly live: LiveGroups;
+  /** Those of CPUs and those of cgroups. */
+  groups(): readonly LiveGroup[];
   /** Closes all counters, and takes those that were opened in their place. */
   reopen(acquire: () => Acquired): PerfFacts;
 }
@@ -34,12 +36,12 @@ export interface Watched {
 export type Watch = (online: readonly number[], lost: ReadonlySet<number>) => PerfFacts | undefined;
 
 /** Notices CPUs that came, or went and came back: their counters have to be opened, which a sealed process cannot do. */
-export function createWatch(host: PerfHost, { live, reopen }: Watched, first: PerfFacts): Watch {
+export function createWatch(host: PerfHost, { groups, reopen }: Watched, first: PerfFacts): Watch {
   /** Without counters, and told so. */
   let uncovered = new Set<number>();
-  let before = coveredBy(live.groups);
+  let before = coveredBy(groups());
   const start = (facts: PerfFacts): void => {
-    before = coveredBy(live.groups);
+    before = coveredBy(groups());
     uncovered = new Set(facts.cpus.filter((cpu) => !before.has(cpu)));
   };
   start(first);
@@ -57,7 +59,7 @@ export function createWatch(host: PerfHost, { live, reopen }: Watched, first: Pe
   };
 
   return (online, lost) => {
-    const covered = coveredBy(live.groups);
+    const covered = coveredBy(groups());
     const gone = [...before].filter((cpu) => !online.includes(cpu)).join();
     if (gone !== '') host.log.warn('CPUs went offline, their counters end', { cpus: gone });
     before = covered;
@@ -67,7 +69,7 @@ export function createWatch(host: PerfHost, { live, reopen }: Watched, first: Pe
     if (fresh.length === 0) return undefined;
     for (const cpu of fresh) uncovered.add(cpu);
     const cpus = fresh.join();
-    if (host.reacquire !== undefined) return openAgain(host.reacquire, cpus);
+    if (host.reacquire !== undefined && isOpenerUp() !== false) return openAgain(host.reacquire, cpus);
     const why = `CPUs came online whose counters a sealed process cannot open: ${cpus}`;
     if (host.flags.onHotplug === 'exit' && host.end !== undefined) host.end(why);
     else

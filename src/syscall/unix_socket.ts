@@ -12,6 +12,8 @@ const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const SO_RCVTIMEO = 20;
 const SO_SNDTIMEO = 21;
+const MSG_PEEK = 2;
+const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 
@@ -123,6 +125,15 @@ export function receiveMessage(fd: number, bytesMax: number, fdsMax: number): Re
   const fds = descriptorsIn(control.subarray(0, controlLength));
   if (length === 0 && fds.length === 0) return undefined;
   return { bytes: bytes.subarray(0, length), fds };
+}
+
+/** Whether the other end is gone, and nothing is left of what it sent. Takes nothing, and does not wait. */
+export function hasEnded(fd: number): boolean {
+  try {
+    return syscall('recvfrom', fd, new Uint8Array(1), 1, MSG_PEEK | MSG_DONTWAIT, 0, 0) === 0;
+  } catch (error) {
+    return !hasErrno(error, ['EAGAIN']);
+  }
 }
 
 export const closeAll = (fds: readonly number[]): void => {
