@@ -197,6 +197,10 @@ async function main(): Promise<void> {
       process.exitCode = await doctor(rest, { env: process.env, write: (text) => process.stdout.write(text) });
       return;
     }
+    if (word === 'events') {
+      const { events } = await import('./cli/events.ts');
+      return void process.stdout.write(events(rest));
+    }
     if (word === 'opener') {
       const { opener } = await import('./cli/opener.ts');
       exit(opener(rest, process.env));

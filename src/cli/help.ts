@@ -58,11 +58,13 @@ const shown = (flags: readonly Flag[], all: boolean): readonly Flag[] =>
 /** What `--help` prints; `all` adds the hidden flags. */
 export const helpText = (program: string, flags: readonly Flag[], all: boolean): string => `usage: ${program} [flags]
        ${program} doctor [--json]
+       ${program} events [--json]
 
 ${SUMMARY}
 
 A flag takes its value as --flag=value or --flag value. @file stands for the arguments in that file, one a line.
-"${program} doctor" tells whether perf counters can be read here, and if not, why.
+"${program} doctor" tells whether perf counters can be read here, and if not, why;
+"${program} events" lists the events that this machine has.
 
 Flags:
 ${shown(flags, all).map(entry).join('\n')}
@@ -87,6 +89,9 @@ ${roff(program)} \\- metrics of hardware and kernel for Prometheus
 [\\fIflags\\fR]
 .br
 .B ${roff(program)} doctor
+[\\fB\\-\\-json\\fR]
+.br
+.B ${roff(program)} events
 [\\fB\\-\\-json\\fR]
 .SH DESCRIPTION
 ${roff(SUMMARY)}

@@ -36,7 +36,7 @@ const SOFTWARE: Pmu = { name: 'software', type: PERF_TYPE_SOFTWARE, isCore: fals
 const SOME_CPU: Pmu = { name: 'cpu', type: PERF_TYPE_RAW, isCore: true };
 
 /** Whether a PMU counts for a package, or for a part of it, and not for a CPU. */
-const isShared = ({ cpumask, isCore }: Pmu): boolean => !isCore && cpumask !== undefined && cpumask.length > 0;
+export const isShared = ({ cpumask, isCore }: Pmu): boolean => !isCore && cpumask !== undefined && cpumask.length > 0;
 
 /** `uncore_imc` stands for all of `uncore_imc_0`, `uncore_imc_1` and so on, as perf(1) takes it. */
 const isNamed = (pmu: Pmu, name: string): boolean =>

@@ -127,7 +127,9 @@ const NO_EVENT = /\.(scale|unit|snapshot|per-pkg)$/;
 export const eventsOf = (sys: KernelFs, pmu: string): string[] =>
   (optional(() => sys.list(`${DEVICES}/${pmu}/events`)) ?? []).filter((name) => !NO_EVENT.test(name));
 
-const termsOf = (sys: KernelFs, pmu: string): string[] => optional(() => sys.list(`${DEVICES}/${pmu}/format`)) ?? [];
+/** The names of a PMU's terms. */
+export const termsOf = (sys: KernelFs, pmu: string): string[] =>
+  optional(() => sys.list(`${DEVICES}/${pmu}/format`)) ?? [];
 
 function listed(names: readonly string[]): string {
   const shown = names.slice(0, LISTED_MAX).join(', ');

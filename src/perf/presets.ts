@@ -1,6 +1,7 @@
 import { CATALOG, type CatalogEvent } from './catalog.ts';
 import { type EventGroup, parseEventGroups } from './event_text.ts';
 import type { MachineView } from './planned.ts';
+import { topdownMethod } from './topdown.ts';
 
 /** Events that answer one question together. What a CPU family's kernel does not name is left out, never guessed. */
 interface PresetEvents {
@@ -86,4 +87,27 @@ export function presetGroups(presets: readonly Preset[], machine: MachineView): 
     return own;
   });
   return { groups, absent };
+}
+
+export interface PresetState {
+  readonly preset: Preset;
+  /** What it would count here. */
+  readonly counts: readonly string[];
+}
+
+/** What each preset would count on this machine, as far as its sysfs says. */
+export function presetStates(machine: MachineView): PresetState[] {
+  const cores = machine.pmus.filter(({ isCore }) => isCore);
+  return (Object.keys(PRESETS) as Preset[]).map((preset) => {
+    const ofCatalog = cores.length === 0 ? [] : presetCatalog([preset]).map(({ name }) => name);
+    const ofSources = presetGroups([preset], machine).groups.flatMap(({ events }) =>
+      events.map(({ pmu, label }) => `${pmu}/${label}/`),
+    );
+    const ofTopdown = hasTopdown([preset])
+      ? cores.flatMap(
+          ({ name }) => topdownMethod(machine.eventsOf(name))?.events.map((each) => `${name}/${each}/`) ?? [],
+        )
+      : [];
+    return { preset, counts: [...ofCatalog, ...ofSources, ...ofTopdown] };
+  });
 }
