@@ -96,7 +96,7 @@ export function eventsText({ generic, sources, presets, cgroupTree, cgroups }: E
     '',
     'Event sources of this machine',
     ...sources.flatMap(({ pmu, scope, events, terms, files }) => [
-      row(pmu, `${scopes[scope]}, ${files} open files for an event`),
+      row(pmu, scope === 'nothing' ? scopes[scope] : `${scopes[scope]}, ${files} open files for an event`),
       ...(scope === 'nothing'
         ? []
         : [row('', `events: ${some(events, 'none')}`), row('', `terms: ${some(terms, 'none')}`)]),
