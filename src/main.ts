@@ -203,7 +203,8 @@ async function main(): Promise<void> {
     }
     if (word === 'opener') {
       const { opener } = await import('./cli/opener.ts');
-      exit(opener(rest, process.env));
+      process.exitCode = opener(rest, process.env);
+      return;
     }
     const declared = declare(collectors);
     const text = askedText(commandLine, declared);

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { appendFileSync, closeSync, openSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import perf from '../../src/collectors/perf.ts';
 import { hostOf } from '../../src/core/assemble.ts';
 import type { Acquired } from '../../src/core/collector.ts';
@@ -10,62 +9,10 @@ import { UsageError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import { openTree } from '../../src/core/kernel_fs.ts';
 import { silent } from '../../src/core/log.ts';
-import type { GroupFacts, PerfFacts } from '../../src/perf/facts.ts';
+import { acquiring } from '../helpers/perf_groups.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const ONLINE = 'sys/devices/system/cpu/online';
-
-/** What a read of a group answers, as `perf_event_open(2)` lays it out. */
-function record(enabledNs: number, runningNs: number, members: readonly (readonly [value: number, id: number])[]) {
-  const words = [members.length, enabledNs, runningNs, ...members.flat()].map(BigInt);
-  return new Uint8Array(BigUint64Array.from(words).buffer);
-}
-
-interface GroupOf
-  extends Pick<GroupFacts, 'kind' | 'cpu'>,
-    Partial<Pick<GroupFacts, 'pmu' | 'moves' | 'index' | 'place'>> {
-  readonly names: readonly string[];
-  readonly scale?: number;
-  readonly unit?: string;
-}
-
-/** Groups whose descriptors are files: each read takes the next record, as a counter's does. */
-function acquiring(t: TestContext, root: string, groups: readonly GroupOf[], more: Partial<PerfFacts> = {}) {
-  let id = 100;
-  const held: { key: string; fd: number; kind: 'event' }[] = [];
-  const files: string[] = [];
-  const facts = groups.map(({ kind, cpu, pmu = kind, moves = false, index = 0, place, names, ...rest }): GroupFacts => {
-    const members = names.map((name, nth) => {
-      const key = `${kind}/${pmu}/${cpu}/${index}/${nth}`;
-      const file = join(root, randomUUID());
-      writeFileSync(file, '');
-      const fd = openSync(file, 'r');
-      held.push({ key, fd, kind: 'event' });
-      if (nth === 0) files.push(file);
-      id += 1;
-      return { key, name, id, ...rest };
-    });
-    return { kind, pmu, cpu, index, moves, ...(place === undefined ? {} : { place }), members };
-  });
-  t.after(() => {
-    for (const { fd } of held)
-      try {
-        closeSync(fd);
-      } catch {
-        // The collector closes what is dead.
-      }
-  });
-  /** Gives a group its next record; the values count up from `first`. */
-  const next = (group: number, enabledNs: number, runningNs: number, first: number): void => {
-    const { members } = facts[group] as GroupFacts;
-    const values = members.map(({ id: own }, i) => [first + i, own] as const);
-    appendFileSync(files[group] as string, record(enabledNs, runningNs, values));
-  };
-  const cpus = [...new Set(groups.map(({ cpu }) => cpu))];
-  const all: PerfFacts = { cpus, groups: facts, cgroups: [], unopened: [], missing: [], verdicts: {}, ...more };
-  const acquired: Acquired = { held, facts: all };
-  return { acquired, next };
-}
 
 const NO_PMU = { reason: 'no_event', why: "this machine's PMU has no such event", remedy: '' } as const;
 
