@@ -1,6 +1,6 @@
 // Runs inside an arm64 guest with one CPU: known loops in cgroups, as nobody with CAP_PERFMON counts them, sealed and separated.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import type { ScrapedFamily } from '../exposition.ts';
 import { type Keyhole, startAsNobody, tell } from './inside.ts';
 import { loopInstructions, loopProgram } from './loop.ts';
@@ -44,6 +44,11 @@ async function see(keyhole: Keyhole) {
 
 async function main(): Promise<void> {
   execFileSync('mount', ['-t', 'cgroup2', 'none', TREE]);
+  // Until some controller is switched on, the kernel gives perf_event to no cgroup but the root; an init program always does.
+  writeFileSync(`${TREE}/cgroup.subtree_control`, '+pids');
+  // Debian's kernel asks for more than CAP_PERFMON at its default level.
+  writeFileSync('/proc/sys/kernel/perf_event_paranoid', '2');
+  tell({ sources: readdirSync('/sys/bus/event_source/devices') });
   for (const name of ['a', 'b']) mkdirSync(`${TREE}/${name}`);
   tell({ expected: loopInstructions(TURNS) });
   const sealed = await startAsNobody(9101, ASKED);
