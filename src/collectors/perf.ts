@@ -16,11 +16,11 @@ import { type TopdownMemory, writeGroups, writeState } from '../perf/write.ts';
 function report(host: PerfHost, facts: PerfFacts, kinds: readonly PerfKind[]): void {
   if (facts.groups.length + facts.cgroups.length === 0) return;
   for (const { event, pmu, why } of facts.missing) host.log.warn('cannot count an event', { pmu, event, reason: why });
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const { kind, errno, lacks, cpus } of facts.unopened) {
     const { reason, why, remedy } = facts.verdicts[errno] as Verdict;
-    if (told.has(reason)) continue;
-    told.add(reason);
+    if (reported.has(reason)) continue;
+    reported.add(reason);
     const events = facts.unopened.filter((each) => each.errno === errno).map(({ event }) => event);
     const fields = { kind, reason, why, remedy, cpus: cpus.join(), events: [...new Set(events)].join() };
     if (lacks) host.log.info('this machine lacks some counters', fields);

@@ -41,7 +41,7 @@ export interface MemberFacts {
   readonly id: number;
   readonly scale?: number;
   readonly unit?: string;
-  /** The same event is in a group before: it is opened for that group's sake, and told once. */
+  /** The same event is in a group before: it is opened for that group's sake, and written once. */
   readonly repeats?: true;
 }
 

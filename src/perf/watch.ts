@@ -20,7 +20,7 @@ export async function readAll(live: LiveGroups, online: readonly number[], turn:
     if (!moves && !online.includes(cpu)) live.forget(group);
     else if (!live.read(group)) lost.add(cpu);
   }
-  // A group of one that died since the last read still shows some progress: its CPU's other groups tell.
+  // A group of one that died since the last read still shows some progress: its CPU's other groups show it.
   for (const group of live.groups) if (!group.facts.moves && lost.has(group.facts.cpu)) live.forget(group);
   return lost;
 }
@@ -37,7 +37,7 @@ export type Watch = (online: readonly number[], lost: ReadonlySet<number>) => Pe
 
 /** Notices CPUs that came, or went and came back: their counters have to be opened, which a sealed process cannot do. */
 export function createWatch(host: PerfHost, { groups, reopen }: Watched, first: PerfFacts): Watch {
-  /** Without counters, and told so. */
+  /** Without counters, and reported. */
   let uncovered = new Set<number>();
   let before = coveredBy(groups());
   const start = (facts: PerfFacts): void => {

@@ -48,7 +48,7 @@ test('a machine that has nothing says so', (t) => {
   assert.match(text, /^ {2}none +no tree of them that perf events know$/m);
 });
 
-test('--help tells what it does, an unknown flag is an error of usage', () => {
+test('--help says what it does, an unknown flag is an error of usage', () => {
   assert.match(events(['--help']), /^usage: keyhole events/);
   assert.throws(() => events(['--jason']), UsageError);
 });

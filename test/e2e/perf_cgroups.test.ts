@@ -102,7 +102,7 @@ describe('cgroups', { skip, concurrency: false }, () => {
       }
     });
 
-  test('sealed: what comes later is told, and not counted; what goes has no series', async () => {
+  test('sealed: what comes later is reported, and not counted; what goes has no series', async () => {
     makeCgroup('old');
     const exporter = await start('sealed');
     try {

@@ -87,7 +87,7 @@ test('one whose tasks all sleep lives on; one that lost its member is dead', asy
   assert.deepEqual(series(text, 'node_perf_cgroup_cycles_total'), { [`/${POD}`]: 22, [`/${OTHER}`]: 21 });
 });
 
-test('sealed: what goes has no series, what comes is told once, and another of the same name is not the same', async (t) => {
+test('sealed: what goes has no series, what comes is reported once, and another of the same name is not the same', async (t) => {
   const root = machine(t, POD, OTHER);
   const { acquired, next } = acquiring(t, root, [...onBoth(POD), ...onBoth(OTHER)]);
   const warnings: string[] = [];

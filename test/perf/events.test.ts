@@ -104,7 +104,7 @@ describe('what no machine could count is refused, and quoted', () => {
     );
 });
 
-describe('what this machine lacks is told with what it has', () => {
+describe('what this machine lacks is reported with what it has', () => {
   for (const [family, text, why] of [
     [
       'skylake',

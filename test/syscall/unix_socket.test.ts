@@ -52,7 +52,7 @@ test('more descriptors than there is room for are closed by the kernel', (t) => 
   assert.equal(fds.length, 2);
 });
 
-test('the end of the other process is told, after what it sent', (t) => {
+test('the end of the other process is seen, after what it sent', (t) => {
   const [a, b] = pair(t);
   assert.equal(hasEnded(b), false);
   sendMessage(a, Buffer.from('last'));
