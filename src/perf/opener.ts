@@ -1,6 +1,4 @@
-import process from 'node:process';
 import type { KernelFs } from '../core/kernel_fs.ts';
-import { ownPrivileges } from '../syscall/capability.ts';
 import { SyscallError } from '../syscall/libc.ts';
 import { closeAll, type ReceivedMessage, receiveMessage, sendMessage } from '../syscall/unix_socket.ts';
 import {
@@ -11,7 +9,14 @@ import {
   PERF_TYPE_TRACEPOINT,
 } from './catalog.ts';
 import type { CgroupFolders } from './cgroup_folder.ts';
-import { decodeRequest, encodeAnswer, encodeHello, type OpenRequest, REQUEST_BYTES_MAX } from './opener_protocol.ts';
+import {
+  decodeRequest,
+  encodeAnswer,
+  encodeHello,
+  type Hello,
+  type OpenRequest,
+  REQUEST_BYTES_MAX,
+} from './opener_protocol.ts';
 import { NO_GROUP, openEvent } from './perf_event.ts';
 import { isCounting, readPmus } from './pmu.ts';
 
@@ -49,6 +54,8 @@ export function isAllowed({ spec: { type, config }, cpu }: OpenRequest, types: R
 }
 
 export interface OpenerParts {
+  /** Who it is, for the sealed process. */
+  readonly hello: Hello;
   /** Connected with the sealed process. */
   readonly socket: number;
   readonly types: ReadonlySet<number>;
@@ -79,8 +86,8 @@ function serveOne(
 
 /** Serves until the other end is gone. Blocks: the process has nothing else to do. */
 export function serveOpener(parts: OpenerParts): void {
-  const { socket } = parts;
-  sendMessage(socket, encodeHello({ pid: process.pid, privileges: ownPrivileges() }));
+  const { socket, hello } = parts;
+  sendMessage(socket, encodeHello(hello));
   for (;;) {
     const message = receiveMessage(socket, REQUEST_BYTES_MAX, FDS_MAX);
     if (message === undefined) return;

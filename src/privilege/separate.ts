@@ -1,7 +1,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 import process from 'node:process';
 import { ExporterError, hasErrno, messageOf } from '../core/errors.ts';
-import { type KernelFs, openTree } from '../core/kernel_fs.ts';
+import { openTree } from '../core/kernel_fs.ts';
 import { PERF_TYPE_SOFTWARE } from '../perf/catalog.ts';
 import { openCgroupFolders } from '../perf/cgroup_folder.ts';
 import { findCgroupTree } from '../perf/cgroup_tree.ts';
@@ -100,10 +100,11 @@ function settle(keep: bigint, env: NodeJS.ProcessEnv): void {
 }
 
 /**
- * The one place for what confines the opener besides its capabilities: from here on it receives and sends messages, opens
- * folders of cgroups and counters, closes descriptors, and ends. docs/privileges.md lists the calls.
+ * The one place for what confines the opener besides its capabilities, a filter of system calls and Landlock: from here on it
+ * receives and sends messages, opens folders of cgroups and counters, closes descriptors, and ends. docs/privileges.md lists
+ * the calls.
  */
-function confine(_sys: KernelFs): void {}
+function confine(): void {}
 
 const isSocket = (): boolean => {
   try {
@@ -121,11 +122,12 @@ export function runOpener(sysfs: string, env: NodeJS.ProcessEnv): void {
   const root = findCgroupTree(sys);
   const folders = root === undefined ? undefined : openCgroupFolders(root);
   const types = countingTypes(sys);
-  confine(sys);
   const { permitted } = getCapabilities();
   setCapabilities({ effective: permitted, permitted, inheritable: 0n });
+  const hello = { pid: process.pid, privileges: ownPrivileges() };
+  confine();
   try {
-    serveOpener({ socket: SOCKET_FD, types, folders });
+    serveOpener({ hello, socket: SOCKET_FD, types, folders });
   } catch (error) {
     if (!hasErrno(error, ['EPIPE', 'ECONNRESET'])) throw new OpenerError(messageOf(error), { cause: error });
   }
