@@ -85,6 +85,8 @@ interface Book {
   readonly closed: Map<string, Counted>;
   readonly states: States;
   readonly reported: Set<string>;
+  /** Whether counters of cgroups were refused when they were opened last: those that have none did not come later. */
+  wasRefused: boolean;
 }
 
 function reportOnce({ host, reported }: Book, what: string, fields: Record<string, string | number>): void {
@@ -116,7 +118,9 @@ function end({ all }: Book, counted: Counted): void {
 
 function adopt(book: Book, { held, facts }: Acquired): void {
   const fds = fdsOf(held);
-  for (const each of (facts as PerfFacts).cgroups) add(book, each, fds);
+  const { cgroups, unopened } = facts as PerfFacts;
+  for (const each of cgroups) add(book, each, fds);
+  book.wasRefused = unopened.some(({ kind }) => kind === 'cgroup');
   book.closed.clear();
 }
 
@@ -128,8 +132,9 @@ function openNew(book: Book, chosen: readonly Cgroup[]): void {
   const { host, all, states } = book;
   const fresh = chosen.filter(({ path }) => !all.has(path));
   const opening = fresh.length > 0 && host.reacquire !== undefined ? laterCgroups(host) : undefined;
-  states.late = opening === undefined ? fresh.length : 0;
-  states.refused = 0;
+  const isLate = opening === undefined && !book.wasRefused;
+  states.late = isLate ? fresh.length : 0;
+  states.refused = opening === undefined && !isLate ? fresh.length : 0;
   for (const [i, cgroup] of fresh.entries()) {
     if (opening === undefined) break;
     const result = openCgroup(opening, cgroup);
@@ -181,7 +186,7 @@ function readCounted(counted: Counted, online: readonly number[], lost: Set<numb
 /** The counters of cgroups, from those that were open at the start. */
 export function createCgroupCounters(host: PerfHost, first: Acquired): CgroupCounters {
   const states: States = { counted: 0, leftOut: 0, late: 0, refused: 0 };
-  const book: Book = { host, all: new Map(), closed: new Map(), states, reported: new Set() };
+  const book: Book = { host, all: new Map(), closed: new Map(), states, reported: new Set(), wasRefused: false };
   const { all, closed } = book;
   adopt(book, first);
   return {

@@ -114,6 +114,19 @@ test('sealed: what goes has no series, what comes is reported once, and another 
   ]);
 });
 
+test('what was refused at the start is not called late', async (t) => {
+  const root = machine(t, POD);
+  const verdict = { reason: 'no_capability', why: 'kernel.perf_event_paranoid is 2', remedy: '' } as const;
+  const unopened = [
+    { kind: 'cgroup', pmu: 'cpu', event: 'cycles', errno: 'EACCES', lacks: false, cpus: [0, 1] },
+  ] as const;
+  const { acquired } = acquiring(t, root, [], { unopened, verdicts: { EACCES: verdict } });
+  const { text, error } = await prepared(perf, { root, acquired, argv: ARGV })();
+  assert.deepEqual(series(text, 'keyhole_perf_cgroups'), { counted: 0, left_out: 0, late: 0, refused: 2 });
+  assert.match(text, /^keyhole_perf_unavailable\{kind="cgroup",reason="no_capability"\} 1$/m);
+  assert.match(String(error), /no counters: kernel.perf_event_paranoid is 2/);
+});
+
 test('opened again after hotplug the sums go on, but for one that is another now', async (t) => {
   const root = machine(t, POD, OTHER);
   const first = acquiring(t, root, [...onBoth(POD), ...onBoth(OTHER)]);
