@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, statfsSync } from 'node:fs';
+import { hasErrno } from '../core/errors.ts';
 import { SyscallError, struct, syscall } from '../syscall/libc.ts';
 
 /** CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC, `include/uapi/linux/magic.h` */
@@ -13,6 +14,19 @@ const FOLDER = BigInt(constants.O_RDONLY | constants.O_DIRECTORY | O_CLOEXEC);
 
 /** What opening the folder of a cgroup that is gone answers: ENOENT would be the PMU's. */
 const ESTALE = 116;
+
+/**
+ * Before Linux 5.6, and where a filter hides the call, the path alone has to do: it is made of names, and a tree of cgroups
+ * holds no links.
+ */
+function openWithin(root: string, rootFd: number, path: string, how: Uint8Array): number {
+  try {
+    return syscall('openat2', rootFd, Buffer.from(`${path}\0`), how, how.length);
+  } catch (error) {
+    if (!hasErrno(error, ['ENOSYS'])) throw error;
+    return openSync(`${root}/${path}`, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  }
+}
 
 export interface CgroupFolders {
   /** Runs `use` with the open folder of a cgroup. The kernel itself lets no path lead out of the tree. */
@@ -29,9 +43,9 @@ export function openCgroupFolders(root: string): CgroupFolders {
     within(path, use) {
       let fd: number;
       try {
-        fd = syscall('openat2', rootFd, Buffer.from(`${path}\0`), how, how.length);
+        fd = openWithin(root, rootFd, path, how);
       } catch (error) {
-        if (error instanceof SyscallError && error.code === 'ENOENT') throw new SyscallError('openat2', ESTALE);
+        if (hasErrno(error, ['ENOENT'])) throw new SyscallError('openat2', ESTALE);
         throw error;
       }
       try {
