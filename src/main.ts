@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import process from 'node:process';
 import {
@@ -7,23 +6,28 @@ import {
   type Declared,
   declare,
   parseCommandLine,
+  prepareParsing,
   warnAbout,
 } from './cli/command_line.ts';
+import { commandNamed, type Program } from './cli/commands.ts';
 import { programFlags } from './cli/flags.ts';
 import { buildInfo } from './cli/version.ts';
 import { collectors } from './collectors/index.ts';
 import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
+import type { Metric } from './core/collector.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
-import { openTree } from './core/kernel_fs.ts';
-import { createLogger, type Logger } from './core/log.ts';
-import { createRegistry, type Registry } from './core/registry.ts';
+import { boundedWrite, createLogger, type Logger } from './core/log.ts';
+import { createRegistry, type Registry, scrapeMetrics } from './core/registry.ts';
+import { type OpenMachine, openMachine } from './machine.ts';
 import type { Candidate } from './privilege/acquire.ts';
-import { type Privilege, settlePrivilege } from './privilege/privilege.ts';
+import { type Privilege, privilegeMetrics, settlePrivilege } from './privilege/privilege.ts';
 import { type ListenAddress, parseAddress } from './server/address.ts';
 import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
 import { systemdSockets } from './server/systemd_socket.ts';
+import type { Source } from './source/source.ts';
+import { createSpare } from './syscall/memory.ts';
 import { spareMemory } from './syscall/readahead.ts';
 import { exit, sizeThreadPool } from './syscall/thread_pool.ts';
 
@@ -31,6 +35,10 @@ import { exit, sizeThreadPool } from './syscall/thread_pool.ts';
 sizeThreadPool(process.env);
 spareMemory(process.constrainedMemory());
 
+/** After so many scrapes the start is over; after more, what was hot is compiled. */
+const SETTLED_SCRAPES: readonly number[] = [20, 300];
+/** How often code that was needed once is given back. */
+const CODE_SCRAPES = 250;
 /** What a scrape under way has after SIGTERM. */
 const DRAIN_MS = 4000;
 /** EX_TEMPFAIL of sysexits.h: nothing is wrong that a new start would not mend. */
@@ -48,52 +56,22 @@ function programName(argv: readonly string[]): string {
 function openLog(parsed: ParsedFlags): Logger {
   const format = parsed.valueOf(programFlags.logFormat);
   const level = parsed.valueOf(programFlags.logLevel);
-  return createLogger({ level, format, write: (line) => process.stderr.write(line) }, { source: 'main.ts' });
+  return createLogger({ level, format, write: boundedWrite(process.stderr) }, { source: 'main.ts' });
 }
 
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-
-function requireFolder(flag: string, path: string): void {
-  if (!isFolder(path)) throw new UsageError(`--${flag}: ${path} is not a directory`);
-}
-
-/**
- * The chart gives `--path.udev.data` only with image tags of 1.4.0 and later, which are not ours: in a container what is below
- * the host's root serves as well.
- */
-function udevFolder(parsed: ParsedFlags, rootfs: string): string {
-  const given = parsed.valueOf(programFlags.udevData);
-  const below = `${rootfs}${given}`;
-  return rootfs !== '/' && !parsed.isGiven(programFlags.udevData) && !isFolder(given) && isFolder(below)
-    ? below
-    : given;
-}
-
-function openMachine(parsed: ParsedFlags, log: Logger): Machine {
-  const [procfs, sysfs] = [parsed.valueOf(programFlags.procfs), parsed.valueOf(programFlags.sysfs)];
-  requireFolder('path.procfs', procfs);
-  requireFolder('path.sysfs', sysfs);
-  const rootfs = parsed.valueOf(programFlags.rootfs).replace(/\/+$/, '') || '/';
-  return {
-    proc: openTree(procfs),
-    sys: openTree(sysfs),
-    udev: openTree(udevFolder(parsed, rootfs)),
-    rootfs,
-    log,
-    now: Date.now,
-    end(why) {
-      log.error('Ending, to be started again', { reason: why, status: STATUS_AGAIN });
-      process.exitCode = STATUS_AGAIN;
-      process.kill(process.pid, 'SIGTERM');
-    },
-  };
-}
+const machineOf = (parsed: ParsedFlags, log: Logger): OpenMachine =>
+  openMachine(parsed, log, (why) => {
+    log.error('Ending, to be started again', { reason: why, status: STATUS_AGAIN });
+    process.exitCode = STATUS_AGAIN;
+    process.kill(process.pid, 'SIGTERM');
+  });
 
 interface Parts {
   readonly parsed: ParsedFlags;
   readonly machine: Machine;
   readonly enabled: readonly AnyCollector[];
   readonly log: Logger;
+  readonly source: Source;
 }
 
 const candidateOf = (collector: AnyCollector, { machine, parsed, enabled }: Parts): Candidate => ({
@@ -115,7 +93,7 @@ function settle(parts: Parts, listenOn: readonly (ListenAddress | Inherited)[]):
 }
 
 function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
-  const { parsed, machine, enabled, log } = parts;
+  const { parsed, machine, enabled, log, source } = parts;
   const ready = enabled.map((each) => {
     const own = acquired.get(each.name);
     return setUp(
@@ -133,7 +111,11 @@ function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
   });
   log.info('Enabled collectors');
   for (const { name } of ready) log.info(name);
-  return createRegistry(ready, { timeoutMs: parsed.valueOf(programFlags.collectorTimeoutMs), log });
+  return createRegistry(ready, {
+    timeoutMs: parsed.valueOf(programFlags.collectorTimeoutMs),
+    log,
+    onBegin: () => source.clock.begin(),
+  });
 }
 
 function endOnSignals(server: RunningServer, log: Logger): void {
@@ -146,16 +128,17 @@ function endOnSignals(server: RunningServer, log: Logger): void {
 }
 
 async function serve(commandLine: CommandLine, declared: Declared): Promise<void> {
+  await prepareParsing(commandLine, declared);
   const parsed = parseCommandLine(commandLine, declared);
   const log = openLog(parsed);
   // Whatever one scrape or connection runs into, the others go on.
   process.on('uncaughtException', (error) => log.error('unexpected error', { err: messageOf(error) }));
   const listenOn = parsed.valueOf(programFlags.systemdSocket)
     ? systemdSockets(commandLine.env, process.pid)
-    : parsed.valueOf(programFlags.listenAddress).map(parseAddress);
-  const machine = openMachine(parsed, log);
+    : parsed.valueOf(programFlags.listenAddress).map((text) => parseAddress(text));
+  const { machine, source } = machineOf(parsed, log);
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
-  const parts = { parsed, machine, enabled, log };
+  const parts = { parsed, machine, enabled, log, source };
   const privilege = settle(parts, listenOn);
   log.info('Starting keyhole', { version: buildInfo.version, revision: buildInfo.revision });
   log.info('Build context', { node: buildInfo.goversion, platform: `${buildInfo.goos}/${buildInfo.goarch}` });
@@ -165,6 +148,8 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   const registry = setUpAll(parts, privilege);
   // Not loaded by the stage before the seal, which is gone after some milliseconds.
   const { startServer } = await import('./server/start.ts');
+  const { exporterParts } = await import('./server/exporter_metrics.ts');
+  const spare = createSpare();
   const server = await startServer({
     registry,
     log,
@@ -175,16 +160,45 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     }),
     telemetryPath: parsed.valueOf(programFlags.telemetryPath),
     requestsMax: parsed.valueOf(programFlags.maxRequests),
-    tellMore: privilege.write,
-    exporterMetrics: !parsed.valueOf(programFlags.disableExporterMetrics),
-    disabled: disabledNames(registry, declared),
+    // Then nothing is new any more.
+    onScraped: (count) => {
+      if (SETTLED_SCRAPES.includes(count)) setImmediate(spare.heap);
+      if (SETTLED_SCRAPES.includes(count) || count % CODE_SCRAPES === 0) setImmediate(spare.code);
+    },
+    own: parsed.valueOf(programFlags.disableExporterMetrics)
+      ? undefined
+      : [
+          privilege.write,
+          ...exporterParts({
+            own: machine.own,
+            pageSizeBytes: machine.system.pageSizeBytes,
+            layouts: () => source.clock.layouts,
+          }),
+        ],
+    disabled: disabledNames(registry),
+    privilege: privilege.summary,
     webConfigFile: parsed.valueOf(programFlags.webConfigFile),
   });
   endOnSignals(server, log);
 }
 
-const disabledNames = ({ names }: Registry, { pending }: Declared): string[] =>
-  [...collectors, ...pending.values()].map(({ name }) => name).filter((name) => !names.includes(name));
+const disabledNames = ({ names }: Registry): string[] =>
+  collectors.map(({ name }) => name).filter((name) => !names.includes(name));
+
+const programOf = ({ program }: CommandLine, declared: Declared): Program => ({
+  name: program,
+  env: process.env,
+  declared,
+  collectors,
+  openMachine: machineOf,
+  checkWebConfig: async (path) => (await import('./server/check_config.ts')).checkWebConfig(path),
+  async ownMetrics() {
+    const { metrics } = await import('./server/handler.ts');
+    const { metrics: exporterMetrics } = await import('./server/exporter_metrics.ts');
+    return [metrics, exporterMetrics, privilegeMetrics, scrapeMetrics].flatMap((all): Metric[] => Object.values(all));
+  },
+  write: (text) => void process.stdout.write(text),
+});
 
 async function main(): Promise<void> {
   // Whoever read it has gone: nothing to do about that.
@@ -192,27 +206,25 @@ async function main(): Promise<void> {
   const commandLine = { program: programName(process.argv), argv: process.argv.slice(2), env: process.env };
   try {
     const [word, ...rest] = commandLine.argv;
-    if (word === 'doctor') {
-      const { doctor } = await import('./cli/doctor.ts');
-      process.exitCode = await doctor(rest, { env: process.env, write: (text) => process.stdout.write(text) });
-      return;
-    }
-    if (word === 'events') {
-      const { events } = await import('./cli/events.ts');
-      return void process.stdout.write(events(rest));
-    }
     if (word === 'opener') {
       const { opener } = await import('./cli/opener.ts');
       process.exitCode = opener(rest, process.env);
       return;
     }
     const declared = declare(collectors);
+    const command = await commandNamed(word);
+    if (command !== undefined) {
+      process.exitCode = await command(rest, programOf(commandLine, declared));
+      return;
+    }
     const text = askedText(commandLine, declared);
     if (text === undefined) await serve(commandLine, declared);
     else process.stdout.write(text);
   } catch (error) {
-    const hint = error instanceof UsageError ? ', try --help' : '';
-    process.stderr.write(`${commandLine.program}: error: ${messageOf(error)}${hint}\n`);
+    const hint = error instanceof UsageError ? error.hint : undefined;
+    process.stderr.write(
+      `${commandLine.program}: error: ${messageOf(error)}${hint === undefined ? '' : `, ${hint}`}\n`,
+    );
     exit(1);
   }
 }

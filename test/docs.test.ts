@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { declare, parseCommandLine } from '../src/cli/command_line.ts';
-import { pendingCollectors } from '../src/cli/pending.ts';
 import { collectors } from '../src/collectors/index.ts';
 import type { AnyCollector } from '../src/core/assemble.ts';
 import { scrape, tree } from './helpers/scrape.ts';
@@ -123,14 +122,6 @@ test('every metric is declared', () => {
     faults.map(({ page, match: [text] }) => `${page}: ${text}`),
     [],
   );
-});
-
-test('docs/differences.md names the collectors that are still to come', () => {
-  const wanted = pendingCollectors.filter(({ name }) => !collectors.some((each) => each.name === name));
-  const [, listed = ''] =
-    /^Collectors that are still to come [^:]*: ([^.]*)\./m.exec(read('docs/differences.md')) ?? [];
-  const named = listed.split(/,\s+/).filter((word) => /^[a-z_]+$/.test(word));
-  assert.deepEqual(named.sort(), wanted.map(({ name }) => name).sort());
 });
 
 test('docs/dependencies.md has a paragraph on every dependency', () => {

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { defineCollector } from '../src/core/collector.ts';
 import { flag } from '../src/core/flag.ts';
 import { dynamic, gauge } from '../src/core/metric.ts';
-import { Samples, type Writer } from '../src/core/writer.ts';
+import { Samples } from '../src/core/samples.ts';
+import type { Writer } from '../src/core/writer.ts';
 
 test('a sample with a wrong number of labels does not compile', () => {
   const out: Writer = new Samples();

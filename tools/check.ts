@@ -42,6 +42,7 @@ const foreignWords = (): string[] =>
 
 const checks: readonly (readonly [name: string, check: () => string[]])[] = [
   ['types', () => run(bin('tsc'), '-p', '.')],
+  ['types of the status page', () => run(bin('tsc'), '-p', 'src/server/status/browser')],
   ['style', () => run(bin('biome'), 'check', '--error-on-warnings', '.')],
   ['import arrows', () => findFaults(readSources())],
   ['length of files', longFiles],

@@ -28,8 +28,24 @@ function aptOptions(architecture: string, folder: string): string[] {
   return Object.entries(settings).flatMap(([key, value]) => ['-o', `${key}=${value}`]);
 }
 
-/** Fetches and unpacks packages, as this machine's sources have them. `architecture` is Debian's name: amd64, arm64. */
-export function debianTree(architecture: string, names: readonly string[], folder: string): DebianTree {
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** Options that make apt take packages of another suite than this machine's, from the same mirror. */
+function suiteOptions(suite: string, folder: string): string[] {
+  const format = ['--format', '$(SITE) $(REPO_URI)', 'Created-By: Packages'];
+  const targets = execFileSync('apt-get', ['indextargets', ...format], { encoding: 'utf8' });
+  const mirror = targets.split(/\s/).find((uri) => /\/debian\/?$/.test(uri));
+  if (mirror === undefined) throw new Error('apt has no mirror of Debian');
+  const list = join(folder, 'sources.list');
+  writeFileSync(list, `deb [signed-by=${KEYRING}] ${mirror} ${suite} main\n`);
+  return ['-o', `Dir::Etc::SourceList=${list}`, '-o', 'Dir::Etc::SourceParts=/nonexistent'];
+}
+
+/**
+ * Fetches and unpacks packages, as this machine's sources have them, or as `suite` has them. `architecture` is Debian's name:
+ * amd64, arm64.
+ */
+export function debianTree(architecture: string, names: readonly string[], folder: string, suite?: string): DebianTree {
   const root = join(folder, 'root');
   const list = join(folder, 'packages.json');
   const known = existsSync(list) ? (JSON.parse(readFileSync(list, 'utf8')) as DebianPackage[]) : [];
@@ -38,8 +54,9 @@ export function debianTree(architecture: string, names: readonly string[], folde
   const archives = join(folder, 'archives');
   for (const each of [archives, join(folder, 'state/lists/partial'), join(folder, 'cache/archives/partial')])
     mkdirSync(each, { recursive: true });
+  const options = [...aptOptions(architecture, folder), ...(suite === undefined ? [] : suiteOptions(suite, folder))];
   const apt = (...args: string[]): void => {
-    execFileSync('apt-get', [...aptOptions(architecture, folder), '-q', ...args], { cwd: archives, stdio: 'pipe' });
+    execFileSync('apt-get', [...options, '-q', ...args], { cwd: archives, stdio: 'pipe' });
   };
   apt('update');
   apt('download', ...names);

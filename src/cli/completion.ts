@@ -1,4 +1,5 @@
 import type { Flag } from '../core/flag.ts';
+import { commandNames } from './commands.ts';
 
 const isShown = ({ hidden, deprecated }: Flag): boolean => hidden !== true && deprecated === undefined;
 
@@ -7,17 +8,16 @@ const namesOf = (flag: Flag): string[] =>
     ? [`--${flag.name}`, `--no-${flag.name}`]
     : [`--${flag.name}`];
 
-/** What could stand in the place of the last word: the values of the flag before it, or flags that begin like it. */
+/** What could stand in the place of the last word: the values of the flag before it, or commands and flags that begin like it. */
 export function completions(argv: readonly string[], flags: readonly Flag[]): string {
   const words = argv.slice(argv.indexOf('--completion-bash') + 1);
   const last = words.at(-1) ?? '';
   const before = flags.find(({ name }) => `--${name}` === words.at(-2));
   const candidates =
     before?.choices ??
-    flags
-      .filter(isShown)
-      .flatMap(namesOf)
-      .filter((name) => name.startsWith(last));
+    [...(words.length > 1 ? [] : commandNames), ...flags.filter(isShown).flatMap(namesOf)].filter((name) =>
+      name.startsWith(last),
+    );
   return candidates.map((candidate) => `${candidate}\n`).join('');
 }
 

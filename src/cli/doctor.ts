@@ -1,18 +1,32 @@
-import { flag, parseFlags } from '../core/flag.ts';
-import { type Diagnosis, diagnose, type Level, type PerfSituation } from '../privilege/diagnose.ts';
+import { spawnSync } from 'node:child_process';
+import process from 'node:process';
+import { UsageError } from '../core/errors.ts';
+import { firstGiven, flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
+import { silent } from '../core/log.ts';
+import { type Diagnosis, diagnose, type Finding, type Level, type PerfSituation } from '../privilege/diagnose.ts';
 import { examine } from '../privilege/examine.ts';
+import { openTree } from '../source/source.ts';
+import type { Command, Program } from './commands.ts';
+import {
+  type Advised,
+  raplFinding,
+  runningFinding,
+  textfileFindings,
+  UNIT_SETTINGS,
+  unitFindings,
+  webConfigFinding,
+} from './findings.ts';
 import { programFlags } from './flags.ts';
+import { findRunning, type RunningExporter } from './running.ts';
 
-const doctorFlags = {
-  json: flag.bool('json', 'Write JSON.'),
-  help: flag.bool('help', 'Show what it does.'),
-  sysfs: programFlags.sysfs,
-} as const;
+const json = flag.bool('json', 'Write JSON.');
 
-const HELP = `usage: keyhole doctor [--json] [--path.sysfs=/sys]
+const HELP = `usage: keyhole doctor [--json] [flags]
 
-Tells whether perf counters can be read here, and if not, why and what to change. It tries as the exporter does, and
-believes the kernel's answer above all. The status is 0 where counters open, 1 where they do not.
+Reports whether perf counters can be read here, and if not, why and what to change. It tries as the exporter does, and
+believes the kernel's answer above all. It also looks at text files, the web configuration, energy and the systemd unit:
+by the flags given, or by those of the Keyhole that runs here. The status is 0, or 1 where counters do
+not open or something else cannot be used.
 `;
 
 const MARKS: Readonly<Record<Level, string>> = { ok: 'ok', note: 'note', problem: 'PROBLEM' };
@@ -21,6 +35,12 @@ const TOPIC_WIDTH = 28;
 
 const indented = (text: string): string => text.replaceAll('\n', '\n    ');
 
+/** A line for each finding. */
+export const findingRows = (findings: readonly Finding[]): string =>
+  findings
+    .map(({ level, topic, text }) => `${MARKS[level].padEnd(MARK_WIDTH)}${topic.padEnd(TOPIC_WIDTH)}${text}\n`)
+    .join('');
+
 /** The report for people. */
 export function doctorText({ works, hardware, why, findings, changes }: Diagnosis): string {
   const headline = works
@@ -28,12 +48,10 @@ export function doctorText({ works, hardware, why, findings, changes }: Diagnosi
       ? 'Perf counters work, hardware counters too.'
       : 'Perf counters work, though only those of software: there are no hardware counters.'
     : `Perf counters do not work: ${why}.`;
-  const rows = findings.map(
-    ({ level, topic, text }) => `${MARKS[level].padEnd(MARK_WIDTH)}${topic.padEnd(TOPIC_WIDTH)}${text}`,
-  );
-  const steps = changes.map((change) => `  - ${indented(change)}`);
-  const nothing = works ? 'Nothing needs to be changed.' : 'Nothing can be done about it on this machine.';
-  return [headline, '', ...rows, '', ...(steps.length > 0 ? ['What to change:', ...steps] : [nothing]), ''].join('\n');
+  const steps = changes.map((change) => `  - ${indented(change)}\n`).join('');
+  const isFine = findings.every(({ level }) => level !== 'problem');
+  const nothing = isFine ? 'Nothing needs to be changed.\n' : 'Nothing can be done about it on this machine.\n';
+  return `${headline}\n\n${findingRows(findings)}\n${steps === '' ? nothing : `What to change:\n${steps}`}`;
 }
 
 const plain = (_: string, value: unknown): unknown => {
@@ -45,21 +63,74 @@ const plain = (_: string, value: unknown): unknown => {
 export const doctorJson = (diagnosis: Diagnosis, facts: PerfSituation): string =>
   `${JSON.stringify({ ...diagnosis, facts }, plain, 2)}\n`;
 
-export interface DoctorParts {
-  readonly env: NodeJS.ProcessEnv;
-  write(text: string): void;
+/** The flags given, or else those of the exporter that runs, which then is `taken`. */
+function flagsOf(argv: readonly string[], program: Program): { parsed: ParsedFlags; taken?: RunningExporter } {
+  const flags = [...program.declared.flags, json];
+  const parsed = parseFlags(argv, flags);
+  if (argv.some((arg) => arg !== '--json')) return { parsed };
+  const running = findRunning(openTree('/proc'), process.pid);
+  if (running === undefined) return { parsed };
+  try {
+    const taken = parseFlags([...running.argv, ...argv], flags);
+    program.openMachine(taken, silent);
+    return { parsed: taken, taken: running };
+  } catch (error) {
+    // Of another version, or with other files than are seen here.
+    if (!(error instanceof UsageError)) throw error;
+    return { parsed };
+  }
 }
 
-/** `keyhole doctor`; `argv` is what follows the word. Answers the exit status. */
-export async function doctor(argv: readonly string[], { env, write }: DoctorParts): Promise<number> {
-  const parsed = parseFlags(argv, Object.values(doctorFlags));
-  if (parsed.valueOf(doctorFlags.help)) {
+const SYSTEMCTL_MS = 5000;
+
+/** What systemd says of the unit; nothing where it cannot be asked, as in a container. */
+function unitProperties(unit: string): string {
+  const { status, stdout } = spawnSync('systemctl', ['show', unit, `--property=${UNIT_SETTINGS.join()}`], {
+    encoding: 'utf8',
+    timeout: SYSTEMCTL_MS,
+  });
+  return status === 0 ? stdout : '';
+}
+
+function findingsOfUnit(running: RunningExporter | undefined): Advised[] {
+  if (running === undefined || !running.unit.endsWith('.service')) return [];
+  const properties = unitProperties(running.unit);
+  return properties === '' ? [] : unitFindings(running.unit, properties);
+}
+
+/** Looks at everything; perf counters come first. */
+async function judge(
+  parsed: ParsedFlags,
+  program: Program,
+  running: RunningExporter | undefined,
+): Promise<{ readonly diagnosis: Diagnosis; readonly facts: PerfSituation; readonly isFine: boolean }> {
+  const here = examine({ sysfs: parsed.valueOf(programFlags.sysfs), env: program.env });
+  // What is typed into a shell is about the exporter that runs, and that may be in a unit.
+  const inUnit = here.setting === 'other' && running?.unit.endsWith('.service') === true;
+  const facts: PerfSituation = inUnit ? { ...here, setting: 'systemd' } : here;
+  const diagnosis = diagnose(facts);
+  const others: readonly Advised[] = [
+    runningFinding(running),
+    ...findingsOfUnit(running),
+    await webConfigFinding(program, parsed),
+    ...(await textfileFindings(program, parsed)),
+    await raplFinding(program, parsed, facts.setting),
+  ];
+  const findings = [...diagnosis.findings, ...others.map(({ topic, level, text }) => ({ topic, level, text }))];
+  const changes = [...diagnosis.changes, ...others.flatMap(({ change }) => change ?? [])];
+  const isFine = diagnosis.works && others.every(({ level }) => level !== 'problem');
+  return { diagnosis: { ...diagnosis, findings, changes }, facts, isFine };
+}
+
+/** `keyhole doctor` */
+export const doctor: Command = async (argv, program) => {
+  const { declared, write } = program;
+  if (firstGiven(argv, declared.flags, [programFlags.help]) !== undefined) {
     write(HELP);
     return 0;
   }
-  const sysfs = parsed.valueOf(doctorFlags.sysfs);
-  const facts = examine({ sysfs, env });
-  const diagnosis = diagnose(facts);
-  write(parsed.valueOf(doctorFlags.json) ? doctorJson(diagnosis, facts) : doctorText(diagnosis));
-  return diagnosis.works ? 0 : 1;
-}
+  const { parsed, taken } = flagsOf(argv, program);
+  const { diagnosis, facts, isFine } = await judge(parsed, program, taken);
+  write(parsed.valueOf(json) ? doctorJson(diagnosis, facts) : doctorText(diagnosis));
+  return isFine ? 0 : 1;
+};

@@ -1,11 +1,12 @@
 import { flag, parseFlags } from '../core/flag.ts';
-import { openTree } from '../core/kernel_fs.ts';
 import { readOnline, viewMachine } from '../perf/acquire.ts';
 import { findCgroups, findCgroupTree } from '../perf/cgroup_tree.ts';
 import { genericNames } from '../perf/generic_events.ts';
 import { isShared } from '../perf/plan_events.ts';
 import { isCounting, type Pmu, termsOf } from '../perf/pmu.ts';
 import { type PresetState, presetStates } from '../perf/presets.ts';
+import { openTree } from '../source/source.ts';
+import type { Command } from './commands.ts';
 import { programFlags } from './flags.ts';
 
 const eventsFlags = {
@@ -111,10 +112,16 @@ export function eventsText({ generic, sources, presets, cgroupTree, cgroups }: E
   ].join('\n');
 }
 
-/** `keyhole events`; `argv` is what follows the word. Answers what is to be written. */
+/** `argv` is what follows the word. Answers what is to be written. */
 export function events(argv: readonly string[]): string {
   const parsed = parseFlags(argv, Object.values(eventsFlags));
   if (parsed.valueOf(eventsFlags.help)) return HELP;
   const report = eventsReport(parsed.valueOf(eventsFlags.sysfs));
   return parsed.valueOf(eventsFlags.json) ? `${JSON.stringify(report, null, 2)}\n` : eventsText(report);
 }
+
+/** `keyhole events` */
+export const eventsCommand: Command = async (argv, { write }) => {
+  write(events(argv));
+  return 0;
+};

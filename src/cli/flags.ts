@@ -49,7 +49,7 @@ export const programFlags = {
   },
   privilegeMode: flag.choice(
     'privilege.mode',
-    'What becomes of the capabilities after the start: sealed gives them all up for good; separated too, and leaves a second process that opens counters for this one; retained keeps those that reopen counters; none leaves them as they are.',
+    'What to do with capabilities after the start: sealed gives all of them up for good; separated does too, and keeps a second process that opens counters for this one; retained keeps those that reopen counters; none keeps them as they are.',
     ['sealed', 'separated', 'retained', 'none'],
     'sealed',
   ),

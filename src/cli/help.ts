@@ -1,4 +1,5 @@
 import type { Flag } from '../core/flag.ts';
+import { commandTexts } from './commands.ts';
 import { buildInfo } from './version.ts';
 
 const COLUMN = 34;
@@ -57,14 +58,21 @@ const shown = (flags: readonly Flag[], all: boolean): readonly Flag[] =>
 
 /** What `--help` prints; `all` adds the hidden flags. */
 export const helpText = (program: string, flags: readonly Flag[], all: boolean): string => `usage: ${program} [flags]
-       ${program} doctor [--json]
-       ${program} events [--json]
+       ${program} COMMAND [flags]
 
 ${SUMMARY}
 
 A flag takes its value as --flag=value or --flag value. @file stands for the arguments in that file, one a line.
-"${program} doctor" tells whether perf counters can be read here, and if not, why;
-"${program} events" lists the events that this machine has.
+
+Commands, each with a --help of its own:
+${commandTexts()
+  .map(([name, text]) => `  ${name.padEnd(COLUMN - 2)}${text}`)
+  .join('\n')}
+
+More help:
+  ${'--help-long'.padEnd(COLUMN - 2)}Every flag, hidden and deprecated ones too.
+  ${'--help-man'.padEnd(COLUMN - 2)}The man page: ${program} --help-man | man -l -
+  ${'--completion-script-bash, -zsh'.padEnd(COLUMN - 2)}Completions: source <(${program} --completion-script-bash)
 
 Flags:
 ${shown(flags, all).map(entry).join('\n')}
@@ -88,15 +96,16 @@ ${roff(program)} \\- metrics of hardware and kernel for Prometheus
 .B ${roff(program)}
 [\\fIflags\\fR]
 .br
-.B ${roff(program)} doctor
-[\\fB\\-\\-json\\fR]
-.br
-.B ${roff(program)} events
-[\\fB\\-\\-json\\fR]
+.B ${roff(program)}
+\\fIcommand\\fR [\\fIflags\\fR]
 .SH DESCRIPTION
 ${roff(SUMMARY)}
 A flag takes its value as \\fB\\-\\-flag=value\\fR or \\fB\\-\\-flag value\\fR.
 \\fB@file\\fR stands for the arguments in that file, one a line.
+.SH COMMANDS
+${commandTexts()
+  .map(([name, text]) => `.TP\n\\fB${roff(name)}\\fR\n${roff(text)}`)
+  .join('\n')}
 .SH OPTIONS
 ${flags.map((flag) => `.TP\n\\fB${flag.short === undefined ? '' : `\\-${flag.short}, `}${roff(shownSynopsis(flag))}\\fR\n${roff(describe(flag))}`).join('\n')}
 .SH EXIT STATUS

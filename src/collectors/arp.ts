@@ -1,93 +1,72 @@
-import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { type Collect, defineCollector } from '../core/collector.ts';
+import { orInstead } from '../core/fallback.ts';
 import { flag } from '../core/flag.ts';
+import type { Line } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
-import { autoInt, fields, lines } from '../core/text.ts';
-import { createFallback, NETLINK_ROUTE, openNetlink } from '../netlink/netlink.ts';
-import { IPV4_NEIGHBOURS, type Neighbour, parseIpv4Neighbour } from '../netlink/rtnetlink.ts';
-
-export interface ArpEntry {
-  readonly device: string;
-  /** Whether this machine answers for the address in another's place. Not a neighbour. */
-  readonly published: boolean;
-}
+import { autoInt } from '../core/text.ts';
+import type { Writer } from '../core/writer.ts';
+import { parseIpv4Neighbour } from '../netlink/rtnetlink.ts';
 
 const HEADING_COLUMNS = 9;
+const COLUMNS = 6;
 const HARDWARE_ADDRESS = /^[0-9a-f]{2}(?:[:-][0-9a-f]{2})*$/i;
 /** `ATF_PUBL` of <linux/if_arp.h>. */
 const PUBLISHED = 0x8;
-
-/** Parses `/proc/net/arp`. https://man7.org/linux/man-pages/man5/proc_pid_net.5.html */
-export function parseArp(text: string): ArpEntry[] {
-  const entries: ArpEntry[] = [];
-  for (const line of lines(text)) {
-    const columns = fields(line);
-    if (columns.length === HEADING_COLUMNS) continue;
-    const [, , flags, address = '', , device] = columns;
-    const bits = autoInt(flags);
-    if (columns.length !== 6 || bits === undefined || device === undefined || !HARDWARE_ADDRESS.test(address))
-      throw new ParseError('net/arp', line);
-    entries.push({ device, published: (bits & PUBLISHED) !== 0 });
-  }
-  return entries;
-}
-
 /** `NUD_NOARP` of <linux/neighbour.h>: an address that nobody is asked for, such as one for multicast. */
 const NOARP = 0x40;
 
-/** How many neighbours each device has, by the device's name; without those of devices that have gone since. */
-export function countNeighbours(
-  neighbours: readonly Neighbour[],
-  deviceName: (index: number) => string | undefined,
-): Map<string, number> {
-  const byIndex = new Map<number, number>();
-  for (const { index, state } of neighbours)
-    if ((state & NOARP) === 0) byIndex.set(index, (byIndex.get(index) ?? 0) + 1);
-  const byName = new Map<string, number>();
-  for (const [index, count] of byIndex) {
-    const device = deviceName(index);
-    if (device !== undefined) byName.set(device, count);
-  }
-  return byName;
+/** A row of `/proc/net/arp`. https://man7.org/linux/man-pages/man5/proc_pid_net.5.html */
+function parseRow(line: Line): { device: string; isPublished: boolean } {
+  const flags = autoInt(line.find(2));
+  const address = line.find(3) ?? '';
+  if (line.length !== COLUMNS || flags === undefined || !HARDWARE_ADDRESS.test(address)) throw line.fault();
+  return { device: line.word(5), isPublished: (flags & PUBLISHED) !== 0 };
 }
 
-/** The same of the rows in `/proc/net/arp`. */
-function countEntries(entries: readonly ArpEntry[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { device } of entries) counts.set(device, (counts.get(device) ?? 0) + 1);
-  return counts;
-}
+const add = <K>(counts: Map<K, number>, key: K): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
 
 export default defineCollector({
   name: 'arp',
   help: 'Exposes how many neighbours the ARP tables hold.',
   enabled: true,
-  reads: ['/proc/net/arp'],
+  reads: ['/proc/net/arp', 'netlink:RTM_GETNEIGH'],
   flags: {
-    include: flag.regexp('collector.arp.device-include', 'Network devices to tell of, as a regular expression.'),
+    include: flag.regexp('collector.arp.device-include', 'Network devices to take, as a regular expression.'),
     exclude: flag.regexp('collector.arp.device-exclude', 'Network devices to leave out, as a regular expression.'),
     netlink: flag.bool('collector.arp.netlink', 'Count what netlink lists, rather than the rows of /proc.', true),
   },
   metrics: {
     entries: gauge('node_arp_entries', 'Neighbours in the ARP table.', 'device'),
   },
-  setup({ proc, flags, log }, metrics) {
+  setup(host, metrics) {
+    const { proc, network, flags } = host;
     const { include, exclude, netlink } = flags;
-    const route = openNetlink(NETLINK_ROUTE);
-    const orInstead = createFallback(log, 'ARP entries from /proc');
-    const rows = (): ArpEntry[] => parseArp(proc.read('net/arp'));
-    const counted = (): Map<string, number> =>
-      netlink
-        ? orInstead(
-            () => countNeighbours(route.dump(IPV4_NEIGHBOURS, parseIpv4Neighbour), route.deviceName),
-            // Netlink lists no addresses that are answered for.
-            () => countEntries(rows().filter(({ published }) => !published)),
-          )
-        : countEntries(rows());
-    return (out) => {
-      for (const [device, count] of counted())
-        if (passes(device, include, exclude)) out.sample(metrics.entries, count, device);
+    const isWanted = (device: string): boolean => passes(device, include, exclude);
+    const counts = new Map<number, number>();
+    const fromNetlink = (out: Writer): void => {
+      counts.clear();
+      network.neighbours.each((view, start, end) => {
+        const neighbour = parseIpv4Neighbour(view, start, end);
+        if (neighbour !== undefined && (neighbour.state & NOARP) === 0) add(counts, neighbour.index);
+      });
+      for (const [index, count] of counts) {
+        // A device may have gone since.
+        const device = network.deviceName(index);
+        if (device !== undefined && isWanted(device)) out.sample(metrics.entries, count, device);
+      }
     };
+    /** `withPublished`: netlink lists no addresses that are answered for in another's place. */
+    const fromRows = (withPublished: boolean): Collect =>
+      proc.table('net/arp', (lines, out) => {
+        const byDevice = new Map<string, number>();
+        lines.each((line) => {
+          if (line.length === HEADING_COLUMNS) return;
+          const { device, isPublished } = parseRow(line);
+          if (withPublished || !isPublished) add(byDevice, device);
+        });
+        for (const [device, count] of byDevice) if (isWanted(device)) out.sample(metrics.entries, count, device);
+      });
+    return netlink ? orInstead(host, 'ARP entries from /proc', fromNetlink, fromRows(false)) : fromRows(true);
   },
 });

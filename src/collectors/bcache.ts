@@ -2,7 +2,7 @@ import { defineCollector } from '../core/collector.ts';
 import { eachDevice } from '../core/devices.ts';
 import { optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { float, lines } from '../core/text.ts';
 
@@ -42,7 +42,7 @@ export function parsePairs(text: string): ReadonlyMap<string, string> {
 }
 
 /** The number in a file. One that is absent counts as zero, which is what bcache's counters begin with. */
-function sizeIn(sys: KernelFs, path: string): number {
+function sizeIn(sys: Tree, path: string): number {
   const text = optional(() => sys.attribute(path));
   if (text === undefined) return 0;
   return sizeOf(path, text);
@@ -68,7 +68,12 @@ export default defineCollector({
   name: 'bcache',
   help: 'Exposes bcache: the caches, what they hold, and the devices behind them.',
   enabled: true,
-  reads: ['/sys/fs/bcache/<uuid>/*', '/sys/fs/bcache/<uuid>/<backing>/*', '/sys/fs/bcache/<uuid>/<cache>/*'],
+  reads: [
+    '/sys/fs/bcache/<uuid>/*',
+    '/sys/fs/bcache/<uuid>/<backing>/*',
+    '/sys/fs/bcache/<uuid>/<backing>/stats_total/*',
+    '/sys/fs/bcache/<uuid>/<cache>/*',
+  ],
   flags: {
     priorityStats: flag.bool(
       'collector.bcache.priorityStats',
@@ -157,8 +162,10 @@ export default defineCollector({
       ['metadata_written', m.metadataWritten],
       ['written', m.written],
     ] as const;
+    const folder = sys.folder(FOLDER);
     return (out, turn) => {
-      const sets = (optional(() => sys.list(FOLDER)) ?? []).filter((name) => name.includes('-'));
+      const sets = (optional(() => folder.names()) ?? []).filter((name) => name.includes('-'));
+      if (sets.length === 0) return undefined;
       return eachDevice(sets, turn, (uuid) => {
         const path = `${FOLDER}/${uuid}`;
         for (const [file, metric, scale] of ofSet) out.sample(metric, sizeIn(sys, `${path}/${file}`) * scale, uuid);

@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { eachDevice, uintAttribute } from '../core/devices.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, dynamic, gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
@@ -134,7 +134,7 @@ export function parseIoErrors(text: string): (readonly [type: string, count: num
 
 const sanitize = (name: string): string => name.replace(/_*[^0-9A-Za-z_]+_*/g, '_');
 /** Where a name is a folder: one that can be listed. */
-const isFolder = (sys: KernelFs, path: string): boolean => optional(() => sys.list(path)) !== undefined;
+const isFolder = (sys: Tree, path: string): boolean => optional(() => sys.list(path)) !== undefined;
 
 const PREFIX = 'dev-';
 const DEVICE = ['uuid', 'device'] as const;

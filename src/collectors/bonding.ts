@@ -1,45 +1,19 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Lines, Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { fields } from '../core/text.ts';
 
-export interface Bond {
-  readonly master: string;
-  readonly slaves: number;
-  /** Slaves whose link is up. */
-  readonly active: number;
-}
-
-/** Reads a bond and its slaves. `undefined` where any of it is absent. */
-function readBond(sys: KernelFs, master: string): Bond | undefined {
-  const folder = `class/net/${master}`;
-  const slaves = sys.attribute(`${folder}/bonding/slaves`);
-  if (slaves === undefined) return undefined;
-  const names = fields(slaves);
-  let active = 0;
-  for (const name of names) {
-    // Named `slave_…` up to Linux 3.12.
-    const status =
-      sys.attribute(`${folder}/lower_${name}/bonding_slave/mii_status`) ??
-      sys.attribute(`${folder}/slave_${name}/bonding_slave/mii_status`);
-    if (status === undefined) return undefined;
-    if (status === 'up') active += 1;
+/** Whether the link of a slave is up; `undefined` where the kernel does not say. Folders were named `slave_…` up to Linux 3.12. */
+function isUp(sys: Tree, lines: Lines, master: string, slave: string): boolean | undefined {
+  for (const prefix of ['lower_', 'slave_']) {
+    const status = lines.followed(sys.file(`class/net/${master}/${prefix}${slave}/bonding_slave/mii_status`))?.trim();
+    if (status !== undefined) return status === 'up';
   }
-  return { master, slaves: names.length, active };
+  return undefined;
 }
 
-/** Reads every bond of this machine. https://docs.kernel.org/networking/bonding.html */
-export function readBonds(sys: KernelFs): Bond[] {
-  const masters = optional(() => sys.readOnce('class/net/bonding_masters'));
-  if (masters === undefined) throw new NoDataError('there is no bonding on this machine');
-  return fields(masters).map((master) => {
-    const bond = readBond(sys, master);
-    if (bond === undefined) throw new NoDataError(`the bond ${master} is not all there`);
-    return bond;
-  });
-}
-
+/** https://docs.kernel.org/networking/bonding.html */
 export default defineCollector({
   name: 'bonding',
   help: 'Exposes how many slaves each bond of network devices has, and how many of them are up.',
@@ -55,11 +29,20 @@ export default defineCollector({
     active: gauge('node_bonding_active', 'Slaves of the bond whose link is up.', 'master'),
   },
   setup({ sys }, metrics) {
-    return (out) => {
-      for (const { master, slaves, active } of readBonds(sys)) {
-        out.sample(metrics.slaves, slaves, master);
-        out.sample(metrics.active, active, master);
-      }
-    };
+    return sys.table(
+      'class/net/bonding_masters',
+      (lines, out) => {
+        for (const line of lines) {
+          for (const master of fields(line.rest(0))) {
+            const slaves = lines.followed(sys.file(`class/net/${master}/bonding/slaves`));
+            if (slaves === undefined) continue;
+            const names = fields(slaves);
+            out.sample(metrics.slaves, names.length, master);
+            out.sample(metrics.active, names.filter((name) => isUp(sys, lines, master, name) === true).length, master);
+          }
+        }
+      },
+      { ifAbsent: noData('there is no bonding on this machine') },
+    );
   },
 });

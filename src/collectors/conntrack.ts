@@ -1,10 +1,14 @@
+import { noData, nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
-import { hex } from '../core/hex.ts';
+import type { Lines } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
-import { fields, lines, uint } from '../core/text.ts';
+import { type Reading, sumOf } from '../core/reading.ts';
 
-/** The columns of `/proc/net/stat/nf_conntrack` that are told. */
+const DIR = 'sys/net/netfilter';
+const COLUMNS_MIN = 16;
+const COLUMNS_MAX = 17;
+
+/** The columns of `/proc/net/stat/nf_conntrack` that are exposed. */
 const COLUMNS = {
   found: 2,
   invalid: 4,
@@ -17,25 +21,23 @@ const COLUMNS = {
 } as const;
 const NAMES = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
 
-export type ConntrackStatistics = Record<keyof typeof COLUMNS, number>;
-
 /**
- * Parses `/proc/net/stat/nf_conntrack`, one row of hexadecimal counters for each CPU, and adds the CPUs up. The last
+ * `/proc/net/stat/nf_conntrack`: a row of hexadecimal counters for each CPU below a heading; the CPUs are added up. The last
  * column, `search_restart`, came with Linux 2.6.36; without it the sum is 0.
- * https://docs.kernel.org/networking/nf_conntrack-sysctl.html
  */
-export function parseConntrackStatistics(text: string): ConntrackStatistics {
-  const sums = Object.fromEntries(NAMES.map((name) => [name, 0])) as ConntrackStatistics;
-  for (const line of lines(text).slice(1)) {
-    const columns = fields(line);
-    const values = columns.map(hex);
-    if (values.includes(undefined) || columns.length < 16 || columns.length > 17)
-      throw new ParseError('net/stat/nf_conntrack', line);
-    for (const name of NAMES) sums[name] += values[COLUMNS[name]] ?? 0;
-  }
-  return sums;
+function columnsOf(lines: Lines): Map<number, Reading[]> {
+  const columns = new Map<number, Reading[]>();
+  lines.each((line, row) => {
+    if (row === 0) return;
+    const { length } = line;
+    if (length < COLUMNS_MIN || length > COLUMNS_MAX) throw line.fault();
+    const readings = Array.from({ length }, (_, column) => line.hex(column));
+    for (const [column, reading] of readings.entries()) columns.set(column, [...(columns.get(column) ?? []), reading]);
+  });
+  return columns;
 }
 
+/** https://docs.kernel.org/networking/nf_conntrack-sysctl.html */
 export default defineCollector({
   name: 'conntrack',
   help: 'Exposes the size of the connection tracking table and what happened to its entries.',
@@ -62,23 +64,21 @@ export default defineCollector({
     searchRestart: gauge('node_nf_conntrack_stat_search_restart', 'Lookups begun anew because the table was resized.'),
   },
   setup({ proc }, metrics) {
-    // The module may be unloaded, so nothing is kept open.
-    const read = (path: string): string => {
-      const text = optional(() => proc.readOnce(path));
-      if (text === undefined) throw new NoDataError('connections are not tracked on this machine');
-      return text;
-    };
-    const readNumber = (path: string): number => {
-      const text = read(path);
-      const value = uint(text.trim());
-      if (value === undefined) throw new ParseError(path, text);
-      return value;
-    };
-    return (out) => {
-      out.sample(metrics.entries, readNumber('sys/net/netfilter/nf_conntrack_count'));
-      out.sample(metrics.limit, readNumber('sys/net/netfilter/nf_conntrack_max'));
-      const statistics = parseConntrackStatistics(read('net/stat/nf_conntrack'));
-      for (const name of NAMES) out.sample(metrics[name], statistics[name]);
-    };
+    const ifAbsent = noData('connections are not tracked on this machine');
+    return [
+      proc.lineTable(`${DIR}/nf_conntrack_count`, (line, out) => out.sample(metrics.entries, line.uint(0)), {
+        ifAbsent,
+      }),
+      proc.lineTable(`${DIR}/nf_conntrack_max`, (line, out) => out.sample(metrics.limit, line.uint(0)), { ifAbsent }),
+      // A kernel can be built without these.
+      proc.table(
+        'net/stat/nf_conntrack',
+        (lines, out) => {
+          const columns = columnsOf(lines);
+          for (const name of NAMES) out.sample(metrics[name], sumOf(columns.get(COLUMNS[name]) ?? []));
+        },
+        { ifAbsent: nothing },
+      ),
+    ];
   },
 });

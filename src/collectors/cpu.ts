@@ -1,19 +1,18 @@
-import { defineCollector, type Host, type Turn } from '../core/collector.ts';
-import { errnoOf, optional, ParseError, parsed } from '../core/errors.ts';
+import { type Collect, defineCollector, type Host } from '../core/collector.ts';
+import { eachOf } from '../core/each.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { KernelFile, Line, Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Pattern } from '../core/pattern.ts';
-import { fields, lines, uint } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
-import { type CpuFolder, cpuFolders } from '../parse/cpu_folders.ts';
+import type { Reading } from '../core/reading.ts';
+import { fields } from '../core/text.ts';
+import { HZ_OF_MHZ, TICKS_OF_SECOND } from '../core/units.ts';
+import type { LayoutWriter, Writer } from '../core/writer.ts';
+import { cpuOf } from '../parse/cpu_line.ts';
 import { parseCpuinfo } from '../parse/cpuinfo.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
 
 const DIR = 'devices/system/cpu';
-
-/** What `sysconf(_SC_CLK_TCK)` gives on every architecture that Node runs on. */
-const USER_HZ = 100;
 
 /** The columns of a CPU's line in `/proc/stat`. */
 const MODES = ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'] as const;
@@ -22,75 +21,57 @@ const GUEST_MODES = ['user', 'nice'] as const;
 const COLUMNS = MODES.length + GUEST_MODES.length;
 
 /** An idle time that falls by this much means that the CPU was offline and counts anew. */
-const RESTART_TICKS = 3 * USER_HZ;
+const RESTART_TICKS = 3 * TICKS_OF_SECOND;
 
-export interface CpuTimes {
-  readonly cpu: string;
-  /** 1/100 s by column: `MODES`, then guest and guest_nice. A mode that an old kernel has no column for has no time. */
-  readonly ticks: readonly number[];
-}
-
-/** Parses the CPUs' lines of `/proc/stat`. https://docs.kernel.org/filesystems/proc.html */
-export function parseCpuTimes(text: string): CpuTimes[] {
-  const all: CpuTimes[] = [];
-  for (const line of lines(text)) {
-    if (!/^cpu[0-9]/.test(line)) continue;
-    const [name = '', ...columns] = fields(line);
-    const number = uint(name.slice('cpu'.length));
-    if (number === undefined || columns.length === 0) throw new ParseError('stat', line);
-    const ticks = new Array<number>(COLUMNS).fill(0);
-    for (const [i, column] of columns.slice(0, COLUMNS).entries()) ticks[i] = parsed(uint(column), 'stat', line);
-    all.push({ cpu: String(number), ticks });
-  }
-  return all;
+/** Where the times of a CPU stand, and what they were. */
+interface KnownCpu {
+  readonly places: readonly number[];
+  readonly before: Float64Array;
 }
 
 /**
  * Makes counters of the kernel's times: idle and iowait times are estimates that can fall a little. What was higher before is
  * kept, but for a CPU that counts anew.
  */
-export function advance(
-  before: ReadonlyMap<string, readonly number[]>,
-  times: readonly CpuTimes[],
-): Map<string, readonly number[]> {
-  const after = new Map<string, readonly number[]>();
-  for (const { cpu, ticks } of times) {
-    const known = before.get(cpu);
-    const restarted = known === undefined || (known[IDLE] ?? 0) - (ticks[IDLE] ?? 0) >= RESTART_TICKS;
-    after.set(cpu, restarted ? ticks : ticks.map((value, i) => Math.max(value, known[i] ?? 0)));
-  }
-  return after;
-}
-
-/** Which physical package and which core of it a CPU is. */
-interface Place {
-  readonly package: string;
-  readonly core: string;
-}
-
-/** A number of a CPU's folder; `undefined` for what is absent, cannot be read, or is not an unsigned integer. */
-function readUint(sys: KernelFs, path: string): number | undefined {
-  try {
-    return uint(sys.read(path).trim());
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return undefined;
+export function advance(numbers: Float64Array, { places, before }: KnownCpu): void {
+  const restarted = (before[IDLE] as number) - (numbers[places[IDLE] as number] ?? 0) >= RESTART_TICKS;
+  for (const [i, place] of places.entries()) {
+    if (!restarted) numbers[place] = Math.max(numbers[place] as number, before[i] as number);
+    before[i] = numbers[place] as number;
   }
 }
 
-/** Where a CPU is does not change while the kernel runs: it is read once. */
-function createTopology(sys: KernelFs): (folder: string) => Place | undefined {
-  const known = new Map<string, Place>();
-  return (folder) => {
-    const before = known.get(folder);
-    if (before !== undefined) return before;
-    const packageId = readUint(sys, `${folder}/topology/physical_package_id`);
-    const coreId = readUint(sys, `${folder}/topology/core_id`);
-    if (packageId === undefined || coreId === undefined) return undefined;
-    const place = { package: String(packageId), core: String(coreId) };
-    known.set(folder, place);
-    return place;
+/** The CPUs' lines of `/proc/stat`. A mode that an old kernel has no column for has no time. https://docs.kernel.org/filesystems/proc.html */
+function createTimes(proc: Tree, withGuest: boolean): Collect {
+  // A CPU that went offline is forgotten.
+  let beforeByCpu: ReadonlyMap<string, Float64Array> = new Map();
+  let known = new Map<string, KnownCpu>();
+  const write = (line: Line, out: LayoutWriter): void => {
+    const cpu = cpuOf(line);
+    if (cpu === undefined) return;
+    const readings: Reading[] = [];
+    for (let i = 0; i < COLUMNS && i + 1 < line.length; i += 1) readings.push(line.uint(i + 1));
+    if (readings.length === 0) throw line.fault();
+    const before = beforeByCpu.get(cpu) ?? new Float64Array(COLUMNS);
+    known.set(cpu, { places: readings.map(({ place }) => place), before });
+    const seconds = (column: number): Reading | number => readings[column]?.over(TICKS_OF_SECOND) ?? 0;
+    for (const [i, mode] of MODES.entries()) out.sample(metrics.seconds, seconds(i), cpu, mode);
+    if (!withGuest) return;
+    for (const [i, mode] of GUEST_MODES.entries()) out.sample(metrics.guest, seconds(MODES.length + i), cpu, mode);
   };
+  return proc.table(
+    'stat',
+    (lines, out) => {
+      beforeByCpu = new Map([...known].map(([cpu, { before }]) => [cpu, before]));
+      known = new Map();
+      lines.each((line) => write(line, out));
+    },
+    {
+      adjust(numbers) {
+        for (const cpu of known.values()) advance(numbers, cpu);
+      },
+    },
+  );
 }
 
 /** The words that a pattern lets through, each once; none where there is no pattern. */
@@ -150,72 +131,133 @@ const metrics = {
   online: gauge('node_cpu_online', 'Whether the CPU is online.', 'cpu'),
 } as const;
 
-function collectInfo(out: Writer, { proc, flags: given, isEnabled }: Host<typeof flags>): void {
-  const cpus = parseCpuinfo(proc.read('cpuinfo'));
+/** `/proc/cpuinfo` has a paragraph per CPU; of what it says only frequencies change. */
+function createInfo({ proc, flags: given, isEnabled }: Host<typeof flags>): Collect {
   const withFrequency = isEnabled('cpufreq');
-  for (const cpu of cpus) {
-    const { processor, vendor, family, model, modelName, microcode, stepping, cacheSize, frequencyMhz } = cpu;
-    const place = [cpu.package, cpu.core, processor] as const;
-    out.row(metrics.info, 1, [...place, vendor, family, model, modelName, microcode, stepping, cacheSize]);
-    if (withFrequency && frequencyMhz !== undefined) out.sample(metrics.frequency, frequencyMhz * 1e6, ...place);
-  }
-  for (const word of matching(cpus[0]?.flags, given.flagsInclude)) out.sample(metrics.flag, 1, word);
-  for (const word of matching(cpus[0]?.bugs, given.bugsInclude)) out.sample(metrics.bug, 1, word);
+  const cpuinfo = proc.file('cpuinfo').as(parseCpuinfo);
+  return (out) => {
+    const cpus = cpuinfo() ?? [];
+    for (const cpu of cpus) {
+      const { processor, vendor, family, model, modelName, microcode, stepping, cacheSize, frequencyMhz } = cpu;
+      const place = [cpu.package, cpu.core, processor] as const;
+      out.row(metrics.info, 1, [...place, vendor, family, model, modelName, microcode, stepping, cacheSize]);
+      if (withFrequency && frequencyMhz !== undefined)
+        out.sample(metrics.frequency, frequencyMhz * HZ_OF_MHZ, ...place);
+    }
+    for (const word of matching(cpus[0]?.flags, given.flagsInclude)) out.sample(metrics.flag, 1, word);
+    for (const word of matching(cpus[0]?.bugs, given.bugsInclude)) out.sample(metrics.bug, 1, word);
+  };
 }
 
-function collectTimes(out: Writer, times: ReadonlyMap<string, readonly number[]>, withGuest: boolean): void {
-  for (const [cpu, ticks] of times) {
-    for (const [i, value] of ticks.entries()) {
-      const mode = MODES[i];
-      if (mode !== undefined) out.sample(metrics.seconds, value / USER_HZ, cpu, mode);
-      else if (withGuest) out.sample(metrics.guest, value / USER_HZ, cpu, GUEST_MODES[i - MODES.length] as string);
-    }
-  }
+/** What sysfs has of a CPU: handles, made when its folder is first seen. */
+interface CpuFiles {
+  readonly label: string;
+  readonly number: number;
+  readonly online: KernelFile;
+  readonly coreThrottles: KernelFile;
+  readonly packageThrottles: KernelFile;
+  /** Which physical package and which core of it: it does not change while the kernel runs. */
+  place(): Place | undefined;
 }
 
-/** The CPUs of a core, and the cores of a package, show the same counter: the first that can be read tells it. */
-async function collectThrottles(
-  out: Writer,
-  sys: KernelFs,
-  placeOf: (folder: string) => Place | undefined,
-  turn: Turn,
-): Promise<void> {
-  const told = new Set<string>();
-  for (const { path } of cpuFolders(sys)) {
-    await turn.pause();
-    const place = placeOf(path);
-    if (place === undefined) continue;
-    const core = `${place.package} ${place.core}`;
-    const coreCount = told.has(core) ? undefined : readUint(sys, `${path}/thermal_throttle/core_throttle_count`);
-    if (coreCount !== undefined) {
-      told.add(core);
-      out.sample(metrics.coreThrottles, coreCount, place.package, place.core);
+/** Which physical package and which core of it a CPU is. */
+interface Place {
+  readonly package: string;
+  readonly core: string;
+  /** Both, as one text. */
+  readonly key: string;
+}
+
+function openCpu(sys: Tree, name: string): CpuFiles {
+  const path = `${DIR}/${name}`;
+  const number = Number(name.slice('cpu'.length));
+  const [packageId, coreId] = [
+    sys.passing(`${path}/topology/physical_package_id`),
+    sys.passing(`${path}/topology/core_id`),
+  ];
+  let place: Place | undefined;
+  return {
+    label: String(number),
+    number,
+    online: sys.file(`${path}/online`),
+    coreThrottles: sys.file(`${path}/thermal_throttle/core_throttle_count`),
+    packageThrottles: sys.file(`${path}/thermal_throttle/package_throttle_count`),
+    place() {
+      if (place !== undefined) return place;
+      const [inPackage, core] = [packageId.number(), coreId.number()];
+      if (inPackage === undefined || core === undefined || inPackage < 0 || core < 0) return undefined;
+      place = { package: String(inPackage), core: String(core), key: `${inPackage} ${core}` };
+      return place;
+    },
+  };
+}
+
+/** The folders of the CPUs, in order of their names: `cpu10` before `cpu2`. */
+function createCpus(sys: Tree): () => readonly CpuFiles[] {
+  const folder = sys.folder(DIR);
+  let opened: ReadonlyMap<string, CpuFiles> = new Map();
+  let listed: readonly string[] = [];
+  let cpus: readonly CpuFiles[] = [];
+  return () => {
+    const names = folder.names();
+    if (names === listed) return cpus;
+    listed = names;
+    const before = opened;
+    const present = names.filter((name) => /^cpu[0-9]+$/.test(name));
+    // A CPU that comes back under its number may be another.
+    opened = new Map(present.map((name) => [name, before.get(name) ?? openCpu(sys, name)]));
+    for (const [name, cpu] of before) if (!opened.has(name)) closeCpu(cpu);
+    cpus = [...opened.values()];
+    return cpus;
+  };
+}
+
+function closeCpu({ online, coreThrottles, packageThrottles }: CpuFiles): void {
+  for (const file of [online, coreThrottles, packageThrottles]) file.close();
+}
+
+/** The CPUs of a core, and the cores of a package, show the same counter: the first that can be read gives it. */
+function createThrottles(cpus: () => readonly CpuFiles[]): Collect {
+  const seen = new Set<string>();
+  const write = (out: Writer, { place, coreThrottles, packageThrottles }: CpuFiles): void => {
+    const at = place();
+    if (at === undefined) return;
+    const count = seen.has(at.key) ? undefined : coreThrottles.number();
+    if (count !== undefined) {
+      seen.add(at.key);
+      out.sample(metrics.coreThrottles, count, at.package, at.core);
     }
-    const packageCount = told.has(place.package)
-      ? undefined
-      : readUint(sys, `${path}/thermal_throttle/package_throttle_count`);
-    if (packageCount !== undefined) {
-      told.add(place.package);
-      out.sample(metrics.packageThrottles, packageCount, place.package);
-    }
-  }
+    const packageCount = seen.has(at.package) ? undefined : packageThrottles.number();
+    if (packageCount === undefined) return;
+    seen.add(at.package);
+    out.sample(metrics.packageThrottles, packageCount, at.package);
+  };
+  return (out, turn) => {
+    seen.clear();
+    return eachOf(cpus(), turn, (cpu) => write(out, cpu));
+  };
 }
 
 /**
- * A CPU without the file cannot be taken offline by it; the list of all CPUs that are online tells of it then. Where the first
- * CPU has none, as on most x86 machines, there is nothing to tell.
+ * A CPU without the file cannot be taken offline by it; the list of all CPUs that are online has it then. Where the first
+ * CPU has none, as on most x86 machines, there is nothing to write.
  */
-async function collectOnline(out: Writer, sys: KernelFs, turn: Turn): Promise<void> {
-  const folders = cpuFolders(sys);
-  const read = ({ path }: CpuFolder): string | undefined => optional(() => sys.read(`${path}/online`).trim());
-  if (read(folders[0] as CpuFolder) === undefined) return;
-  const list = new Set(parseCpulist(optional(() => sys.read(`${DIR}/online`)) ?? '', 'online'));
-  for (const folder of folders) {
-    await turn.pause();
-    const text = read(folder);
-    const online = text === undefined ? list.has(folder.number) : text === '1';
-    out.sample(metrics.online, online ? 1 : 0, String(folder.number));
-  }
+function createOnline(sys: Tree, cpus: () => readonly CpuFiles[]): Collect {
+  const list = sys.file(`${DIR}/online`).as((text) => new Set(parseCpulist(text, 'online')));
+  return (out, turn) => {
+    const all = cpus();
+    if (all[0]?.online.tryRead() !== true) return undefined;
+    const isOnline = ({ online, number }: CpuFiles): boolean =>
+      online.tryRead() ? online.number() === 1 : (list()?.has(number) ?? false);
+    return eachOf(all, turn, (cpu) => out.sample(metrics.online, isOnline(cpu) ? 1 : 0, cpu.label));
+  };
+}
+
+function createIsolated(sys: Tree): Collect {
+  const isolated = sys.file(`${DIR}/isolated`).as((text) => parseCpulist(text, 'isolated').map(String));
+  return (out) => {
+    for (const cpu of isolated() ?? []) out.sample(metrics.isolated, 1, cpu);
+  };
 }
 
 export default defineCollector({
@@ -238,16 +280,13 @@ export default defineCollector({
     const { guest, info, flagsInclude, bugsInclude } = host.flags;
     const implied = flagsInclude !== undefined || bugsInclude !== undefined;
     if (implied && !info) log.info('collector.cpu.info is on, since a pattern of CPU flags or bugs is given');
-    const placeOf = createTopology(sys);
-    let times: ReadonlyMap<string, readonly number[]> = new Map();
-    return async (out, turn) => {
-      if (info || implied) collectInfo(out, host);
-      times = advance(times, parseCpuTimes(proc.read('stat')));
-      collectTimes(out, times, guest);
-      const isolated = optional(() => sys.read(`${DIR}/isolated`));
-      for (const cpu of parseCpulist(isolated ?? '', 'isolated')) out.sample(metrics.isolated, 1, String(cpu));
-      await collectThrottles(out, sys, placeOf, turn);
-      await collectOnline(out, sys, turn);
-    };
+    const cpus = createCpus(sys);
+    return [
+      ...(info || implied ? [createInfo(host)] : []),
+      createTimes(proc, guest),
+      createIsolated(sys),
+      createThrottles(cpus),
+      createOnline(sys, cpus),
+    ];
   },
 });

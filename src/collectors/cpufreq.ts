@@ -1,11 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice } from '../core/devices.ts';
-import { errnoOf, parsed } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
-import { uint } from '../core/text.ts';
-import { cpuFolders } from '../parse/cpu_folders.ts';
+import { HZ_OF_KHZ } from '../core/units.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
+
+const DIR = 'devices/system/cpu';
 
 /** Files with a frequency in kHz, by the metric's key. */
 const FREQUENCIES = [
@@ -17,23 +15,6 @@ const FREQUENCIES = [
   ['scalingMinimum', 'scaling_min_freq'],
   ['scalingMaximum', 'scaling_max_freq'],
 ] as const;
-
-/** Parses a frequency in kHz; the kernel writes `<unknown>` where the hardware does not tell. */
-export function parseFrequency(text: string, file: string): number | undefined {
-  return text === '<unknown>' ? undefined : parsed(uint(text), file, text);
-}
-
-/** A frequency in kHz; `undefined` where the file is absent, is for root only, or where hardware or driver refuse. */
-function readFrequency(sys: KernelFs, path: string): number | undefined {
-  let text: string;
-  try {
-    text = sys.read(path).trim();
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return undefined;
-  }
-  return parseFrequency(text, path);
-}
 
 /** https://docs.kernel.org/admin-guide/pm/cpufreq.html */
 export default defineCollector({
@@ -53,22 +34,27 @@ export default defineCollector({
     governor: gauge('node_cpu_scaling_governor', 'Whether the governor is the one in charge.', 'cpu', 'governor'),
   },
   setup({ sys }, metrics) {
-    return (out, turn) => {
-      const folders = cpuFolders(sys);
-      const offline = new Set(parseCpulist(sys.read('devices/system/cpu/offline'), 'offline'));
-      return eachDevice(folders, turn, ({ path, number }) => {
-        const policy = `${path}/cpufreq`;
-        if (offline.has(number) || !sys.exists(policy)) return;
+    const offline = sys.file(`${DIR}/offline`);
+    const offlineCpus = offline.as((text) => new Set(parseCpulist(text, 'offline')));
+    return sys.devices(
+      DIR,
+      /^cpu[0-9]+$/,
+      (device, out) => {
+        const number = Number(device.id.slice('cpu'.length));
+        const policy = device.inside('cpufreq');
+        if (offlineCpus()?.has(number) === true) return;
         const cpu = String(number);
-        const governor = sys.read(`${policy}/scaling_governor`).trim();
-        const available = sys.read(`${policy}/scaling_available_governors`).trim();
         for (const [key, file] of FREQUENCIES) {
-          const frequencyKhz = readFrequency(sys, `${policy}/${file}`);
-          if (frequencyKhz !== undefined) out.sample(metrics[key], frequencyKhz * 1000, cpu);
+          // The kernel writes `<unknown>` where the hardware does not say.
+          const frequency = policy.number(file, '<unknown>');
+          out.sample(metrics[key], frequency?.times(HZ_OF_KHZ), cpu);
         }
-        if (governor === '' || available === '') return;
-        for (const name of available.split(' ')) out.sample(metrics.governor, name === governor ? 1 : 0, cpu, name);
-      });
-    };
+        const governor = policy.word('scaling_governor');
+        if (governor === undefined) return;
+        for (const name of policy.fixed('scaling_available_governors')?.split(' ') ?? [])
+          out.sample(metrics.governor, name === governor ? 1 : 0, cpu, name);
+      },
+      { beside: [offline] },
+    );
   },
 });

@@ -1,40 +1,14 @@
 import { defineCollector } from '../core/collector.ts';
-import { optional, ParseError } from '../core/errors.ts';
 import { createFilter } from '../core/filter.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Lines } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { fields, float, lines, uint } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
+import { float, lines, uint } from '../core/text.ts';
+import { BYTES_OF_SECTOR, MS_OF_SECOND } from '../core/units.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 
-export interface DiskStats {
-  readonly major: string;
-  readonly minor: string;
-  readonly device: string;
-  /** What follows the name, in the kernel's order: at least 11 numbers, more on newer kernels. */
-  readonly values: readonly number[];
-}
-
-const NAMED_FIELDS = 3;
+const NAMED_COLUMNS = 3;
 const VALUES_MIN = 11;
-
-/**
- * Parses `/proc/diskstats`. Lines with fewer fields (partitions, on old kernels) are left out.
- * https://docs.kernel.org/admin-guide/iostats.html
- */
-export function parseDiskstats(text: string): DiskStats[] {
-  const disks: DiskStats[] = [];
-  for (const line of lines(text)) {
-    const parts = fields(line);
-    if (parts.length < NAMED_FIELDS + VALUES_MIN) continue;
-    const [major, minor, device] = parts as [string, string, string];
-    const values = parts.slice(NAMED_FIELDS).map((part) => uint(part) ?? Number.NaN);
-    if (uint(major) === undefined || uint(minor) === undefined || values.some(Number.isNaN))
-      throw new ParseError('diskstats', line);
-    disks.push({ major, minor, device, values });
-  }
-  return disks;
-}
 
 /** Parses a file of udev's database: the properties of a device. https://www.freedesktop.org/software/systemd/man/udevadm.html */
 export function parseUdevData(text: string): ReadonlyMap<string, string> {
@@ -46,15 +20,10 @@ export function parseUdevData(text: string): ReadonlyMap<string, string> {
   return properties;
 }
 
-const BYTES_OF_SECTOR = 512;
-const SECONDS_OF_MS = 0.001;
+const SECONDS_OF_MS = 1 / MS_OF_SECOND;
 
-const isRotational = (sys: KernelFs, device: string): boolean =>
-  // A slash in a name is an exclamation mark in sysfs. Any refusal means that nothing is known to rotate.
-  optional(
-    () => sys.attribute(`block/${device.replaceAll('/', '!')}/queue/rotational`),
-    ['EACCES', 'EIO', 'EINVAL'],
-  ) === '1';
+/** A slash in a name is an exclamation mark in sysfs. */
+const rotationalPath = (device: string): string => `block/${device.replaceAll('/', '!')}/queue/rotational`;
 
 const metrics = {
   info: gauge(
@@ -123,7 +92,7 @@ const metrics = {
   ),
 } as const;
 
-/** What is told of a line's values, in the kernel's order, and what to multiply them by. */
+/** What is made of a line's numbers, in the kernel's order, and what to multiply them by. */
 const COLUMNS = [
   [metrics.reads, 1],
   [metrics.readsMerged, 1],
@@ -152,24 +121,24 @@ const ATA_COLUMNS = [
   ['ID_ATA_ROTATION_RATE_RPM', metrics.ataRotationRate],
 ] as const;
 
-/** Tells what a device is, by its udev properties. */
-function tellDevice(
-  { major, minor, device }: DiskStats,
-  known: ReadonlyMap<string, string>,
-  rotational: boolean,
-  out: Writer,
-): void {
-  const of = (name: string): string => known.get(name) ?? '';
+/** What is known of a device besides its counters. */
+interface Facts {
+  readonly major: string;
+  readonly minor: string;
+  readonly device: string;
+  readonly properties: ReadonlyMap<string, string>;
+  readonly isRotational: boolean;
+}
+
+function writeFacts({ major, minor, device, properties, isRotational }: Facts, out: LayoutWriter): void {
+  const of = (name: string): string => properties.get(name) ?? '';
   const serial = of('SCSI_IDENT_SERIAL') || of('ID_SERIAL_SHORT') || of('ID_SERIAL');
-  const labels = [of('ID_PATH'), of('ID_WWN'), of('ID_MODEL'), serial, of('ID_REVISION'), rotational ? '1' : '0'];
+  const labels = [of('ID_PATH'), of('ID_WWN'), of('ID_MODEL'), serial, of('ID_REVISION'), isRotational ? '1' : '0'];
   out.row(metrics.info, 1, [device, major, minor, ...labels]);
   if (of('ID_FS_TYPE') !== '') out.row(metrics.filesystem, 1, [device, ...FILESYSTEM.map(of)]);
   if (of('DM_NAME') !== '') out.row(metrics.deviceMapper, 1, [device, ...DEVICE_MAPPER.map(of)]);
   if (of('ID_ATA') === '') return;
-  for (const [name, metric] of ATA_COLUMNS) {
-    const value = float(known.get(name));
-    if (value !== undefined) out.sample(metric, value, device);
-  }
+  for (const [name, metric] of ATA_COLUMNS) out.sample(metric, float(properties.get(name)), device);
 }
 
 export default defineCollector({
@@ -194,7 +163,7 @@ export default defineCollector({
   },
   metrics,
   setup({ proc, sys, udev, flags, isGiven, log }) {
-    const takes = createFilter({
+    const wants = createFilter({
       ...flags,
       excludeGiven: isGiven('exclude'),
       names: [
@@ -203,19 +172,26 @@ export default defineCollector({
         'collector.diskstats.ignored-devices',
       ],
     });
-    if (!udev.exists('')) log.info('udev tells nothing of disks here', { path: udev.root });
-    return async (out, turn) => {
-      for (const disk of parseDiskstats(proc.read('diskstats'))) {
-        const { major, minor, device, values } = disk;
-        if (!takes(device)) continue;
-        await turn.pause();
-        for (const [i, [metric, scale]] of COLUMNS.entries()) {
-          const value = values[i];
-          if (value !== undefined) out.sample(metric, value * scale, device);
-        }
-        const known = parseUdevData(optional(() => udev.readOnce(`b${major}:${minor}`)) ?? '');
-        tellDevice(disk, known, isRotational(sys, device), out);
-      }
+    if (!udev.exists('')) log.info('udev has nothing of disks here', { path: udev.root });
+    const factsOf = (lines: Lines, [major, minor, device]: readonly [string, string, string]): Facts => {
+      // What udev writes is replaced as a whole.
+      const properties = parseUdevData(lines.fixed(udev.passing(`b${major}:${minor}`)) ?? '');
+      const isRotational = lines.fixed(sys.passing(rotationalPath(device)))?.trim() === '1';
+      return { major, minor, device, properties, isRotational };
     };
+    /** Lines with fewer columns (partitions, on old kernels) are left out. https://docs.kernel.org/admin-guide/iostats.html */
+    return proc.table('diskstats', (lines, out) =>
+      lines.each((line) => {
+        if (line.length < NAMED_COLUMNS + VALUES_MIN) return;
+        const names = [line.word(0), line.word(1), line.word(2)] as const;
+        if (uint(names[0]) === undefined || uint(names[1]) === undefined) throw line.fault();
+        if (!wants(names[2])) return;
+        for (const [i, [metric, scale]] of COLUMNS.entries()) {
+          const column = i + NAMED_COLUMNS;
+          if (column < line.length) out.sample(metric, line.uint(column).times(scale), names[2]);
+        }
+        writeFacts(factsOf(lines, names), out);
+      }),
+    );
   },
 });

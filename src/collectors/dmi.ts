@@ -1,7 +1,7 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional } from '../core/errors.ts';
-import { type Family, gauge } from '../core/metric.ts';
-import { joinReplacements } from '../core/utf8.ts';
+import { NoDataError } from '../core/errors.ts';
+import { gauge } from '../core/metric.ts';
 
 const LABELS = [
   'bios_date',
@@ -26,7 +26,6 @@ const LABELS = [
   'system_vendor',
 ] as const;
 
-const DMI = 'class/dmi/id';
 const fileOf = (label: string): string => (label === 'system_vendor' ? 'sys_vendor' : label);
 
 export default defineCollector({
@@ -44,24 +43,19 @@ export default defineCollector({
     ),
   },
   setup({ sys }, { info }) {
-    // What the firmware says does not change while the machine runs.
-    let known: { readonly family: Family; readonly values: readonly string[] } | undefined;
-    const read = (): typeof known => {
-      const labels: string[] = [];
-      const values: string[] = [];
-      for (const label of LABELS) {
+    return sys.devices(
+      'class/dmi',
+      /^id$/,
+      ({ fixed }, out) => {
         // Serial numbers and the UUID are readable by root only.
-        const value = optional(() => sys.attribute(`${DMI}/${fileOf(label)}`), ['EACCES', 'EPERM']);
-        if (value === undefined) continue;
-        labels.push(label);
-        values.push(joinReplacements(value));
-      }
-      return labels.length === 0 ? undefined : { family: gauge(info.name, info.help, ...labels), values };
-    };
-    return (out) => {
-      if (known === undefined && sys.exists(DMI)) known = read();
-      if (known === undefined) throw new NoDataError(`nothing readable in ${sys.path(DMI)}`);
-      out.row(known.family, 1, known.values);
-    };
+        const known = LABELS.map((label) => [label, fixed(fileOf(label))] as const).filter(
+          ([, value]) => value !== undefined,
+        );
+        if (known.length === 0) throw new NoDataError(`nothing readable in ${sys.path('class/dmi/id')}`);
+        const [labels, values] = [known.map(([label]) => label), known.map(([, value]) => value as string)];
+        out.row(gauge(info.name, info.help, ...labels), 1, values);
+      },
+      { ifAbsent: noData(`nothing in ${sys.path('class/dmi')}`) },
+    );
   },
 });

@@ -1,9 +1,8 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, neededAttribute, neededUint } from '../core/devices.ts';
-import { NoDataError, optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
+import { BYTES_OF_SECTOR } from '../core/units.ts';
 
-const BYTES_OF_SECTOR = 512;
 const WORKING: readonly string[] = ['running', 'live'];
 const DEVICE = ['device', 'sysfs_name'] as const;
 
@@ -16,8 +15,8 @@ export default defineCollector({
     '/sys/block/<dm>/dm/name',
     '/sys/block/<dm>/dm/suspended',
     '/sys/block/<dm>/size',
-    '/sys/block/<dm>/slaves/*',
-    '/sys/block/<slave>/device/state',
+    '/sys/block/<dm>/slaves',
+    '/sys/block/<dm>/slaves/<slave>/device/state',
   ],
   flags: {},
   metrics: {
@@ -30,30 +29,28 @@ export default defineCollector({
     pathState: gauge('node_dmmultipath_path_state', 'A path and its state; always 1.', 'device', 'path', 'state'),
   },
   setup({ sys }, metrics) {
-    return (out, turn) => {
-      const names = optional(() => sys.list('block'), ['ENOENT', 'ENOTDIR', 'EACCES']);
-      if (names === undefined) throw new NoDataError('no block devices');
-      const mapped = names.filter((name) => name.startsWith('dm-'));
-      return eachDevice(mapped, turn, (sysfsName) => {
-        const path = `block/${sysfsName}`;
-        const uuid = neededAttribute(sys, `${path}/dm/uuid`);
-        if (!uuid.startsWith('mpath-')) return;
-        const device = neededAttribute(sys, `${path}/dm/name`);
-        const suspended = neededAttribute(sys, `${path}/dm/suspended`);
-        const sectors = neededUint(sys, `${path}/size`);
-        const states = sys.list(`${path}/slaves`).map((name) => ({
-          name,
-          state: neededAttribute(sys, `block/${name}/device/state`),
-        }));
-        const working = states.filter(({ state }) => WORKING.includes(state)).length;
-        out.sample(metrics.info, 1, device, sysfsName, uuid);
-        out.sample(metrics.active, suspended === '1' ? 0 : 1, device, sysfsName);
-        out.sample(metrics.size, sectors * BYTES_OF_SECTOR, device, sysfsName);
-        out.sample(metrics.paths, states.length, device, sysfsName);
-        out.sample(metrics.pathsActive, working, device, sysfsName);
-        out.sample(metrics.pathsFailed, states.length - working, device, sysfsName);
-        for (const { name, state } of states) out.sample(metrics.pathState, 1, device, name, state);
-      });
-    };
+    return sys.devices(
+      'block',
+      /^dm-/,
+      (dm, out) => {
+        const uuid = dm.word('dm/uuid');
+        const device = dm.word('dm/name');
+        if (uuid?.startsWith('mpath-') !== true || device === undefined) return;
+        const suspended = dm.word('dm/suspended');
+        const paths = dm
+          .list('slaves')
+          .map((name) => ({ name, state: dm.inside(`slaves/${name}`).word('device/state') }));
+        const working = paths.filter(({ state }) => state !== undefined && WORKING.includes(state)).length;
+        out.sample(metrics.info, 1, device, dm.id, uuid);
+        if (suspended !== undefined) out.sample(metrics.active, suspended === '1' ? 0 : 1, device, dm.id);
+        out.sample(metrics.size, dm.number('size')?.times(BYTES_OF_SECTOR), device, dm.id);
+        out.sample(metrics.paths, paths.length, device, dm.id);
+        out.sample(metrics.pathsActive, working, device, dm.id);
+        out.sample(metrics.pathsFailed, paths.length - working, device, dm.id);
+        for (const { name, state } of paths)
+          if (state !== undefined) out.sample(metrics.pathState, 1, device, name, state);
+      },
+      { ifAbsent: noData('no block devices') },
+    );
   },
 });

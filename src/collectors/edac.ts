@@ -1,11 +1,8 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, reading } from '../core/devices.ts';
-import { optional, parsed } from '../core/errors.ts';
+import type { Device } from '../core/host.ts';
 import { counter } from '../core/metric.ts';
-import { uint } from '../core/text.ts';
-import { joinReplacements } from '../core/utf8.ts';
 
-const CONTROLLERS = 'devices/system/edac/mc';
 const CHANNEL = /^ch([0-9]+)_ce_count$/;
 
 /** The numbers behind `prefix` among these names. */
@@ -59,37 +56,34 @@ export default defineCollector({
     ),
   },
   setup({ sys }, metrics) {
-    const parse = (path: string, text: string): number => parsed(uint(text.trim()), sys.path(path), text);
-    const count = (path: string): number => parse(path, sys.readOnce(path));
-    const labelOf = (path: string): string => {
-      const label = reading(() => sys.readOnce(path))?.trim() ?? 'unknown';
-      const formatted = label.replaceAll('#', '').replaceAll('csrow', '_csrow').replaceAll('channel', '_channel');
-      return joinReplacements(formatted);
-    };
-    return async (out, turn) => {
-      const controllers = numbers(optional(() => sys.list(CONTROLLERS)) ?? [], 'mc');
-      await eachDevice(controllers, turn, async (controller) => {
-        const path = `${CONTROLLERS}/mc${controller}`;
-        out.sample(metrics.corrected, count(`${path}/ce_count`), controller);
-        out.sample(metrics.rowCorrected, count(`${path}/ce_noinfo_count`), controller, 'unknown');
-        out.sample(metrics.uncorrected, count(`${path}/ue_count`), controller);
-        out.sample(metrics.rowUncorrected, count(`${path}/ue_noinfo_count`), controller, 'unknown');
-        await eachDevice(numbers(sys.list(path), 'csrow'), turn, (row) => {
-          const inside = `${path}/csrow${row}`;
-          out.sample(metrics.rowCorrected, count(`${inside}/ce_count`), controller, row);
-          out.sample(metrics.rowUncorrected, count(`${inside}/ue_count`), controller, row);
-          for (const name of sys.list(inside)) {
+    const labelOf = (row: Device, channel: string): string =>
+      (row.fixed(`ch${channel}_dimm_label`) ?? 'unknown')
+        .replaceAll('#', '')
+        .replaceAll('csrow', '_csrow')
+        .replaceAll('channel', '_channel');
+    return sys.devices(
+      'devices/system/edac/mc',
+      /^mc[0-9]+$/,
+      (mc, out) => {
+        const controller = mc.id.slice('mc'.length);
+        out.sample(metrics.corrected, mc.number('ce_count'), controller);
+        out.sample(metrics.rowCorrected, mc.number('ce_noinfo_count'), controller, 'unknown');
+        out.sample(metrics.uncorrected, mc.number('ue_count'), controller);
+        out.sample(metrics.rowUncorrected, mc.number('ue_noinfo_count'), controller, 'unknown');
+        for (const number of numbers(mc.list(), 'csrow')) {
+          const row = mc.inside(`csrow${number}`);
+          out.sample(metrics.rowCorrected, row.number('ce_count'), controller, number);
+          out.sample(metrics.rowUncorrected, row.number('ue_count'), controller, number);
+          for (const name of row.list()) {
             const channel = CHANNEL.exec(name)?.[1];
             if (channel === undefined) continue;
-            const label = labelOf(`${inside}/ch${channel}_dimm_label`);
-            out.sample(metrics.channelCorrected, count(`${inside}/${name}`), controller, row, channel, label);
-            const file = `${inside}/ch${channel}_ue_count`;
-            const text = reading(() => sys.readOnce(file));
-            if (text === undefined) continue;
-            out.sample(metrics.channelUncorrected, parse(file, text), controller, row, channel, label);
+            const labels = [controller, number, channel, labelOf(row, channel)] as const;
+            out.sample(metrics.channelCorrected, row.number(name), ...labels);
+            out.sample(metrics.channelUncorrected, row.number(`ch${channel}_ue_count`), ...labels);
           }
-        });
-      });
-    };
+        }
+      },
+      { ifAbsent: nothing },
+    );
   },
 });

@@ -1,7 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
-import { uint } from '../core/text.ts';
 
 /** https://docs.kernel.org/admin-guide/sysctl/kernel.html#random */
 export default defineCollector({
@@ -15,13 +13,10 @@ export default defineCollector({
     size: gauge('node_entropy_pool_size_bits', 'How much entropy the pool can hold.'),
   },
   setup({ proc }, metrics) {
-    const read = (name: string): number => {
-      const text = proc.read(`sys/kernel/random/${name}`).trim();
-      return parsed(uint(text), name, text);
-    };
-    return (out) => {
-      out.sample(metrics.available, read('entropy_avail'));
-      out.sample(metrics.size, read('poolsize'));
-    };
+    const dir = 'sys/kernel/random';
+    return [
+      proc.lineTable(`${dir}/entropy_avail`, (line, out) => out.sample(metrics.available, line.uint(0))),
+      proc.lineTable(`${dir}/poolsize`, (line, out) => out.sample(metrics.size, line.uint(0))),
+    ];
   },
 });

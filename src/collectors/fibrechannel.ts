@@ -1,17 +1,9 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice } from '../core/devices.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { autoBigint } from '../core/text.ts';
-
-const HOSTS = 'class/fc_host';
-
-/** What a driver answers for an attribute that it does not have. */
-const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EINVAL', 'ENOTSUP', 'ENOSYS'];
 
 /** All ones is how the kernel says that the driver does not count this. */
-const NOT_COUNTED = 2n ** 64n - 1n;
+const NOT_COUNTED = '0xffffffffffffffff';
 
 const HEX_LABELS: readonly string[] = ['port_id', 'port_name', 'fabric_name'];
 
@@ -34,17 +26,6 @@ const counters = {
   nos_count: count('nos', 'Not-operational sequences seen.'),
   fcp_packet_aborts: count('fcp_packet_aborts', 'FCP packets that were aborted.'),
 } as const;
-
-const read = (sys: KernelFs, path: string): string | undefined =>
-  optional(() => sys.readOnce(path).trim(), UNAVAILABLE);
-
-/** One counter of a host; `undefined` where the driver does not count it. https://docs.kernel.org/scsi/scsi_fc_transport.html */
-function readCounter(sys: KernelFs, host: string, file: string, fallback: bigint | undefined): number | undefined {
-  const text = read(sys, `${HOSTS}/${host}/statistics/${file}`);
-  const value = text === undefined ? fallback : autoBigint(text);
-  if (text !== undefined && value === undefined) throw new ParseError(`${host}/statistics/${file}`, text);
-  return value === undefined || value === NOT_COUNTED ? undefined : Number(value);
-}
 
 const metrics = {
   info: gauge(
@@ -72,25 +53,27 @@ export default defineCollector({
   reads: ['/sys/class/fc_host/<host>/*', '/sys/class/fc_host/<host>/statistics/*'],
   flags: {},
   metrics,
+  /** https://docs.kernel.org/scsi/scsi_fc_transport.html */
   setup({ sys }) {
     const [, ...attributes] = metrics.info.labels;
-    return async (out, turn) => {
-      const hosts = optional(() => sys.list(HOSTS));
-      if (hosts === undefined) throw new NoDataError('no Fibre Channel host');
-      await eachDevice(hosts, turn, (host) => {
-        const state = read(sys, `${HOSTS}/${host}/port_state`);
+    return sys.devices(
+      'class/fc_host',
+      /./,
+      (host, out) => {
         const values = attributes.map((name) => {
-          const text = (name === 'port_state' ? state : read(sys, `${HOSTS}/${host}/${name}`)) ?? '';
+          const text = host.word(name) ?? '';
           return HEX_LABELS.includes(name) && text.startsWith('0x') ? text.slice(2) : text;
         });
-        out.row(metrics.info, 1, [host, ...values]);
+        out.row(metrics.info, 1, [host.id, ...values]);
         // A port that has never been up has seen nothing yet, whether or not its driver shows that.
-        const fallback = state === undefined || state === 'Unknown' ? 0n : undefined;
+        const isUnknown = (host.word('port_state') ?? 'Unknown') === 'Unknown';
+        const there = new Set(host.list('statistics'));
         for (const [file, family] of Object.entries(counters)) {
-          const value = readCounter(sys, host, file, fallback);
-          if (value !== undefined) out.sample(family, value, host);
+          const value = there.has(file) ? host.auto(`statistics/${file}`, NOT_COUNTED) : undefined;
+          out.sample(family, value ?? (isUnknown && !there.has(file) ? 0 : undefined), host.id);
         }
-      });
-    };
+      },
+      { ifAbsent: noData('no Fibre Channel host') },
+    );
   },
 });

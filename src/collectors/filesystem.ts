@@ -1,13 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { defineCollector } from '../core/collector.ts';
-import { optional } from '../core/errors.ts';
+import { eachOf } from '../core/each.ts';
 import { createFilter } from '../core/filter.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { KernelFile, Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
+import type { StatfsAnswer } from '../core/system.ts';
+import { decodeName } from '../core/utf8.ts';
+import type { Writer } from '../core/writer.ts';
 import { type Mount, parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
-import type { StatfsAnswer } from '../syscall/statfs.ts';
-import { createStatfsAsker } from '../syscall/statfs_asker.ts';
 
 const PREFIX = 'collector.filesystem.';
 /** What is left is for telling the answers. */
@@ -26,15 +26,6 @@ export interface ShownMount {
   readonly path: string;
 }
 
-/** Bytes that are not UTF-8 show as one U+FFFD for each run of them. `latin1` holds one byte per character. */
-function shown(latin1: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: whatever is ASCII is the same in both.
-  if (/^[\x00-\x7f]*$/.test(latin1)) return latin1;
-  return Buffer.from(latin1, 'latin1')
-    .toString('utf8')
-    .replace(/\ufffd+/g, '\ufffd');
-}
-
 /** A mount point as seen under `rootfs`: the same where it is not under it. */
 export function stripRootfs(mountPoint: string, rootfs: string): string {
   if (rootfs === '/' || mountPoint === rootfs) return rootfs === '/' ? mountPoint : '/';
@@ -50,9 +41,9 @@ function showMount(mount: Mount, rootfs: string): ShownMount {
   const label = mount.mountPoint.replaceAll('\\040', ' ').replaceAll('\\011', '\t');
   const whole = stripRootfs(unescapeMount(mount.mountPoint), Buffer.from(rootfs).toString('latin1'));
   return {
-    device: shown(mount.source),
-    mountPoint: stripRootfs(shown(label), rootfs),
-    fsType: shown(mount.fsType),
+    device: decodeName(mount.source),
+    mountPoint: stripRootfs(decodeName(label), rootfs),
+    fsType: decodeName(mount.fsType),
     major: String(mount.major),
     minor: String(mount.minor),
     readonly: hasOption(options, 'ro') || hasOption(superOptions, 'ro') || hasOption(superOptions, 'emergency_ro'),
@@ -78,21 +69,56 @@ function uncovered(mounts: readonly Mount[]): Mount[] {
 const distinct = (mounts: readonly ShownMount[]): Iterable<ShownMount> =>
   new Map(mounts.map((mount) => [[mount.device, mount.mountPoint, mount.fsType].join('\0'), mount])).values();
 
-/** The mounts of process 1 or, where it is hidden, of this process: `/proc/<pid>/mountinfo`, one character per byte. */
-function readMountinfo(proc: KernelFs): string {
-  // Not kept open: the descriptor would hold on to a root that is left behind by a change of root.
-  const read = (path: string): string => {
-    const text = proc.readOnce(path);
-    return text.includes('\ufffd') ? readFileSync(proc.path(path), 'latin1') : Buffer.from(text).toString('latin1');
+/**
+ * The mounts of process 1 or, where it is hidden or refused, of this process; one character per byte. Not kept open: the
+ * descriptor would hold on to a root that is left behind by a change of root.
+ */
+function openMountinfo(proc: Tree): () => KernelFile {
+  const [first, own] = [proc.passing('1/mountinfo'), proc.passing('self/mountinfo')];
+  return () => {
+    if (first.tryRead()) return first;
+    own.read();
+    return own;
   };
-  return optional(() => read('1/mountinfo'), ['ENOENT']) ?? read('self/mountinfo');
+}
+
+/** File systems that answer from memory, unless what they stand on hangs. */
+const QUICK = new Set([
+  'ext2',
+  'ext3',
+  'ext4',
+  'xfs',
+  'tmpfs',
+  'ramfs',
+  'devtmpfs',
+  'rootfs',
+  'squashfs',
+  'erofs',
+  'efivarfs',
+  'overlay',
+]);
+
+/** The paths that can be asked at once: they and all that stands on the way to them are quick. */
+export function quickPaths(mounts: readonly Mount[], shown: readonly ShownMount[], rootfs: string): Set<string> {
+  const slow = mounts
+    .filter(({ fsType }) => !QUICK.has(fsType))
+    .map(({ mountPoint }) => stripRootfs(unescapeMount(mountPoint), rootfs));
+  const isOnTheWay = (mountPoint: string, path: string): boolean =>
+    path === mountPoint || mountPoint === '/' || path.startsWith(`${mountPoint}/`);
+  return new Set(
+    shown
+      .map(({ path }) => path)
+      .filter(
+        (path) => !slow.some((mountPoint) => isOnTheWay(rootfs === '/' ? mountPoint : `${rootfs}${mountPoint}`, path)),
+      ),
+  );
 }
 
 export default defineCollector({
   name: 'filesystem',
   help: 'Exposes the sizes of mounted file systems. One that hangs delays neither the others nor the rest of a scrape.',
   enabled: true,
-  reads: ['/proc/1/mountinfo', '/proc/self/mountinfo'],
+  reads: ['/proc/1/mountinfo', '/proc/self/mountinfo', 'syscall:statfs'],
   flags: {
     mountPointsExclude: flag.regexp(
       `${PREFIX}mount-points-exclude`,
@@ -152,58 +178,80 @@ export default defineCollector({
     ),
   },
   setup(host, metrics) {
-    const { proc, flags, rootfs, isGiven } = host;
-    const takesMountPoint = createFilter({
+    const { proc, system, flags, rootfs, isGiven } = host;
+    const wantsMountPoint = createFilter({
       include: flags.mountPointsInclude,
       exclude: flags.mountPointsExclude,
       excludeGiven: isGiven('mountPointsExclude'),
       old: flags.mountPointsOld,
       names: [`${PREFIX}mount-points-include`, `${PREFIX}mount-points-exclude`, `${PREFIX}ignored-mount-points`],
     });
-    const takesFsType = createFilter({
+    const wantsFsType = createFilter({
       include: flags.fsTypesInclude,
       exclude: flags.fsTypesExclude,
       excludeGiven: isGiven('fsTypesExclude'),
       old: flags.fsTypesOld,
       names: [`${PREFIX}fs-types-include`, `${PREFIX}fs-types-exclude`, `${PREFIX}ignored-fs-types`],
     });
-    const asker = createStatfsAsker({ workers: Math.max(1, flags.statWorkers), timeoutMs: flags.mountTimeoutMs });
+    const asker = system.createStatfsAsker({
+      workers: Math.max(1, flags.statWorkers),
+      timeoutMs: flags.mountTimeoutMs,
+    });
+    const mountinfo = openMountinfo(proc);
     // Mounts change seldom, and a machine may have thousands.
-    let before: { readonly text: string; readonly mounts: readonly ShownMount[] } | undefined;
-    const currentMounts = (): readonly ShownMount[] => {
-      const text = readMountinfo(proc);
-      if (before?.text !== text) {
-        const mounts = uncovered(parseMountinfo(text))
-          .map((mount) => showMount(mount, rootfs))
-          .filter(({ mountPoint, fsType }) => takesMountPoint(mountPoint) && takesFsType(fsType));
-        before = { text, mounts: [...distinct(mounts)] };
-      }
-      return before.mounts;
+    let known: Known | undefined;
+    const currentMounts = (): Known => {
+      const file = mountinfo();
+      if (known !== undefined && known.file === file && known.version === file.version) return known;
+      const all = parseMountinfo(file.bytes.toString('latin1', 0, file.length));
+      const shown = uncovered(all)
+        .map((mount) => showMount(mount, rootfs))
+        .filter(({ mountPoint, fsType }) => wantsMountPoint(mountPoint) && wantsFsType(fsType));
+      const mounts = [...distinct(shown)];
+      const quick = quickPaths(all, mounts, Buffer.from(rootfs).toString('latin1'));
+      known = {
+        file,
+        version: file.version,
+        mounts,
+        quick,
+        slow: mounts.map(({ path }) => path).filter((path) => !quick.has(path)),
+      };
+      return known;
     };
-    return async (out, turn) => {
-      const mounts = currentMounts();
-      const answers = await asker.ask(
-        mounts.map(({ path }) => path),
-        turn.leftMs() * OF_TIME_LEFT,
-      );
-      for (const { device, mountPoint, fsType, major, minor, readonly, path } of mounts) {
-        await turn.pause();
-        const answer = answers.get(path) as StatfsAnswer;
-        const error = 'refusal' in answer ? answer.refusal : '';
-        const told = (metric: typeof metrics.size, value: number): void =>
-          out.sample(metric, value, device, mountPoint, fsType, error);
-        told(metrics.deviceError, error === '' ? 0 : 1);
-        told(metrics.readonly, readonly ? 1 : 0);
-        if ('refusal' in answer) continue;
-        const { blockBytes, blocks, blocksFree, blocksAvailable, files, filesFree } = answer;
-        told(metrics.size, blocks * blockBytes);
-        told(metrics.free, blocksFree * blockBytes);
-        told(metrics.avail, blocksAvailable * blockBytes);
-        told(metrics.files, files);
-        told(metrics.filesFree, filesFree);
-        told(metrics.purgeable, 0);
-        out.sample(metrics.info, 1, device, major, minor, mountPoint);
-      }
+    const write = (out: Writer, mount: ShownMount, answer: StatfsAnswer): void => {
+      const { device, mountPoint, fsType, major, minor } = mount;
+      const error = 'refusal' in answer ? answer.refusal : '';
+      out.sample(metrics.deviceError, error === '' ? 0 : 1, device, mountPoint, fsType, error);
+      out.sample(metrics.readonly, mount.readonly ? 1 : 0, device, mountPoint, fsType, error);
+      if ('refusal' in answer) return;
+      const { blockBytes, blocks, blocksFree, blocksAvailable, files, filesFree } = answer;
+      out.sample(metrics.size, blocks * blockBytes, device, mountPoint, fsType, error);
+      out.sample(metrics.free, blocksFree * blockBytes, device, mountPoint, fsType, error);
+      out.sample(metrics.avail, blocksAvailable * blockBytes, device, mountPoint, fsType, error);
+      out.sample(metrics.files, files, device, mountPoint, fsType, error);
+      out.sample(metrics.filesFree, filesFree, device, mountPoint, fsType, error);
+      out.sample(metrics.purgeable, 0, device, mountPoint, fsType, error);
+      out.sample(metrics.info, 1, device, major, minor, mountPoint);
+    };
+    return (out, turn) => {
+      const { mounts, quick, slow } = currentMounts();
+      const writeAll = (answers: ReadonlyMap<string, StatfsAnswer> | undefined): void | Promise<void> =>
+        eachOf(mounts, turn, (mount) => {
+          const { path } = mount;
+          write(out, mount, quick.has(path) ? system.statfs(path) : (answers?.get(path) as StatfsAnswer));
+        });
+      if (slow.length === 0) return writeAll(undefined);
+      return asker.ask(slow, turn.leftMs() * OF_TIME_LEFT).then(writeAll);
     };
   },
 });
+
+/** What the mounts were when they were looked at last. */
+interface Known {
+  readonly file: KernelFile;
+  readonly version: number;
+  readonly mounts: readonly ShownMount[];
+  readonly quick: ReadonlySet<string>;
+  /** The paths to ask off the thread. */
+  readonly slow: readonly string[];
+}

@@ -1,13 +1,12 @@
-import { defineCollector, type Host, type Turn } from '../core/collector.ts';
-import { eachDevice } from '../core/devices.ts';
-import { errnoOf, messageOf, NoDataError, optional } from '../core/errors.ts';
+import { noData } from '../core/absent.ts';
+import { defineCollector } from '../core/collector.ts';
+import { NOTHING, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Beside, Device, Tree } from '../core/host.ts';
 import { dynamic, type Family, gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
-import { float } from '../core/text.ts';
-import { joinReplacements } from '../core/utf8.ts';
-import type { Writer } from '../core/writer.ts';
+import type { Reading } from '../core/reading.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 
 const HWMON = 'class/hwmon';
 
@@ -43,7 +42,7 @@ export interface SensorFile {
   readonly type: string;
   /** Type and number, as the label shows it: `temp1`, `vrm0`. */
   readonly sensor: string;
-  /** What the file tells of it: `input`, `crit_alarm`; empty where the name has no more. */
+  /** What the file says of it: `input`, `crit_alarm`; empty where the name has no more. */
   readonly property: string;
 }
 
@@ -65,24 +64,9 @@ interface Chip {
   readonly label: string;
 }
 
-type Read = (path: string) => string | undefined;
-
-/** Reads a file, or answers `undefined` where the system refuses for whatever reason: a broken sensor is lost alone. */
-const readerOf =
-  ({ sys, log }: Pick<Host, 'sys' | 'log'>): Read =>
-  (path) => {
-    try {
-      return sys.readOnce(path);
-    } catch (error) {
-      if (errnoOf(error) === undefined) throw error;
-      log.debug('not readable', { file: path, err: messageOf(error) });
-      return undefined;
-    }
-  };
-
 /** Where the chip sits tells it from others and lasts; its name is the second choice, its number the last. */
-function baseLabel(sys: KernelFs, folder: string, name: string): string {
-  const device = optional(() => sys.real(`${HWMON}/${folder}/device`), ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP']);
+function baseLabel(sys: Tree, folder: string, name: string): string {
+  const device = optional(() => sys.real(`${HWMON}/${folder}/device`), [...NOTHING, 'ELOOP']);
   const [parent = '', own = ''] = device?.split('/').slice(-2).map(clean) ?? [];
   if (own !== '') return parent === '' ? own : `${parent}_${own}`;
   return name === '' ? clean(folder) : name;
@@ -99,14 +83,31 @@ export function labelChips(chips: readonly Chip[]): Chip[] {
   });
 }
 
-function findChips(sys: KernelFs, read: Read): Chip[] {
-  const folders = optional(() => sys.list(HWMON));
-  if (folders === undefined) throw new NoDataError(`no ${sys.path(HWMON)}`);
-  const chips = folders.map((folder) => {
-    const name = clean(read(`${HWMON}/${folder}/name`) ?? '');
-    return { folder, name, label: baseLabel(sys, folder, name) };
-  });
-  return labelChips(chips);
+/** The chips by their folders. Whether a label is unique depends on all of them: they are looked at together. */
+function createChips(sys: Tree): Beside & { find(folder: string): Chip | undefined } {
+  const folder = sys.folder(HWMON);
+  let byFolder = new Map<string, Chip>();
+  let before = '';
+  let version = 0;
+  return {
+    get version() {
+      return version;
+    },
+    find: (name) => byFolder.get(name),
+    tryRead() {
+      const names = optional(() => folder.names(), NOTHING) ?? [];
+      const chips = names.map((name) => {
+        const chip = clean(sys.file(`${HWMON}/${name}/name`).tryText() ?? '');
+        return { folder: name, name: chip, label: baseLabel(sys, name, chip) };
+      });
+      const now = chips.map((chip) => `${chip.folder} ${chip.name} ${chip.label}`).join('\n');
+      if (now === before) return true;
+      before = now;
+      version += 1;
+      byFolder = new Map(labelChips(chips).map((chip) => [chip.folder, chip]));
+      return true;
+    },
+  };
 }
 
 const metrics = {
@@ -135,56 +136,83 @@ const FAN_RPM: readonly string[] = ['input', 'min', 'max', 'target'];
 const POWER_INTERVAL: readonly string[] = ['average_interval', 'average_interval_min', 'average_interval_max'];
 
 /** The family of a property and its value there, in the family's unit. `field` is type and property as the name shows them. */
-function measured(type: string, property: string, field: string, value: number): [SensorFamily, number] {
+function measured(type: string, property: string, field: string, value: Reading): [SensorFamily, Reading] {
   if (property === 'fault') return [metrics.fault.of(type), value];
   if (property === 'alarm') return [metrics.alarm.of(type), value];
   if (property === 'beep') return [metrics.beeps.of(type), value];
-  if (type === 'in' || type === 'cpu') return [metrics.volts.of(field), value * 0.001];
-  if (type === 'temp' && property !== 'type') return [metrics.celsius.of(field), value * 0.001];
-  if (type === 'curr') return [metrics.amps.of(field), value * 0.001];
-  if (type === 'energy') return [metrics.joules.of(field), value / 1000000];
-  if (type === 'humidity') return [metrics.other.of(field), value / 1000000];
+  if (type === 'in' || type === 'cpu') return [metrics.volts.of(field), value.times(MILLI)];
+  if (type === 'temp' && property !== 'type') return [metrics.celsius.of(field), value.times(MILLI)];
+  if (type === 'curr') return [metrics.amps.of(field), value.times(MILLI)];
+  if (type === 'energy') return [metrics.joules.of(field), value.over(MILLION)];
+  if (type === 'humidity') return [metrics.other.of(field), value.over(MILLION)];
   if (type === 'fan' && FAN_RPM.includes(property)) return [metrics.rpm.of(field), value];
   if (type !== 'power') return [metrics.other.of(field), value];
-  if (property === 'accuracy') return [metrics.other.of(field), value / 1000000];
-  if (POWER_INTERVAL.includes(property)) return [metrics.seconds.of(field), value * 0.001];
-  return [metrics.watts.of(field), value / 1000000];
+  if (property === 'accuracy') return [metrics.other.of(field), value.over(MILLION)];
+  if (POWER_INTERVAL.includes(property)) return [metrics.seconds.of(field), value.times(MILLI)];
+  return [metrics.watts.of(field), value.over(MILLION)];
 }
+
+const MILLI = 0.001;
+const MILLION = 1_000_000;
 
 interface Sensor {
   readonly chip: string;
   /** As in the label `sensor`. */
   readonly name: string;
   readonly type: string;
-  /** What its files hold, by property. */
-  readonly texts: Map<string, string>;
+  /** Its files, by property. */
+  readonly files: Map<string, string>;
 }
 
-function tellProperty(out: Writer, { chip, name, type, texts }: Sensor, property: string, text: string): void {
-  const value = float(text);
-  if (value === undefined || property === 'label') return;
+/** Where both folders of a chip have a file, the device's is the one that counts. */
+function sensorsOf(device: Device, chip: string, isWanted: (sensor: string) => boolean): Iterable<Sensor> {
+  const sensors = new Map<string, Sensor>();
+  for (const path of [...device.list(), ...device.list('device').map((name) => `device/${name}`)]) {
+    const file = parseSensorFile(path.replace('device/', ''));
+    if (file === undefined || !isWanted(file.sensor)) continue;
+    const sensor = sensors.get(file.sensor) ?? {
+      chip,
+      name: file.sensor,
+      type: file.type,
+      files: new Map<string, string>(),
+    };
+    sensors.set(file.sensor, sensor);
+    sensor.files.set(file.property, path);
+  }
+  return sensors.values();
+}
+
+function writeProperty(device: Device, { chip, name, type, files }: Sensor, property: string, out: LayoutWriter): void {
+  const value = device.numberOrNothing(files.get(property) as string);
+  if (value === undefined) return;
   if (type === 'freq' && property === 'input') {
-    const label = texts.get('label');
-    if (label !== undefined) out.sample(metrics.mhz, value / 1000000, chip, clean(label));
+    const label = labelOf(device, files);
+    if (label !== undefined) out.sample(metrics.mhz, value.over(MILLION), chip, clean(label));
     return;
   }
   // A bare file and one for the input would be the same series.
-  const suffix = property === 'input' && !texts.has('') ? '' : property;
+  const suffix = property === 'input' && !files.has('') ? '' : property;
   const field = suffix === '' ? type : `${type}_${clean(suffix)}`;
   out.sample(...measured(type, property, field, value), chip, name);
 }
 
-function tellSensor(out: Writer, sensor: Sensor): void {
-  const { chip, name, type, texts } = sensor;
-  const label = texts.get('label');
-  if (label !== undefined) out.sample(metrics.label, 1, chip, name, joinReplacements(label));
-  const bare = texts.get('');
-  const value = float(bare);
-  if (type === 'beep_enable') out.sample(metrics.beep, bare === '1' ? 1 : 0, chip, name);
-  else if (type === 'vrm' && value !== undefined) out.sample(metrics.vrm, value, chip, name);
-  else if (type === 'update_interval' && value !== undefined) out.sample(metrics.update, value * 0.001, chip, name);
+function labelOf(device: Device, files: Sensor['files']): string | undefined {
+  const file = files.get('label');
+  return file === undefined ? undefined : device.fixed(file);
+}
+
+function writeSensor(device: Device, sensor: Sensor, out: LayoutWriter): void {
+  const { chip, name, type, files } = sensor;
+  const label = labelOf(device, files);
+  if (label !== undefined) out.sample(metrics.label, 1, chip, name, label);
+  const bare = files.get('');
+  if (bare !== undefined && type === 'beep_enable')
+    out.sample(metrics.beep, device.word(bare) === '1' ? 1 : 0, chip, name);
+  if (bare !== undefined && type === 'vrm') out.sample(metrics.vrm, device.numberOrNothing(bare), chip, name);
+  if (bare !== undefined && type === 'update_interval')
+    out.sample(metrics.update, device.numberOrNothing(bare)?.times(MILLI), chip, name);
   if (CHIPWIDE.has(type)) return;
-  for (const [property, text] of texts) tellProperty(out, sensor, property, text);
+  for (const property of files.keys()) if (property !== 'label') writeProperty(device, sensor, property, out);
 }
 
 export default defineCollector({
@@ -199,34 +227,20 @@ export default defineCollector({
     sensorExclude: flag.regexp('collector.hwmon.sensor-exclude', 'Sensors to leave out, as <chip>;<sensor>.'),
   },
   metrics,
-  setup(host) {
-    const { sys, flags } = host;
-    const read = readerOf(host);
-    const sensorsOf = async ({ folder, label }: Chip, names: readonly string[], turn: Turn): Promise<Sensor[]> => {
-      const sensors = new Map<string, Sensor>();
-      const device = optional(() => sys.list(`${HWMON}/${folder}/device`)) ?? [];
-      // Where both folders have a file, the device's is the one that counts.
-      for (const path of [...names, ...device.map((name) => `device/${name}`)]) {
-        const file = parseSensorFile(path.replace('device/', ''));
-        if (file === undefined || !passes(`${label};${file.sensor}`, flags.sensorInclude, flags.sensorExclude))
-          continue;
-        await turn.pause();
-        const text = read(`${HWMON}/${folder}/${path}`);
-        if (text === undefined) continue;
-        const { sensor: name, type, property } = file;
-        const sensor = sensors.get(name) ?? { chip: label, name, type, texts: new Map<string, string>() };
-        sensors.set(name, sensor);
-        sensor.texts.set(property, text.replaceAll(/^\n+|\n+$/g, ''));
-      }
-      return [...sensors.values()];
-    };
-    return (out, turn) =>
-      eachDevice(findChips(sys, read), turn, async (chip) => {
-        if (!passes(chip.label, flags.chipInclude, flags.chipExclude)) return;
-        const names = optional(() => sys.list(`${HWMON}/${chip.folder}`));
-        if (names === undefined) return;
+  setup({ sys, flags }) {
+    const chips = createChips(sys);
+    return sys.devices(
+      HWMON,
+      /./,
+      (device, out) => {
+        const chip = chips.find(device.path.slice(HWMON.length + 1));
+        if (chip === undefined || !passes(chip.label, flags.chipInclude, flags.chipExclude)) return;
+        const isWanted = (sensor: string): boolean =>
+          passes(`${chip.label};${sensor}`, flags.sensorInclude, flags.sensorExclude);
         if (chip.name !== '') out.sample(metrics.chip, 1, chip.label, chip.name);
-        for (const sensor of await sensorsOf(chip, names, turn)) tellSensor(out, sensor);
-      });
+        for (const sensor of sensorsOf(device, chip.label, isWanted)) writeSensor(device, sensor, out);
+      },
+      { beside: [chips], ifAbsent: noData(`no ${sys.path(HWMON)}`) },
+    );
   },
 });

@@ -18,6 +18,7 @@ import drbd from './drbd.ts';
 import drm from './drm.ts';
 import edac from './edac.ts';
 import entropy from './entropy.ts';
+import ethtool from './ethtool.ts';
 import fibrechannel from './fibrechannel.ts';
 import filefd from './filefd.ts';
 import filesystem from './filesystem.ts';
@@ -29,6 +30,7 @@ import kernelHung from './kernel_hung.ts';
 import ksmd from './ksmd.ts';
 import lnstat from './lnstat.ts';
 import loadavg from './loadavg.ts';
+import logind from './logind.ts';
 import mdadm from './mdadm.ts';
 import meminfo from './meminfo.ts';
 import meminfoNuma from './meminfo_numa.ts';
@@ -36,8 +38,10 @@ import mountstats from './mountstats.ts';
 import netclass from './netclass.ts';
 import netdev from './netdev.ts';
 import netstat from './netstat.ts';
+import networkRoute from './network_route.ts';
 import nfs from './nfs.ts';
 import nfsd from './nfsd.ts';
+import ntp from './ntp.ts';
 import nvme from './nvme.ts';
 import nvmesubsystem from './nvmesubsystem.ts';
 import os from './os.ts';
@@ -46,6 +50,7 @@ import perf from './perf.ts';
 import powersupplyclass from './powersupplyclass.ts';
 import pressure from './pressure.ts';
 import processes from './processes.ts';
+import qdisc from './qdisc.ts';
 import rapl from './rapl.ts';
 import runit from './runit.ts';
 import schedstat from './schedstat.ts';
@@ -55,9 +60,12 @@ import sockstat from './sockstat.ts';
 import softirqs from './softirqs.ts';
 import softnet from './softnet.ts';
 import stat from './stat.ts';
+import supervisord from './supervisord.ts';
 import swap from './swap.ts';
 import sysctl from './sysctl.ts';
+import systemd from './systemd.ts';
 import tapestats from './tapestats.ts';
+import tcpstat from './tcpstat.ts';
 import textfile from './textfile.ts';
 import thermalZone from './thermal_zone.ts';
 import time from './time.ts';
@@ -66,6 +74,7 @@ import udpQueues from './udp_queues.ts';
 import uname from './uname.ts';
 import vmstat from './vmstat.ts';
 import watchdog from './watchdog.ts';
+import wifi from './wifi.ts';
 import xfrm from './xfrm.ts';
 import xfs from './xfs.ts';
 import zfs from './zfs.ts';
@@ -90,6 +99,7 @@ export const collectors: readonly AnyCollector[] = [
   drm,
   edac,
   entropy,
+  ethtool,
   fibrechannel,
   filefd,
   filesystem,
@@ -101,6 +111,7 @@ export const collectors: readonly AnyCollector[] = [
   ksmd,
   lnstat,
   loadavg,
+  logind,
   mdadm,
   meminfo,
   meminfoNuma,
@@ -108,8 +119,10 @@ export const collectors: readonly AnyCollector[] = [
   netclass,
   netdev,
   netstat,
+  networkRoute,
   nfs,
   nfsd,
+  ntp,
   nvme,
   nvmesubsystem,
   os,
@@ -118,6 +131,7 @@ export const collectors: readonly AnyCollector[] = [
   powersupplyclass,
   pressure,
   processes,
+  qdisc,
   rapl,
   runit,
   schedstat,
@@ -127,9 +141,12 @@ export const collectors: readonly AnyCollector[] = [
   softirqs,
   softnet,
   stat,
+  supervisord,
   swap,
   sysctl,
+  systemd,
   tapestats,
+  tcpstat,
   textfile,
   thermalZone,
   time,
@@ -138,6 +155,7 @@ export const collectors: readonly AnyCollector[] = [
   uname,
   vmstat,
   watchdog,
+  wifi,
   xfrm,
   xfs,
   zfs,

@@ -1,21 +1,18 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, neededAttribute } from '../core/devices.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Device } from '../core/host.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
-import { autoBigint, float, uint } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
+import { float, uint } from '../core/text.ts';
+import { MS_OF_SECOND } from '../core/units.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 
-const DEVICES = 'class/infiniband';
-
-/** What a driver answers for a counter that it does not have. */
-const UNAVAILABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EACCES', 'EPERM', 'EINVAL', 'ENOTSUP', 'ENOSYS'];
+/** What the kernel writes for a counter that the port does not have. */
 const NOT_COUNTED = 'N/A (no PMA)';
 
-const WORD_BYTES = 4n;
-const MS_PER_SECOND = 1000n;
+const WORD_BYTES = 4;
 const BYTES_PER_GIGABIT = 125_000_000;
 
 type PortFamily = Family<readonly ['device', 'port']>;
@@ -156,29 +153,35 @@ export function parseRate(text: string): number {
   return Math.trunc(Math.fround(gigabits) * BYTES_PER_GIGABIT);
 }
 
-function readCounter(sys: KernelFs, path: string): bigint | undefined {
-  const text = optional(() => sys.readOnce(path).trim(), UNAVAILABLE);
-  if (text === undefined || text.includes(NOT_COUNTED)) return undefined;
-  const value = autoBigint(text);
-  if (value === undefined || value < 0n) throw new ParseError(path, text);
-  return value;
+/** What `parse` makes of a text; one that it cannot read costs itself alone. */
+function parsedOr<T>(out: LayoutWriter, text: string | undefined, parse: (text: string) => T): T | undefined {
+  try {
+    return text === undefined ? undefined : parse(text);
+  } catch (error) {
+    out.fault(error);
+    return undefined;
+  }
 }
 
-function tellPort(sys: KernelFs, device: string, port: string, out: Writer): void {
-  const path = `${DEVICES}/${device}/ports/${port}`;
-  out.sample(metrics.state, parseState(neededAttribute(sys, `${path}/state`)), device, port);
-  out.sample(metrics.physical, parseState(neededAttribute(sys, `${path}/phys_state`)), device, port);
-  out.sample(metrics.rate, parseRate(neededAttribute(sys, `${path}/rate`)), device, port);
+function writePort(port: Device, device: string, out: LayoutWriter): void {
+  const labels = [device, port.id] as const;
+  out.sample(metrics.state, parsedOr(out, port.word('state'), parseState), ...labels);
+  out.sample(metrics.physical, parsedOr(out, port.word('phys_state'), parseState), ...labels);
+  out.sample(metrics.rate, parsedOr(out, port.word('rate'), parseRate), ...labels);
   for (const [folder, families] of GROUPS) {
-    for (const file of optional(() => sys.list(`${path}/${folder}`), UNAVAILABLE) ?? []) {
+    for (const file of port.list(folder)) {
       const family = Object.hasOwn(families, file) ? families[file] : undefined;
-      const value = family === undefined ? undefined : readCounter(sys, `${path}/${folder}/${file}`);
-      if (family === undefined || value === undefined) continue;
-      out.sample(family, Number(IN_WORDS.has(file) ? BigInt.asUintN(64, value * WORD_BYTES) : value), device, port);
+      if (family === undefined) continue;
+      const value = port.auto(`${folder}/${file}`, NOT_COUNTED);
+      out.sample(
+        family,
+        IN_WORDS.has(file) ? value?.times(WORD_BYTES).map((bytes) => bytes % 2 ** 64) : value,
+        ...labels,
+      );
     }
   }
-  const lifespanMs = readCounter(sys, `${path}/hw_counters/lifespan`);
-  if (lifespanMs !== undefined) out.sample(metrics.lifespan, Number(lifespanMs / MS_PER_SECOND), device, port);
+  const lifespan = port.auto('hw_counters/lifespan', NOT_COUNTED);
+  out.sample(metrics.lifespan, lifespan?.over(MS_OF_SECOND).map(Math.trunc), ...labels);
 }
 
 export default defineCollector({
@@ -196,17 +199,17 @@ export default defineCollector({
   },
   metrics,
   setup({ sys, flags: { include, exclude } }) {
-    return async (out, turn) => {
-      const devices = optional(() => sys.list(DEVICES));
-      if (devices === undefined) throw new NoDataError('no InfiniBand device');
-      const taken = devices.filter((device) => passes(device, include, exclude));
-      await eachDevice(taken, turn, async (device) => {
-        const text = (name: string): string => sys.attribute(`${DEVICES}/${device}/${name}`) ?? '';
-        const ports = optional(() => sys.list(`${DEVICES}/${device}/ports`));
-        if (ports === undefined) return;
-        out.sample(metrics.info, 1, device, text('board_id'), text('fw_ver'), text('hca_type'));
-        await eachDevice(ports, turn, (port) => tellPort(sys, device, port, out));
-      });
-    };
+    return sys.devices(
+      'class/infiniband',
+      /./,
+      (device, out) => {
+        const ports = device.list('ports');
+        if (!passes(device.id, include, exclude) || ports.length === 0) return;
+        const [board, firmware, type] = ['board_id', 'fw_ver', 'hca_type'].map((file) => device.fixed(file) ?? '');
+        out.sample(metrics.info, 1, device.id, board as string, firmware as string, type as string);
+        for (const port of ports) writePort(device.inside(`ports/${port}`), device.id, out);
+      },
+      { ifAbsent: noData('no InfiniBand device') },
+    );
   },
 });

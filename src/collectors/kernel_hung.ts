@@ -1,7 +1,6 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, parsed } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
-import { uint } from '../core/text.ts';
 
 /** https://docs.kernel.org/admin-guide/sysctl/kernel.html#hung-task-detect-count */
 export default defineCollector({
@@ -14,10 +13,9 @@ export default defineCollector({
     tasks: counter('node_kernel_hung_tasks_total', 'Tasks that the kernel has found hanging since boot.'),
   },
   setup({ proc }, { tasks }) {
-    return (out) => {
-      const text = optional(() => proc.read('sys/kernel/hung_task_detect_count').trim());
-      if (text === undefined) throw new NoDataError('this kernel does not count tasks that hang');
-      out.sample(tasks, parsed(uint(text), 'hung_task_detect_count', text));
-    };
+    const ifAbsent = noData('this kernel does not count tasks that hang');
+    return proc.lineTable('sys/kernel/hung_task_detect_count', (line, out) => out.sample(tasks, line.uint(0)), {
+      ifAbsent,
+    });
   },
 });

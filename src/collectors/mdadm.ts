@@ -1,6 +1,6 @@
-import { defineCollector, type Turn } from '../core/collector.ts';
-import { eachDevice, neededAttribute, neededUint } from '../core/devices.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { nothing } from '../core/absent.ts';
+import { type Collect, defineCollector } from '../core/collector.ts';
+import { NoDataError, ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 
@@ -32,18 +32,31 @@ const STATE_OF_SYNC = {
 
 const count = (text: string, what: string): number => text.split(what).length - 1;
 
+export interface Mdstat {
+  readonly arrays: readonly MdArray[];
+  /** Arrays that cannot be read. */
+  readonly faults: readonly ParseError[];
+}
+
+const isBelow = (line: string | undefined): boolean => line !== undefined && /^\s+\S/.test(line);
+
 /** Parses `/proc/mdstat`: a line for each array, indented lines below it. https://docs.kernel.org/admin-guide/md.html */
-export function parseMdstat(text: string): MdArray[] {
+export function parseMdstat(text: string): Mdstat {
   const arrays: MdArray[] = [];
+  const faults: ParseError[] = [];
   const all = lines(text);
   for (const [i, line] of all.entries()) {
     if (line.trim() === '' || /^(\s|unused devices|Personalities :)/.test(line)) continue;
-    const below: string[] = [];
-    for (let j = i + 1; j < all.length && /^\s*\S/.test(all[j] as string) && /^\s/.test(all[j] as string); j += 1)
-      below.push(all[j] as string);
-    arrays.push(parseArray(line, below));
+    let end = i + 1;
+    while (isBelow(all[end])) end += 1;
+    try {
+      arrays.push(parseArray(line, all.slice(i + 1, end)));
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw error;
+      faults.push(error);
+    }
   }
-  return arrays;
+  return { arrays, faults };
 }
 
 function parseArray(line: string, [status = '', ...more]: readonly string[]): MdArray {
@@ -113,34 +126,37 @@ export default defineCollector({
       ['resync', 'resyncing'],
       ['check', 'checking'],
     ] as const;
-    return async (out, turn: Turn) => {
-      const text = optional(() => proc.readOnce('mdstat'));
-      if (text === undefined) throw new NoDataError('no software RAID');
-      for (const array of parseMdstat(text)) {
-        const { name, blocksSynced: synced } = array;
+    // Replaced when the module is loaded anew.
+    const mdstat = proc.passing('mdstat').as(parseMdstat);
+    const arrays: Collect = (out) => {
+      const known = mdstat();
+      if (known === undefined) throw new NoDataError('no software RAID');
+      for (const { name, blocksSynced: synced, ...array } of known.arrays) {
         for (const [label, state] of states) out.sample(metrics.state, array.state === state ? 1 : 0, name, label);
         out.sample(metrics.disks, array.disksActive, name, 'active');
         out.sample(metrics.disks, array.disksFailed, name, 'failed');
         out.sample(metrics.disks, array.disksSpare, name, 'spare');
         out.sample(metrics.disksRequired, array.disksRequired, name);
         out.sample(metrics.blocks, array.blocks, name);
-        if (synced !== undefined) out.sample(metrics.blocksSynced, synced, name);
+        out.sample(metrics.blocksSynced, synced, name);
       }
-      const devices = (optional(() => sys.list('block')) ?? []).filter(
-        (name) => name.startsWith('md') && sys.exists(`block/${name}/md`),
-      );
-      await eachDevice(devices, turn, (device) => {
-        const path = `block/${device}/md`;
-        const level = neededAttribute(sys, `${path}/level`);
-        // While its shape changes an array tells two numbers: `4 (3)`, the new one first.
-        const raidDisks = uint(sys.attribute(`${path}/raid_disks`)?.split(' ')[0]);
-        if (raidDisks !== undefined && !CONTAINERS.includes(level)) out.sample(metrics.raidDisks, raidDisks, device);
-        if (!REDUNDANT.includes(level)) {
-          out.sample(metrics.degraded, 0, device);
-          return;
-        }
-        out.sample(metrics.degraded, neededUint(sys, `${path}/degraded`), device);
-      });
+      for (const fault of known.faults) out.fault(fault);
     };
+    const devices = sys.devices(
+      'block',
+      /^md/,
+      (md, out) => {
+        const level = md.word('md/level');
+        if (level === undefined && md.list('md').length === 0) return;
+        // While its shape changes an array has two numbers: `4 (3)`, the new one first.
+        const raidDisks = uint(md.word('md/raid_disks')?.split(' ')[0]);
+        if (!CONTAINERS.includes(level ?? '')) out.sample(metrics.raidDisks, raidDisks, md.id);
+        // Only an array with redundancy can lack disks; one that does not run does not say.
+        const isRedundant = level !== undefined && REDUNDANT.includes(level);
+        out.sample(metrics.degraded, isRedundant ? md.number('md/degraded') : 0, md.id);
+      },
+      { ifAbsent: nothing },
+    );
+    return [arrays, devices];
   },
 });

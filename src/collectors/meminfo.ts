@@ -1,44 +1,24 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
-import { gauge } from '../core/metric.ts';
-import { autoBigint, fields, lines } from '../core/text.ts';
+import type { Line } from '../core/host.ts';
+import { type Family, gauge } from '../core/metric.ts';
+import type { Reading } from '../core/reading.ts';
+import { BYTES_OF_KIB } from '../core/units.ts';
 
-export interface MemoryField {
-  /** As the file has it, without the unit applied. */
-  readonly value: number;
-  /** The same in bytes where the file gives kB, else `value`. */
-  readonly bytes: number;
-}
+/** A number that is out of bounds wraps as it does in 64 bits; one just below zero is just below them, too. */
+const bytesOf = (kib: number): number => (kib >= 2 ** 64 ? kib : (kib * BYTES_OF_KIB) % 2 ** 64);
 
-const U64_MAX = 2n ** 64n - 1n;
-
-/** What cannot be octal, and cannot leave 53 bits when multiplied by 1024: in practice every number there is. */
-const PLAIN = /^(?:0|[1-9][0-9]{0,11})$/;
-
-function parseField(number = '', unit: string | undefined): MemoryField | undefined {
-  if (unit !== undefined && unit !== 'kB') return undefined;
-  if (PLAIN.test(number)) return { value: Number(number), bytes: Number(number) * (unit === undefined ? 1 : 1024) };
-  const value = number.startsWith('+') ? undefined : autoBigint(number);
-  if (value === undefined || value < 0n || value > U64_MAX) return undefined;
-  return { value: Number(value), bytes: Number(BigInt.asUintN(64, value * (unit === undefined ? 1n : 1024n))) };
-}
-
-/** Parses `/proc/meminfo`, by its keys without the colon. https://docs.kernel.org/filesystems/proc.html#meminfo */
-export function parseMeminfo(text: string): Map<string, MemoryField> {
-  const all = new Map<string, MemoryField>();
-  for (const line of lines(text)) {
-    const columns = fields(line);
-    const [key, number, unit] = columns;
-    const field = parseField(number, unit);
-    if (key === undefined || field === undefined || columns.length > 3) throw new ParseError('meminfo', line);
-    if (key.endsWith(':')) all.set(key.slice(0, -1), field);
-  }
-  return all;
+/** The number of a line in bytes where the file gives kB, else as it is. */
+function quantityOf(line: Line): Reading {
+  const value = line.uint(1);
+  const unit = line.find(2);
+  if (line.length > 3 || (unit !== undefined && unit !== 'kB')) throw line.fault();
+  return unit === undefined ? value : value.map(bytesOf);
 }
 
 const bytes = (name: string, help: string) => gauge(`node_memory_${name}_bytes`, help);
 const huge = (name: string, help: string) => gauge(`node_memory_${name}`, help);
 
+/** `/proc/meminfo`. https://docs.kernel.org/filesystems/proc.html#meminfo */
 export default defineCollector({
   name: 'meminfo',
   help: 'Exposes how memory is used.',
@@ -100,13 +80,13 @@ export default defineCollector({
     HugePages_Total: huge('HugePages_Total', 'Huge pages that there are.'),
   },
   setup({ proc }, metrics) {
-    const families = Object.entries(metrics);
-    return (out) => {
-      const all = parseMeminfo(proc.read('meminfo'));
-      for (const [key, family] of families) {
-        const field = all.get(key);
-        if (field !== undefined) out.sample(family, key.startsWith('HugePages_') ? field.value : field.bytes);
-      }
-    };
+    const families: ReadonlyMap<string, Family<readonly []>> = new Map(Object.entries(metrics));
+    return proc.lineTable('meminfo', (line, out) => {
+      const key = line.find(0);
+      if (key === undefined) return;
+      const value = quantityOf(line);
+      const family = families.get(key.slice(0, -1));
+      if (family !== undefined && key.endsWith(':')) out.sample(family, value);
+    });
   },
 });

@@ -1,15 +1,25 @@
-import { defineCollector, type Turn } from '../core/collector.ts';
-import { eachDevice } from '../core/devices.ts';
-import { NoDataError, optional } from '../core/errors.ts';
+import { noData } from '../core/absent.ts';
+import { type Collect, defineCollector, type Host } from '../core/collector.ts';
+import { NOTHING, optional } from '../core/errors.ts';
+import { orInstead } from '../core/fallback.ts';
 import { flag } from '../core/flag.ts';
-import { type KeptFolder, type KernelFs, openTree } from '../core/kernel_fs.ts';
-import type { Logger } from '../core/log.ts';
+import type { Device, Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
+import type { Message } from '../core/network.ts';
 import { autoInt } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
-import { ALL_FAMILIES, allLinkModes, type LinkMode, parseFamily, parseLinkMode } from '../netlink/ethtool.ts';
-import { createFallback, NETLINK_GENERIC, NETLINK_ROUTE, type Netlink, openNetlink } from '../netlink/netlink.ts';
-import { ALL_LINKS, counterIndex, type Link, parseLink } from '../netlink/rtnetlink.ts';
+import type { LayoutWriter } from '../core/writer.ts';
+import { type LinkMode, parseLinkMode } from '../netlink/ethtool.ts';
+import {
+  addressOf,
+  aliasOf,
+  altNamesOf,
+  counterIndex,
+  counterOf,
+  LINK,
+  LINK_HEAD,
+  nameOf,
+  operstateOf,
+} from '../netlink/rtnetlink.ts';
 
 const metrics = {
   up: gauge('node_network_up', 'Whether the device can pass packets: its operational state is up.', 'device'),
@@ -129,7 +139,7 @@ const STATISTICS = (
   ] as const
 ).map(([name, family]) => [counterIndex(name), family] as const);
 
-/** Attributes that are told as they are. */
+/** Attributes that are exposed as they are. */
 const NUMBERS = [
   ['addr_assign_type', metrics.addressAssignType],
   ['carrier', metrics.carrier],
@@ -148,87 +158,48 @@ const NUMBERS = [
   ['type', metrics.protocolType],
 ] as const;
 
-/** Refused, or asked of a device that is down (EINVAL). Node's name for EOPNOTSUPP is ENOTSUP. */
-const UNREADABLE = ['EINVAL', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP'] as const;
 const IFF_UP = 1;
+const IFF_PROMISC = 0x100;
+const IFF_ALLMULTI = 0x200;
+const IFF_DORMANT = 0x20000;
+/** IFF_RUNNING, IFF_LOWER_UP and IFF_DORMANT: what netlink adds to the flags that sysfs shows. */
+const IFF_ADDED = 0x30040;
 /** Megabits in bytes: 1000 * 1000 / 8. */
 const MEGABIT_BYTES = 125_000;
 
 /**
- * Tells of one device. Every attribute is a file of its own: https://docs.kernel.org/admin-guide/abi-testing.html#abi-sys-class-net-iface-address
- * (Documentation/ABI/testing/sysfs-class-net).
+ * The files of one device: https://docs.kernel.org/admin-guide/abi-testing.html#abi-sys-class-net-iface-address
+ * (Documentation/ABI/testing/sysfs-class-net). What a device that is down refuses has no value.
  */
-function tell(sys: KernelFs, device: string, kept: KeptFolder, withInvalidSpeed: boolean, out: Writer): void {
-  const text = (file: string): string | undefined => optional(() => kept.attribute(file), UNREADABLE);
-  const operstate = text('operstate');
-  // `bonding_masters` is a file, and devices may go while they are read.
-  if (operstate === undefined && !sys.exists(`class/net/${device}/.`)) return;
-  const flags = autoInt(text('flags'));
+function writeFiles(net: Device, withInvalidSpeed: boolean, out: LayoutWriter): void {
+  const operstate = net.word('operstate');
+  // `bonding_masters` is a file.
+  if (operstate === undefined && net.list().length === 0) return;
+  const device = net.id;
+  const flags = autoInt(net.word('flags'));
   const adminstate = flags === undefined ? 'unknown' : (flags & IFF_UP) === 0 ? 'down' : 'up';
+  const [address, broadcast, duplex, alias] = ['address', 'broadcast', 'duplex', 'ifalias'].map(
+    (file) => net.word(file) ?? '',
+  );
   out.sample(metrics.up, operstate === 'up' ? 1 : 0, device);
-  out.row(metrics.info, 1, [
-    device,
-    text('address') ?? '',
-    text('broadcast') ?? '',
-    text('duplex') ?? '',
-    operstate ?? '',
-    adminstate,
-    text('ifalias') ?? '',
-  ]);
-  if (flags !== undefined) out.sample(metrics.flags, flags, device);
-  for (const [file, family] of NUMBERS) {
-    const value = autoInt(text(file));
-    if (value !== undefined) out.sample(family, value, device);
-  }
-  const speed = autoInt(text('speed'));
+  out.row(metrics.info, 1, [device, address, broadcast, duplex, operstate ?? '', adminstate, alias] as string[]);
+  out.sample(metrics.flags, flags, device);
+  for (const [file, family] of NUMBERS) out.sample(family, net.auto(file), device);
+  const speed = autoInt(net.word('speed'));
   if (speed !== undefined && (speed >= 0 || withInvalidSpeed)) out.sample(metrics.speed, speed * MEGABIT_BYTES, device);
 }
 
-/** Descriptors per device. They follow a device that is renamed, so that its number tells whether a name is still its own. */
-function createKeeper(sys: KernelFs) {
-  const kept = new Map<string, { readonly number: string | undefined; readonly folder: KeptFolder }>();
-  return {
-    folderOf(device: string): KeptFolder {
-      const number = sys.attribute(`class/net/${device}/ifindex`);
-      const before = kept.get(device);
-      if (before !== undefined && before.number === number) return before.folder;
-      before?.folder.close();
-      const folder = sys.keep(`class/net/${device}`);
-      kept.set(device, { number, folder });
-      return folder;
-    },
-    forgetAllBut(devices: ReadonlySet<string>): void {
-      for (const [device, { folder }] of kept) {
-        if (devices.has(device)) continue;
-        folder.close();
-        kept.delete(device);
-      }
-    },
-  };
-}
-
-/** IFF_DORMANT of <linux/if.h>. */
-const IFF_DORMANT = 0x20000;
-
-/** What netlink says of a device as a number, by the family that tells it; `undefined` where it says nothing. */
+/** What netlink says of a device as a number. */
 const LINK_NUMBERS = [
-  [metrics.carrier, (link: Link) => link.carrier],
-  [metrics.carrierChanges, (link: Link) => link.carrierChanges],
-  [metrics.carrierUp, (link: Link) => link.carrierUp],
-  [metrics.carrierDown, (link: Link) => link.carrierDown],
-  [metrics.dormant, (link: Link) => ((link.flags & IFF_DORMANT) === 0 ? 0 : 1)],
-  [metrics.flags, (link: Link) => link.flags],
-  [metrics.ifaceId, (link: Link) => link.index],
-  // The kernel leaves out the number of the device below where it is the device's own.
-  [metrics.ifaceLink, (link: Link) => link.link ?? link.index],
-  [metrics.linkMode, (link: Link) => link.linkMode],
-  [metrics.mtu, (link: Link) => link.mtuBytes],
-  [metrics.group, (link: Link) => link.group],
-  [metrics.queueLength, (link: Link) => link.txQueueLength],
-  [metrics.protocolType, (link: Link) => link.type],
+  [metrics.carrierChanges, LINK.carrierChanges],
+  [metrics.carrierUp, LINK.carrierUp],
+  [metrics.carrierDown, LINK.carrierDown],
+  [metrics.mtu, LINK.mtu],
+  [metrics.group, LINK.group],
+  [metrics.queueLength, LINK.txQueueLength],
 ] as const;
 
-/** What netlink does not say. */
+/** What netlink does not say; it changes with the name or the hardware address only. */
 const FROM_SYSFS = [
   ['addr_assign_type', metrics.addressAssignType],
   ['dev_id', metrics.deviceId],
@@ -236,56 +207,129 @@ const FROM_SYSFS = [
 ] as const;
 
 interface LinkContext {
-  /** The machine's own, which netlink speaks of too. */
-  readonly sys: KernelFs;
+  /** The machine's own, which netlink is about too. */
+  readonly sys: Tree;
   readonly modes: ReadonlyMap<string, LinkMode>;
-  readonly withStatistics: boolean;
 }
 
-function tellLink(link: Link, { sys, modes, withStatistics }: LinkContext, out: Writer): void {
-  const { device, address, broadcast, operstate, alias } = link;
-  const mode = modes.get(device);
-  out.sample(metrics.up, operstate === 'up' ? 1 : 0, device);
-  out.row(metrics.netlinkInfo, 1, [device, address, broadcast, mode?.duplex ?? '', operstate, alias]);
-  for (const name of link.altNames) out.sample(metrics.altNames, 1, name, device);
-  for (const [family, numberOf] of LINK_NUMBERS) {
-    const value = numberOf(link);
-    if (value !== undefined) out.sample(family, value, device);
-  }
-  for (const [file, family] of FROM_SYSFS) {
-    const value = autoInt(optional(() => sys.attribute(`class/net/${device}/${file}`), UNREADABLE));
-    if (value !== undefined) out.sample(family, value, device);
-  }
-  if (mode?.speedMegabits !== undefined) out.sample(metrics.speed, mode.speedMegabits * MEGABIT_BYTES, device);
-  if (!withStatistics || link.counters === undefined) return;
-  for (const [place, family] of STATISTICS) {
-    const value = link.counters[place];
-    if (value !== undefined) out.sample(family, value, device);
-  }
+/** What both ways by netlink write. */
+function writeLink(link: Message, device: string, { sys }: LinkContext, out: LayoutWriter): void {
+  out.sample(metrics.up, operstateOf(link) === 'up' ? 1 : 0, device);
+  for (const [family, type] of LINK_NUMBERS) out.sample(family, link.u32(type), device);
+  for (const [file, family] of FROM_SYSFS)
+    out.sample(family, autoInt(link.fixed(sys.passing(`class/net/${device}/${file}`))?.trim()), device);
+  out.sample(metrics.linkMode, link.u8(LINK.linkMode), device);
+  out.sample(metrics.ifaceId, link.head(LINK_HEAD.index, 4), device);
+  // The kernel leaves out the number of the device below where it is the device's own.
+  out.sample(metrics.ifaceLink, link.u32(LINK.link) ?? link.head(LINK_HEAD.index, 4), device);
+  out.sample(metrics.protocolType, link.head(LINK_HEAD.type, 2), device);
 }
 
-/** Asks for link modes, by device. Kernels before 5.6 cannot be asked, and a device that sleeps ends the answer: none then. */
-function createModes(log: Logger): () => ReadonlyMap<string, LinkMode> {
-  const generic = openNetlink(NETLINK_GENERIC);
-  let family: number | undefined;
-  let told = false;
-  return () => {
-    family ??= generic.dump(ALL_FAMILIES, parseFamily).find(({ name }) => name === 'ethtool')?.id;
-    const modes = family === undefined ? undefined : optional(() => askModes(generic, family as number), NO_MODES);
-    if (modes === undefined && !told) log.info('duplex and speed are left out: ethtool does not tell them by netlink');
-    told = modes === undefined;
-    return new Map(modes?.map((mode) => [mode.device, mode]));
+/** The values of the files of sysfs, of what netlink says: one question for all devices in place of 26 files for each. */
+function writeAsFiles(link: Message, context: LinkContext, withInvalidSpeed: boolean, out: LayoutWriter): void {
+  const device = nameOf(link);
+  const flags = link.headWord(LINK_HEAD.flags);
+  const isUp = (flags & IFF_UP) !== 0;
+  const mode = isUp ? context.modes.get(device) : undefined;
+  const [address, broadcast] = [addressOf(link, LINK.address), addressOf(link, LINK.broadcast)];
+  const duplex = mode?.duplex?.toLowerCase() ?? '';
+  out.row(metrics.info, 1, [
+    device,
+    address,
+    broadcast,
+    duplex,
+    operstateOf(link),
+    isUp ? 'up' : 'down',
+    aliasOf(link),
+  ]);
+  const promiscuous = (link.u32Word(LINK.promiscuity) ?? 0) > 0 ? IFF_PROMISC : 0;
+  const allMulticast = (link.u32Word(LINK.allMulticast) ?? 0) > 0 ? IFF_ALLMULTI : 0;
+  out.sample(metrics.flags, (flags & ~(IFF_ADDED | IFF_PROMISC | IFF_ALLMULTI)) | promiscuous | allMulticast, device);
+  if (isUp) out.sample(metrics.carrier, link.u8(LINK.carrier), device);
+  if (isUp) out.sample(metrics.dormant, (flags & IFF_DORMANT) === 0 ? 0 : 1, device);
+  writeLink(link, device, context, out);
+  const speed = mode?.speedMegabits;
+  if (speed !== undefined && (speed >= 0 || withInvalidSpeed)) out.sample(metrics.speed, speed * MEGABIT_BYTES, device);
+}
+
+/** What the reference gives where it asks netlink. */
+function writeAsNetlink(link: Message, context: LinkContext, withStatistics: boolean, out: LayoutWriter): void {
+  const device = nameOf(link);
+  const flags = link.headWord(LINK_HEAD.flags);
+  const mode = context.modes.get(device);
+  const [address, broadcast] = [addressOf(link, LINK.address), addressOf(link, LINK.broadcast)];
+  out.row(metrics.netlinkInfo, 1, [device, address, broadcast, mode?.duplex ?? '', operstateOf(link), aliasOf(link)]);
+  for (const name of altNamesOf(link)) out.sample(metrics.altNames, 1, name, device);
+  out.sample(metrics.flags, flags, device);
+  out.sample(metrics.carrier, link.u8(LINK.carrier), device);
+  out.sample(metrics.dormant, (flags & IFF_DORMANT) === 0 ? 0 : 1, device);
+  writeLink(link, device, context, out);
+  const speed = mode?.speedMegabits;
+  if (speed !== undefined && speed >= 0) out.sample(metrics.speed, speed * MEGABIT_BYTES, device);
+  if (withStatistics) for (const [place, family] of STATISTICS) out.sample(family, counterOf(link, place), device);
+}
+
+interface Modes {
+  /** By device, as they were said last. */
+  readonly byDevice: Map<string, LinkMode>;
+  /** Asks again, and answers whether anything is another. */
+  refresh(): boolean;
+}
+
+/** Link modes. Kernels before 5.6 cannot be asked, and a device that sleeps ends the answer: none then. */
+function createModes({ network, log }: Pick<Host, 'network' | 'log'>): Modes {
+  const byDevice = new Map<string, LinkMode>();
+  let before = '';
+  let isLogged = false;
+  const ask = (): string | undefined =>
+    optional(() => {
+      let all = '';
+      network.linkModes.each((view, start, end) => {
+        all += Buffer.from(view.buffer, view.byteOffset + start, end - start).toString('latin1');
+      });
+      return all;
+    }, NO_MODES);
+  return {
+    byDevice,
+    refresh() {
+      const now = ask();
+      if (now === undefined && !isLogged)
+        log.info('duplex and speed are left out: ethtool does not give them by netlink');
+      isLogged = now === undefined;
+      if ((now ?? '') === before) return false;
+      before = now ?? '';
+      byDevice.clear();
+      if (now === undefined) return true;
+      network.linkModes.each((view, start, end) => {
+        const mode = parseLinkMode(view, start, end);
+        byDevice.set(mode.device, mode);
+      });
+      return true;
+    },
   };
 }
 
 const NO_MODES = ['ENOENT', 'ENODEV', 'ENOTSUP'] as const;
-const askModes = (generic: Netlink, family: number): LinkMode[] => generic.dump(allLinkModes(family), parseLinkMode);
+
+/** Whether sysfs shows the devices that netlink is about: in a container it may be another network's. */
+function isSameNetwork(sys: Tree, network: Host['network']): boolean {
+  const names = new Set(
+    (optional(() => sys.list('class/net'), NOTHING) ?? []).filter((name) => sys.exists(`class/net/${name}/.`)),
+  );
+  let isSame = true;
+  network.links.each((view, start) => {
+    const index = view.getUint32(start + LINK_HEAD.index, true);
+    const device = network.deviceName(index) ?? '';
+    isSame &&= names.delete(device) && sys.passing(`class/net/${device}/ifindex`).number() === index;
+  });
+  return isSame && names.size === 0;
+}
 
 export default defineCollector({
   name: 'netclass',
   help: 'Exposes the attributes of network devices.',
   enabled: true,
-  reads: ['/sys/class/net/<device>/*'],
+  reads: ['/sys/class/net/<device>/*', 'netlink:RTM_GETLINK', 'netlink:ETHTOOL_MSG_LINKMODES_GET'],
   flags: {
     ignored: flag.regexp(
       'collector.netclass.ignored-devices',
@@ -299,41 +343,46 @@ export default defineCollector({
     netlink: flag.bool('collector.netclass.netlink', 'Ask netlink rather than sysfs.'),
     withStatistics: flag.bool(
       'collector.netclass_rtnl.with-stats',
-      'Tell the statistics of devices too, where netlink is asked.',
+      'Expose the statistics of devices too, where netlink is asked.',
     ),
   },
   metrics,
-  setup({ sys, flags, log }) {
+  setup(host) {
+    const { sys, network, flags, openTree } = host;
     const { ignored, ignoreInvalidSpeed, netlink, withStatistics } = flags;
-    const passes = (device: string): boolean => !(ignored?.test(device) ?? false);
-    const route = openNetlink(NETLINK_ROUTE);
-    const modesOf = createModes(log);
-    const orInstead = createFallback(log, 'attributes of network devices from sysfs');
-    const machineSys = openTree('/sys');
-
-    const fromNetlink = (): Answer => ({ links: route.dump(ALL_LINKS, parseLink).sort(byDevice), modes: modesOf() });
-    const keeper = createKeeper(sys);
-    const tellFiles = async (out: Writer, turn: Turn): Promise<void> => {
-      const devices = optional(() => sys.list('class/net'), ['ENOENT', 'EACCES']);
-      if (devices === undefined) throw new NoDataError('there is no list of network devices');
-      const told = devices.filter(passes);
-      keeper.forgetAllBut(new Set(told));
-      await eachDevice(told, turn, (device) => tell(sys, device, keeper.folderOf(device), !ignoreInvalidSpeed, out));
+    const isWanted = (device: string): boolean => !(ignored?.test(device) ?? false);
+    const modes = createModes(host);
+    const ifAbsent = noData('there is no list of network devices');
+    const fromFiles = sys.devices(
+      'class/net',
+      /./,
+      (net, out) => {
+        if (isWanted(net.id)) writeFiles(net, !ignoreInvalidSpeed, out);
+      },
+      { ifAbsent },
+    );
+    const fromLinks = (layOut: (link: Message, out: LayoutWriter) => void): Collect => {
+      const table = network.links.table((link, out) => {
+        if (isWanted(nameOf(link))) layOut(link, out);
+      });
+      return (out, turn) => {
+        if (modes.refresh()) table.forget();
+        return table(out, turn);
+      };
     };
-    return async (out, turn) => {
-      const answer = netlink ? orInstead<Answer | undefined>(fromNetlink, () => undefined) : undefined;
-      if (answer === undefined) return tellFiles(out, turn);
-      const context = { sys: machineSys, modes: answer.modes, withStatistics };
-      const told = answer.links.filter(({ device }) => passes(device));
-      await eachDevice(told, turn, (link) => tellLink(link, context, out));
+    const context = { sys: netlink ? openTree('/sys') : sys, modes: modes.byDevice };
+    if (netlink) {
+      const links = fromLinks((link, out) => writeAsNetlink(link, context, withStatistics, out));
+      return orInstead(host, 'attributes of network devices from sysfs', links, fromFiles);
+    }
+    // A tree that was moved may be another machine's.
+    if (sys.root !== '/sys') return fromFiles;
+    const asFiles = fromLinks((link, out) => writeAsFiles(link, context, !ignoreInvalidSpeed, out));
+    let isSame: boolean | undefined;
+    const trusted: Collect = (out, turn) => {
+      isSame ??= isSameNetwork(sys, network);
+      return isSame ? asFiles(out, turn) : fromFiles(out, turn);
     };
+    return orInstead(host, 'attributes of network devices from sysfs', trusted, fromFiles);
   },
 });
-
-interface Answer {
-  readonly links: readonly Link[];
-  readonly modes: ReadonlyMap<string, LinkMode>;
-}
-
-/** Samples that come in their order need not be sorted. */
-const byDevice = (a: Link, b: Link): number => (a.device < b.device ? -1 : 1);

@@ -1,24 +1,20 @@
 import { isIPv4 } from 'node:net';
-import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
-import { defineCollector } from '../core/collector.ts';
-import { eachDevice } from '../core/devices.ts';
-import { optional, ParseError, UsageError } from '../core/errors.ts';
+import { nothing } from '../core/absent.ts';
+import { type Collect, defineCollector, type Host } from '../core/collector.ts';
+import { UsageError } from '../core/errors.ts';
+import { orInstead } from '../core/fallback.ts';
 import { type FlagValues, flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
-import { fields, lines, uint } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
-import { createFallback, NETLINK_ROUTE, openNetlink } from '../netlink/netlink.ts';
+import { sumOf, type Value } from '../core/reading.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 import {
-  ALL_ADDRESSES,
-  ALL_LINKS,
+  aliasOf,
   counterIndex,
-  type DeviceAddress,
+  counterOf,
   type LinkCounter,
-  type LinkCounters,
+  nameOf,
   parseDeviceAddress,
-  parseLinkCounters,
 } from '../netlink/rtnetlink.ts';
 
 const metrics = {
@@ -78,6 +74,8 @@ const metrics = {
   ),
 } as const;
 
+const HEADING_LINES = 2;
+
 /** The columns of `/proc/net/dev`. */
 const PROC_COLUMNS = [
   metrics.receiveBytes,
@@ -108,7 +106,7 @@ const DETAILED_NAMES = new Map<Family, Family<readonly ['device']>>([
 
 const NOHANDLER = [['rx_nohandler', metrics.receiveNohandler]] as const;
 
-/** What netlink tells one by one. The files of `/sys/class/net/<device>/statistics` have the same names. */
+/** What netlink has one by one. The files of `/sys/class/net/<device>/statistics` have the same names. */
 const STATISTICS = [
   ['rx_bytes', metrics.receiveBytes],
   ['rx_packets', metrics.receivePackets],
@@ -140,7 +138,7 @@ type Column = readonly [family: Family<readonly ['device']>, counters: readonly 
 
 const DETAILED: readonly Column[] = STATISTICS.map(([name, family]) => [family, [name]]);
 
-/** The sums that `/proc/net/dev` shows, of what netlink tells. */
+/** The sums that `/proc/net/dev` shows, of what netlink has. */
 const SUMMED: readonly Column[] = [
   [metrics.receiveBytes, ['rx_bytes']],
   [metrics.receivePackets, ['rx_packets']],
@@ -161,41 +159,6 @@ const SUMMED: readonly Column[] = [
   [metrics.transmitCompressed, ['tx_compressed']],
 ];
 
-/** The sum of these counters; `undefined` where this kernel lacks one. */
-export function sumOf(counters: readonly number[], places: readonly number[]): number | undefined {
-  let sum = 0;
-  for (const place of places) {
-    const count = counters[place];
-    if (count === undefined) return undefined;
-    sum += count;
-  }
-  return sum;
-}
-
-export interface DeviceCounters {
-  readonly device: string;
-  /** In the order of the file's columns. */
-  readonly values: readonly number[];
-}
-
-/** Parses `/proc/net/dev`: two lines of headings, then a device and 16 counters on each. https://docs.kernel.org/networking/statistics.html */
-export function parseNetDev(text: string): DeviceCounters[] {
-  return lines(text)
-    .slice(2)
-    .map((line) => {
-      const colon = line.lastIndexOf(':');
-      const device = line.slice(0, Math.max(colon, 0)).trim();
-      const columns = fields(line.slice(colon + 1));
-      const values = columns.map((column) => {
-        const value = uint(column);
-        if (value === undefined) throw new ParseError('net/dev', line);
-        return value;
-      });
-      if (device === '' || values.length !== PROC_COLUMNS.length) throw new ParseError('net/dev', line);
-      return { device, values };
-    });
-}
-
 /** How far an address reaches. */
 export function scopeOf(address: string): 'link-local' | 'interface-local' | 'global' | '' {
   if (isIPv4(address)) {
@@ -209,34 +172,10 @@ export function scopeOf(address: string): 'link-local' | 'interface-local' | 'gl
   return address === '::' || /^ff..:/i.test(address) ? '' : 'global';
 }
 
-type AddressRow = readonly [device: string, address: string, prefixLength: string, scope: string];
-
-/** Addresses as netlink tells them, but for those of devices that have gone since. */
-export const addressRows = (
-  addresses: readonly DeviceAddress[],
-  deviceName: (index: number) => string | undefined,
-): AddressRow[] => {
-  const names = new Map<number, string | undefined>();
-  return addresses.flatMap(({ index, address, prefixLength }): AddressRow[] => {
-    if (!names.has(index)) names.set(index, deviceName(index));
-    const device = names.get(index);
-    return device === undefined ? [] : [[device, address, String(prefixLength), scopeOf(address)]];
-  });
-};
-
-/** Addresses as the C library tells them: only of devices that are up. */
-export const interfaceRows = (interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>): AddressRow[] =>
-  Object.entries(interfaces).flatMap(([device, addresses = []]) =>
-    addresses.map(({ address, cidr }): AddressRow => {
-      const prefixLength = cidr?.slice(cidr.lastIndexOf('/') + 1) ?? '';
-      return [device, address, prefixLength, scopeOf(address)];
-    }),
-  );
-
 const flags = {
   include: flag.regexp(
     'collector.netdev.device-include',
-    'Network devices to tell of, as a regular expression. Not together with device-exclude.',
+    'Network devices to take, as a regular expression. Not together with device-exclude.',
   ),
   whitelist: flag.regexp('collector.netdev.device-whitelist', 'Old name of device-include.', '', {
     hidden: true,
@@ -250,13 +189,13 @@ const flags = {
     hidden: true,
     deprecated: 'collector.netdev.device-exclude',
   }),
-  addressInfo: flag.bool('collector.netdev.address-info', 'Tell the addresses of devices too.'),
+  addressInfo: flag.bool('collector.netdev.address-info', 'Expose the addresses of devices too.'),
   detailed: flag.bool(
     'collector.netdev.enable-detailed-metrics',
-    'Tell every kind of error by itself, under names that differ from the usual ones.',
+    'Expose every kind of error by itself, under names that differ from the usual ones.',
   ),
   ifalias: flag.bool('collector.netdev.label-ifalias', "Put the device's alias into a label, ifalias."),
-  netlink: flag.bool('collector.netdev.netlink', 'Tell what netlink has, rather than only the columns of /proc.', true),
+  netlink: flag.bool('collector.netdev.netlink', 'Take what netlink has, rather than only the columns of /proc.', true),
 } as const;
 
 interface Filters {
@@ -276,89 +215,142 @@ function filtersOf({ include, whitelist, exclude, blacklist }: FlagValues<typeof
   return filters;
 }
 
-/** An attribute of one device; `undefined` where the kernel has none, or the device is going (EINVAL) or gone. */
-const readAttribute = (sys: KernelFs, path: string): string | undefined =>
-  optional(() => sys.attribute(path), ['EINVAL']);
+/** Writes a counter, with the alias of the device in a label where that is wanted. */
+type Write = (
+  out: LayoutWriter,
+  family: Family<readonly ['device']>,
+  value: Value,
+  device: string,
+  alias: string,
+) => void;
 
-function readStatistic(sys: KernelFs, device: string, file: string): number | undefined {
-  const path = `class/net/${device}/statistics/${file}`;
-  const text = readAttribute(sys, path);
-  const value = uint(text);
-  if (text !== undefined && value === undefined) throw new ParseError(path, text);
-  return value;
-}
-
-/** How samples are written: with the alias of the device in a label, where that is wanted. */
-type Tell = (out: Writer, family: Family<readonly ['device']>, value: number, device: string, alias: string) => void;
-
-function createTell(withAlias: boolean): Tell {
+function createWrite(withAlias: boolean): Write {
   if (!withAlias) return (out, family, value, device) => out.sample(family, value, device);
   // With the alias in a label every family is another.
   const families = new Map<Family, Family<readonly ['device', 'ifalias']>>();
   return (out, family, value, device, alias) => {
-    let found = families.get(family);
-    if (found === undefined) {
-      found = counter(family.name, family.help, 'device', 'ifalias');
-      families.set(family, found);
-    }
+    const found = families.get(family) ?? counter(family.name, family.help, 'device', 'ifalias');
+    families.set(family, found);
     out.sample(found, value, device, alias);
   };
 }
+
+interface Options {
+  readonly isWanted: (device: string) => boolean;
+  readonly isDetailed: boolean;
+  readonly withAlias: boolean;
+  readonly write: Write;
+}
+
+/** What netlink says of all devices. */
+function fromLinks({ network }: Pick<Host, 'network'>, { isWanted, isDetailed, withAlias, write }: Options): Collect {
+  const columns = (isDetailed ? DETAILED : SUMMED).map(([family, names]) => [family, names.map(counterIndex)] as const);
+  return network.links.table((link, out) => {
+    const device = nameOf(link);
+    if (!isWanted(device)) return;
+    const alias = withAlias ? aliasOf(link) : '';
+    for (const [family, places] of columns) {
+      const counters = places.map((place) => counterOf(link, place));
+      if (counters.every((each) => each !== undefined)) write(out, family, sumOf(counters), device, alias);
+    }
+  });
+}
+
+/** `/proc/net/dev`: two lines of headings, then a device and 16 counters on each. https://docs.kernel.org/networking/statistics.html */
+function fromRows({ proc, sys }: Pick<Host, 'proc' | 'sys'>, options: Options): Collect {
+  const { isWanted, isDetailed, withAlias, write } = options;
+  return proc.table('net/dev', (lines, out) =>
+    lines.each((line, row) => {
+      if (row < HEADING_LINES) return;
+      const first = line.word(0);
+      const colon = first.indexOf(':');
+      // Old kernels leave no blank before a first counter of eight digits.
+      const touching = first.slice(0, colon + 1);
+      const offset = touching === first ? 1 : 0;
+      if (colon <= 0 || line.length !== PROC_COLUMNS.length + offset) throw line.fault();
+      const device = first.slice(0, colon);
+      const counters = PROC_COLUMNS.map((_, i) => (i + offset === 0 ? line.uint(0, touching) : line.uint(i + offset)));
+      if (!isWanted(device)) return;
+      const alias = withAlias ? (lines.fixed(sys.passing(`class/net/${device}/ifalias`))?.trim() ?? '') : '';
+      for (const [column, family] of PROC_COLUMNS.entries())
+        write(out, (isDetailed && DETAILED_NAMES.get(family)) || family, counters[column], device, alias);
+    }),
+  );
+}
+
+/** What netlink says one by one, `/proc` adds up, but sysfs has it too. */
+const fromStatistics = ({ sys }: Pick<Host, 'sys'>, { isWanted, isDetailed, withAlias, write }: Options): Collect =>
+  sys.devices(
+    'class/net',
+    /./,
+    (net, out) => {
+      if (!isWanted(net.id)) return;
+      const alias = withAlias ? (net.fixed('ifalias') ?? '') : '';
+      for (const [file, family] of isDetailed ? STATISTICS : NOHANDLER)
+        write(out, family, net.number(`statistics/${file}`), net.id, alias);
+    },
+    { ifAbsent: nothing },
+  );
+
+/** Addresses by netlink, but for those of devices that have gone since. */
+const addressesFromNetlink =
+  ({ network }: Pick<Host, 'network'>): Collect =>
+  (out) =>
+    network.addresses.each((view, start, end) => {
+      const found = parseDeviceAddress(view, start, end);
+      const device = found === undefined ? undefined : network.deviceName(found.index);
+      if (found === undefined || device === undefined) return;
+      out.sample(metrics.addressInfo, 1, device, found.address, String(found.prefixLength), scopeOf(found.address));
+    });
+
+const addressesFromLibrary =
+  ({ system }: Pick<Host, 'system'>): Collect =>
+  (out) => {
+    for (const { device, address, prefixLength } of system.interfaceAddresses())
+      out.sample(metrics.addressInfo, 1, device, address, prefixLength, scopeOf(address));
+  };
+
+/** One part after the other, as one. */
+const inTurn =
+  (...parts: readonly Collect[]): Collect =>
+  async (out, turn) => {
+    for (const part of parts) await part(out, turn);
+  };
 
 export default defineCollector({
   name: 'netdev',
   help: 'Exposes what network devices have sent and received.',
   enabled: true,
-  reads: ['/proc/net/dev', '/sys/class/net/<device>/statistics/*', '/sys/class/net/<device>/ifalias'],
+  reads: [
+    '/proc/net/dev',
+    '/sys/class/net/<device>/statistics/*',
+    '/sys/class/net/<device>/ifalias',
+    'netlink:RTM_GETLINK',
+    'netlink:RTM_GETADDR',
+  ],
   flags,
   metrics,
-  setup({ proc, sys, flags: values, log }) {
-    const { include, exclude } = filtersOf(values);
-    const { addressInfo, detailed, ifalias, netlink } = values;
-    const route = openNetlink(NETLINK_ROUTE);
-    const orInstead = createFallback(log, 'counters of network devices from /proc and sysfs');
-    const tell = createTell(ifalias);
-    const aliasOf = (device: string): string =>
-      ifalias ? (readAttribute(sys, `class/net/${device}/ifalias`) ?? '') : '';
-
-    const columns = (detailed ? DETAILED : SUMMED).map(([family, names]) => [family, names.map(counterIndex)] as const);
-    const tellLink = (out: Writer, { device, counters }: LinkCounters): void => {
-      if (counters === undefined) return;
-      const alias = aliasOf(device);
-      for (const [family, places] of columns) {
-        const sum = sumOf(counters, places);
-        if (sum !== undefined) tell(out, family, sum, device, alias);
-      }
+  setup(host) {
+    const { include, exclude } = filtersOf(host.flags);
+    const { addressInfo, detailed, ifalias, netlink } = host.flags;
+    const options: Options = {
+      isWanted: (device) => passes(device, include, exclude),
+      isDetailed: detailed,
+      withAlias: ifalias,
+      write: createWrite(ifalias),
     };
-
-    // Without netlink: what it tells one by one, /proc adds up, but sysfs has it too.
-    const fromProc = detailed && netlink ? [] : PROC_COLUMNS;
-    const fromSys = !netlink ? [] : detailed ? STATISTICS : NOHANDLER;
-    const tellRow = (out: Writer, { device, values: counts }: DeviceCounters): void => {
-      const alias = aliasOf(device);
-      for (const [place, family] of fromProc.entries())
-        tell(out, (detailed && DETAILED_NAMES.get(family)) || family, counts[place] as number, device, alias);
-      for (const [file, family] of fromSys) {
-        const value = readStatistic(sys, device, file);
-        if (value !== undefined) tell(out, family, value, device, alias);
-      }
-    };
-    const rows = (): DeviceCounters[] => parseNetDev(proc.read('net/dev'));
-    const links = (): LinkCounters[] => route.dump(ALL_LINKS, parseLinkCounters).sort(byDevice);
-
-    return async (out, turn) => {
-      const devices = netlink ? orInstead<readonly (LinkCounters | DeviceCounters)[]>(links, rows) : rows();
-      const told = devices.filter(({ device }) => passes(device, include, exclude));
-      await eachDevice(told, turn, (each) => ('values' in each ? tellRow(out, each) : tellLink(out, each)));
-      if (!addressInfo) return;
-      const addresses = orInstead(
-        () => addressRows(route.dump(ALL_ADDRESSES, parseDeviceAddress), route.deviceName),
-        () => interfaceRows(networkInterfaces()),
-      );
-      for (const row of addresses) out.sample(metrics.addressInfo, 1, ...row);
-    };
+    const files = detailed
+      ? fromStatistics(host, options)
+      : inTurn(fromRows(host, options), fromStatistics(host, options));
+    const counters = netlink
+      ? orInstead(host, 'counters of network devices from /proc and sysfs', fromLinks(host, options), files)
+      : fromRows(host, options);
+    const addresses = orInstead(
+      host,
+      'addresses of the C library',
+      addressesFromNetlink(host),
+      addressesFromLibrary(host),
+    );
+    return addressInfo ? [counters, addresses] : counters;
   },
 });
-
-/** Samples that come in their order need not be sorted. */
-const byDevice = (a: LinkCounters, b: LinkCounters): number => (a.device < b.device ? -1 : 1);

@@ -1,7 +1,10 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional } from '../core/errors.ts';
+import { ParseError } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
-import { type Layout, NFS_METHODS, parseRpcStats } from '../parse/rpc_stats.ts';
+import { type Layout, NFS_METHODS, rpcStatsOf } from '../parse/rpc_stats.ts';
+
+const FILE = 'net/rpc/nfs';
 
 /**
  * The operations that the NFSv4 client counts, in the order of the kernel's `<linux/nfs4.h>`, but for LayoutGet and
@@ -26,27 +29,7 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
   proc4: { kind: 'counted', least: 0 },
 };
 
-export interface NfsClient {
-  readonly net?: readonly number[];
-  readonly rpc?: readonly number[];
-  /** By version of the protocol, then by method. A version or an operation that this kernel has not is 0: never requested. */
-  readonly requests: readonly (readonly [
-    proto: string,
-    methods: readonly (readonly [method: string, count: number])[],
-  ])[];
-}
-
-/** Parses `/proc/net/rpc/nfs`, written by net/sunrpc/stats.c. https://docs.kernel.org/filesystems/nfs/index.html */
-export function parseNfs(text: string): NfsClient {
-  const found = parseRpcStats('net/rpc/nfs', text, LAYOUTS);
-  const methods = { 2: NFS_METHODS[2], 3: NFS_METHODS[3], 4: CLIENT_V4 };
-  const requests = Object.entries(methods).map(([proto, names]) => {
-    const counts = found.get(`proc${proto}`) ?? [];
-    return [proto, names.map((name, i) => [name, counts[i] ?? 0] as const)] as const;
-  });
-  const [net, rpc] = [found.get('net'), found.get('rpc')];
-  return { ...(net && { net }), ...(rpc && { rpc }), requests };
-}
+const METHODS = Object.entries({ 2: NFS_METHODS[2], 3: NFS_METHODS[3], 4: CLIENT_V4 });
 
 export default defineCollector({
   name: 'nfs',
@@ -65,26 +48,25 @@ export default defineCollector({
     ),
     requests: counter('node_nfs_requests_total', 'NFS procedures called.', 'method', 'proto'),
   },
+  /** `/proc/net/rpc/nfs` is written by net/sunrpc/stats.c. https://docs.kernel.org/filesystems/nfs/index.html */
   setup({ proc }, metrics) {
-    return (out) => {
-      // The module may be unloaded, so nothing is kept open.
-      const text = optional(() => proc.readOnce('net/rpc/nfs'));
-      if (text === undefined) throw new NoDataError('there is no NFS client on this machine');
-      const { net, rpc, requests } = parseNfs(text);
-      if (net !== undefined) {
-        const [, udp, tcp, connections] = net as readonly [number, number, number, number];
-        out.sample(metrics.packets, tcp, 'tcp');
-        out.sample(metrics.packets, udp, 'udp');
-        out.sample(metrics.connections, connections);
-      }
-      if (rpc !== undefined) {
-        const [calls, retransmissions, refreshes] = rpc as readonly [number, number, number];
-        out.sample(metrics.rpcs, calls);
-        out.sample(metrics.retransmissions, retransmissions);
-        out.sample(metrics.refreshes, refreshes);
-      }
-      for (const [proto, methods] of requests)
-        for (const [method, count] of methods) out.sample(metrics.requests, count, method, proto);
-    };
+    return proc.table(
+      FILE,
+      (lines, out) => {
+        if (lines.length === 0) throw new ParseError(FILE, '');
+        const stats = rpcStatsOf(lines, LAYOUTS, out);
+        out.sample(metrics.packets, stats.at('net', 2), 'tcp');
+        out.sample(metrics.packets, stats.at('net', 1), 'udp');
+        out.sample(metrics.connections, stats.at('net', 3));
+        out.sample(metrics.rpcs, stats.at('rpc', 0));
+        out.sample(metrics.retransmissions, stats.at('rpc', 1));
+        out.sample(metrics.refreshes, stats.at('rpc', 2));
+        // A version or an operation that this kernel has not is 0: never requested.
+        for (const [proto, methods] of METHODS)
+          for (const [i, method] of methods.entries())
+            out.sample(metrics.requests, stats.orNone(`proc${proto}`, i), method, proto);
+      },
+      { ifAbsent: noData('there is no NFS client on this machine') },
+    );
   },
 });

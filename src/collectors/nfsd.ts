@@ -1,9 +1,13 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional } from '../core/errors.ts';
+import { ParseError } from '../core/errors.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { type Layout, NFS_METHODS, parseRpcStats } from '../parse/rpc_stats.ts';
+import type { Value } from '../core/reading.ts';
+import { type Layout, NFS_METHODS, type RpcStats, rpcStatsOf } from '../parse/rpc_stats.ts';
 
-/** The operations of NFSv4.0 that are told, by their number in the protocol (RFC 7530). */
+const FILE = 'net/rpc/nfsd';
+
+/** The operations of NFSv4.0 that are exposed, by their number in the protocol (RFC 7530). */
 const SERVER_V4: readonly (readonly [operation: number, method: string])[] = [
   ...'Access Close Commit Create DelegPurge DelegReturn GetAttr GetFH Link Lock Lockt Locku Lookup LookupRoot Nverify Open OpenAttr OpenConfirm OpenDgrd PutFH'
     .split(' ')
@@ -30,18 +34,13 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
   wdeleg_getattr: { kind: 'fixed', count: 1 },
 };
 
-/** Parses `/proc/net/rpc/nfsd`, written by fs/nfsd/stats.c: values by label. https://docs.kernel.org/filesystems/nfs/index.html */
-export const parseNfsd = (text: string): Map<string, readonly number[]> => parseRpcStats('net/rpc/nfsd', text, LAYOUTS);
-
 /** The requests by version of the protocol and method. A version that this kernel does not serve has had none. */
-export function* nfsdRequests(
-  stats: ReadonlyMap<string, readonly number[]>,
-): Generator<readonly [proto: string, method: string, count: number]> {
+function* requestsOf(stats: RpcStats): Generator<readonly [proto: string, method: string, count: Value]> {
   for (const proto of ['2', '3'] as const)
     for (const [i, method] of NFS_METHODS[proto].entries())
-      if (method !== 'Null') yield [proto, method, stats.get(`proc${proto}`)?.[i] ?? 0];
-  for (const [operation, method] of SERVER_V4) yield ['4', method, stats.get('proc4ops')?.[operation] ?? 0];
-  yield ['4', 'WdelegGetattr', stats.get('wdeleg_getattr')?.[0] ?? 0];
+      if (method !== 'Null') yield [proto, method, stats.orNone(`proc${proto}`, i)];
+  for (const [operation, method] of SERVER_V4) yield ['4', method, stats.orNone('proc4ops', operation)];
+  yield ['4', 'WdelegGetattr', stats.orNone('wdeleg_getattr', 0)];
 }
 
 const metrics = {
@@ -62,7 +61,7 @@ const metrics = {
 } as const;
 
 /** Which values of which lines are told: the label of the line, the place of the value, the family, its label value. */
-const TOLD = [
+const EXPOSED = [
   ['rc', 0, metrics.hits],
   ['rc', 1, metrics.misses],
   ['rc', 2, metrics.nocache],
@@ -88,17 +87,17 @@ export default defineCollector({
   reads: ['/proc/net/rpc/nfsd'],
   flags: {},
   metrics,
+  /** `/proc/net/rpc/nfsd` is written by fs/nfsd/stats.c. https://docs.kernel.org/filesystems/nfs/index.html */
   setup({ proc }) {
-    return (out) => {
-      // The module may be unloaded, so nothing is kept open.
-      const text = optional(() => proc.readOnce('net/rpc/nfsd'));
-      if (text === undefined) throw new NoDataError('there is no NFS server on this machine');
-      const stats = parseNfsd(text);
-      for (const [label, place, family, ...values] of TOLD) {
-        const value = stats.get(label)?.[place];
-        if (value !== undefined) out.row(family, value, values);
-      }
-      for (const [proto, method, count] of nfsdRequests(stats)) out.sample(metrics.requests, count, method, proto);
-    };
+    return proc.table(
+      FILE,
+      (lines, out) => {
+        if (lines.length === 0) throw new ParseError(FILE, '');
+        const stats = rpcStatsOf(lines, LAYOUTS, out);
+        for (const [label, place, family, ...values] of EXPOSED) out.row(family, stats.at(label, place), values);
+        for (const [proto, method, count] of requestsOf(stats)) out.sample(metrics.requests, count, method, proto);
+      },
+      { ifAbsent: noData('there is no NFS server on this machine') },
+    );
   },
 });

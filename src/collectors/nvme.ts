@@ -1,41 +1,23 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, neededAttribute, neededUint, uintAttribute } from '../core/devices.ts';
-import { NoDataError, optional } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
+import { BYTES_OF_SECTOR } from '../core/units.ts';
 
-const FOLDER = 'class/nvme';
-const NAMESPACE = /nvme\d+n(\d+)/;
-/** `size` counts sectors of this size whatever the namespace is formatted to. */
-const BYTES_OF_SECTOR = 512;
+/** A namespace, or (`nvme6c6n1`) the path of this controller to one that several share. https://docs.kernel.org/admin-guide/nvme-multipath.html */
+const NAMESPACE = /^nvme\d+(?:c\d+)?n(\d+)$/;
 
-export interface NvmeNamespace {
-  readonly id: string;
-  readonly anaState: string;
-  readonly blockBytes: number;
-  readonly sizeBytes: number;
-  /** `undefined` on kernels before 6.8, which do not tell. */
-  readonly usedBytes: number | undefined;
-}
+const INFO = ['firmware_rev', 'model', 'serial', 'state', 'cntlid'] as const;
 
-/** Reads a namespace's folder in sysfs. https://docs.kernel.org/block/stat.html, https://docs.kernel.org/admin-guide/abi-stable.html */
-function readNamespace(sys: KernelFs, path: string, id: string): NvmeNamespace {
-  const blockBytes = neededUint(sys, `${path}/queue/logical_block_size`);
-  const blocksUsed = uintAttribute(sys, `${path}/nuse`);
-  return {
-    id,
-    anaState: optional(() => sys.attribute(`${path}/ana_state`), ['EACCES', 'EIO', 'EINVAL']) ?? 'unknown',
-    blockBytes,
-    sizeBytes: neededUint(sys, `${path}/size`) * BYTES_OF_SECTOR,
-    usedBytes: blocksUsed === undefined ? undefined : blocksUsed * blockBytes,
-  };
-}
-
+/** https://docs.kernel.org/block/stat.html, https://docs.kernel.org/admin-guide/abi-stable.html */
 export default defineCollector({
   name: 'nvme',
   help: 'Exposes NVMe controllers and the sizes of their namespaces.',
   enabled: true,
-  reads: ['/sys/class/nvme/<device>/*', '/sys/class/nvme/<device>/<namespace>/*'],
+  reads: [
+    '/sys/class/nvme/<device>/*',
+    '/sys/class/nvme/<device>/<namespace>/*',
+    '/sys/class/nvme/<device>/<namespace>/queue/logical_block_size',
+  ],
   flags: {},
   metrics: {
     info: gauge(
@@ -61,26 +43,29 @@ export default defineCollector({
     blockSize: gauge('node_nvme_namespace_logical_block_size_bytes', 'Size of a logical block.', 'device', 'nsid'),
   },
   setup({ sys }, metrics) {
-    return (out, turn) => {
-      const controllers = optional(() => sys.list(FOLDER));
-      if (controllers === undefined) throw new NoDataError('no NVMe controllers');
-      return eachDevice(controllers, turn, (device) => {
-        const path = `${FOLDER}/${device}`;
-        const labels = ['firmware_rev', 'model', 'serial', 'state', 'cntlid'].map((file) =>
-          neededAttribute(sys, `${path}/${file}`),
-        );
-        out.row(metrics.info, 1, [device, ...labels]);
-        for (const name of sys.list(path)) {
+    return sys.devices(
+      'class/nvme',
+      /./,
+      (controller, out) => {
+        const device = controller.id;
+        out.row(metrics.info, 1, [device, ...INFO.map((file) => controller.word(file) ?? '')]);
+        for (const name of controller.list()) {
           const id = NAMESPACE.exec(name)?.[1];
           if (id === undefined) continue;
-          const namespace = readNamespace(sys, `${path}/${name}`, id);
-          out.sample(metrics.namespace, 1, device, id, namespace.anaState);
-          out.sample(metrics.capacity, namespace.sizeBytes, device, id);
-          out.sample(metrics.size, namespace.sizeBytes, device, id);
-          if (namespace.usedBytes !== undefined) out.sample(metrics.used, namespace.usedBytes, device, id);
-          out.sample(metrics.blockSize, namespace.blockBytes, device, id);
+          const namespace = controller.inside(name);
+          const size = namespace.number('size')?.times(BYTES_OF_SECTOR);
+          const blockSize = namespace.number('queue/logical_block_size');
+          out.sample(metrics.namespace, 1, device, id, namespace.word('ana_state') ?? 'unknown');
+          out.sample(metrics.capacity, size, device, id);
+          out.sample(metrics.size, size, device, id);
+          // Kernels before 6.8 do not say how much is in use.
+          const blocksUsed = namespace.number('nuse');
+          if (blocksUsed !== undefined && blockSize !== undefined)
+            out.sample(metrics.used, blocksUsed.by(blockSize), device, id);
+          out.sample(metrics.blockSize, blockSize, device, id);
         }
-      });
-    };
+      },
+      { ifAbsent: noData('no NVMe controllers') },
+    );
   },
 });

@@ -1,6 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
-import { openTree } from '../core/kernel_fs.ts';
+import { NoDataError, ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { lines } from '../core/text.ts';
 
@@ -43,18 +42,25 @@ function unquote(text: string): string | undefined {
   return quote === '' ? value : undefined;
 }
 
+export interface OsRelease {
+  readonly values: ReadonlyMap<string, string>;
+  /** Lines that cannot be read. */
+  readonly faults: readonly ParseError[];
+}
+
 /** Parses `os-release`: the values by their keys. https://www.freedesktop.org/software/systemd/man/latest/os-release.html */
-export function parseOsRelease(text: string): Map<string, string> {
+export function parseOsRelease(text: string): OsRelease {
   const values = new Map<string, string>();
+  const faults: ParseError[] = [];
   for (const line of lines(text)) {
     const content = line.trim();
     if (content === '' || content.startsWith('#')) continue;
     const [, key, quoted = ''] = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(content) ?? [];
     const value = unquote(quoted);
-    if (key === undefined || value === undefined) throw new ParseError('os-release', line);
-    values.set(key, value);
+    if (key === undefined || value === undefined) faults.push(new ParseError('os-release', line));
+    else values.set(key, value);
   }
-  return values;
+  return { values, faults };
 }
 
 /** The number that a version begins with: 22.04 of `22.04.3`. */
@@ -63,12 +69,11 @@ export function parseVersion(versionId: string): number | undefined {
   return number === undefined ? undefined : Number(number);
 }
 
-/** Parses a day (`2027-05-31`) to the second it begins, since 1970, in UTC. */
-export function parseDay(day: string): number {
+/** Parses a day (`2027-05-31`) to the second it begins, since 1970, in UTC; `undefined` for what is none. */
+export function parseDay(day: string): number | undefined {
   const ms = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(day) ? Date.parse(`${day}T00:00:00Z`) : Number.NaN;
   // 30 February would be 2 March.
-  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, day.length) !== day)
-    throw new ParseError('os-release', `SUPPORT_END=${day}`);
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, day.length) !== day) return undefined;
   return ms / 1000;
 }
 
@@ -79,7 +84,7 @@ export default defineCollector({
   reads: FILES.map((file) => `/${file}`),
   flags: {},
   metrics: {
-    info: gauge('node_os_info', 'What os-release tells of the operating system, as labels; always 1.', ...LABELS),
+    info: gauge('node_os_info', 'What os-release says of the operating system, as labels; always 1.', ...LABELS),
     version: gauge(
       'node_os_version',
       'The first two numbers of the version of the operating system.',
@@ -92,27 +97,31 @@ export default defineCollector({
       'When support for the operating system ends, in seconds since 1970.',
     ),
   },
-  setup({ rootfs }, metrics) {
-    const root = openTree(rootfs);
-    const read = (): string => {
-      for (const file of FILES) {
-        const text = optional(() => root.readOnce(file));
-        if (text !== undefined) return text;
-      }
-      throw new NoDataError('there is no os-release');
-    };
+  setup({ root }, metrics) {
+    const files = FILES.map((file) => root.passing(file).as(describe));
     return (out) => {
-      const values = parseOsRelease(read());
-      const labels = LABELS.map((label) => values.get(label.toUpperCase()) ?? '');
-      const version = parseVersion(values.get('VERSION_ID') ?? '');
-      const supportEnd = values.get('SUPPORT_END') ?? '';
-      const supportEndSeconds = supportEnd === '' ? undefined : parseDay(supportEnd);
-      out.row(metrics.info, 1, labels);
-      if (version !== undefined && version > 0) {
-        const [id, idLike, name] = ['ID', 'ID_LIKE', 'NAME'].map((key) => values.get(key) ?? '');
-        out.row(metrics.version, version, [id as string, idLike as string, name as string]);
-      }
-      if (supportEndSeconds !== undefined) out.sample(metrics.supportEnd, supportEndSeconds);
+      const found = files.map((file) => file()).find((each) => each !== undefined);
+      if (found === undefined) throw new NoDataError('there is no os-release');
+      out.row(metrics.info, 1, found.labels);
+      if (found.version !== undefined && found.version > 0) out.sample(metrics.version, found.version, ...found.names);
+      out.sample(metrics.supportEnd, found.supportEndSeconds);
+      for (const fault of found.faults) out.fault(fault);
     };
   },
 });
+
+/** What the metrics need of an `os-release`. */
+function describe(text: string) {
+  const { values, faults } = parseOsRelease(text);
+  const of = (key: string): string => values.get(key) ?? '';
+  const supportEnd = of('SUPPORT_END');
+  const supportEndSeconds = supportEnd === '' ? undefined : parseDay(supportEnd);
+  const isOdd = supportEnd !== '' && supportEndSeconds === undefined;
+  return {
+    labels: LABELS.map((label) => of(label.toUpperCase())),
+    names: [of('ID'), of('ID_LIKE'), of('NAME')] as const,
+    version: parseVersion(of('VERSION_ID')),
+    supportEndSeconds,
+    faults: isOdd ? [...faults, new ParseError('os-release', `SUPPORT_END=${supportEnd}`)] : faults,
+  };
+}

@@ -3,7 +3,7 @@ import { defineCollector } from '../core/collector.ts';
 import { eachDevice, reading } from '../core/devices.ts';
 import { messageOf, NoDataError, optional, ParseError, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import type { Logger } from '../core/log.ts';
 import { gauge } from '../core/metric.ts';
 import { float, int, uint } from '../core/text.ts';
@@ -83,7 +83,7 @@ interface Device {
 }
 
 /** The ids of one device; `undefined` where it has gone away. */
-function readDevice(sys: KernelFs, name: string): Device | undefined {
+function readDevice(sys: Tree, name: string): Device | undefined {
   const read = (file: string): string | undefined => {
     const text = reading(() => sys.readOnce(`${DEVICES}/${name}/${file}`))?.trim();
     return text === '' || text?.startsWith('Unknown') ? undefined : text;

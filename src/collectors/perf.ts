@@ -12,9 +12,13 @@ import type { PerfKind } from '../perf/planned.ts';
 import { coveredBy, createWatch, readAll } from '../perf/watch.ts';
 import { type TopdownMemory, writeGroups, writeState } from '../perf/write.ts';
 
-/** Says once what is not there although it was asked for. Where nothing is there, the failed scrape says it. */
-function report(host: PerfHost, facts: PerfFacts, kinds: readonly PerfKind[]): void {
-  if (facts.groups.length + facts.cgroups.length === 0) return;
+/** Says once what is not there although it was asked for. */
+function report(host: PerfHost, facts: PerfFacts, kinds: readonly [PerfKind, ...PerfKind[]]): void {
+  if (facts.groups.length + facts.cgroups.length === 0) {
+    const { reason, why } = denial(facts, kinds);
+    host.log.warn("perf counters are denied: run 'keyhole doctor' to see what to change", { reason, why });
+    return;
+  }
   for (const { event, pmu, why } of facts.missing) host.log.warn('cannot count an event', { pmu, event, reason: why });
   const reported = new Set<string>();
   for (const { kind, errno, lacks, cpus } of facts.unopened) {
@@ -31,10 +35,9 @@ function report(host: PerfHost, facts: PerfFacts, kinds: readonly PerfKind[]): v
   host.log.debug('counters are open', { ...counts, kinds: open.join() });
 }
 
-/** Nothing at all can be counted: what was refused is the reason, before what is only absent. */
-function denial(facts: PerfFacts, [first]: readonly [PerfKind, ...PerfKind[]]): Error {
-  const refused = facts.unopened.find(({ lacks }) => !lacks)?.kind ?? first;
-  return new Error(`no counters: ${sentence(verdictOf(facts, refused))}`);
+/** Why nothing at all can be counted: what was refused is the reason, before what is only absent. */
+function denial(facts: PerfFacts, [first]: readonly [PerfKind, ...PerfKind[]]): Verdict {
+  return verdictOf(facts, facts.unopened.find(({ lacks }) => !lacks)?.kind ?? first);
 }
 
 export default defineCollector({
@@ -109,7 +112,7 @@ export default defineCollector({
         out.sample(stateMetrics.covered, covered.has(cpu) ? 1 : 0, String(cpu));
       writeGroups(out, live.groups, topdown);
       cgroups.write(out);
-      if (live.groups.length + cgroups.count() === 0) throw denial(facts, kinds);
+      if (live.groups.length + cgroups.count() === 0) throw new Error(`no counters: ${sentence(denial(facts, kinds))}`);
     };
   },
 });

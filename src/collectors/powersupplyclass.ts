@@ -1,10 +1,7 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, reading } from '../core/devices.ts';
-import { NoDataError, optional, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { type Family, gauge } from '../core/metric.ts';
-import { autoInt } from '../core/text.ts';
-import { joinReplacements } from '../core/utf8.ts';
 
 const supply = (name: string, help: string) => gauge(`node_power_supply_${name}`, help, 'power_supply');
 
@@ -139,31 +136,26 @@ export default defineCollector({
   setup({ sys, flags }, { info }) {
     const scaled = byAttribute();
     const infoFamily = infoFamilies(info);
-    return async (out, turn) => {
-      const names = optional(() => sys.list(SUPPLIES));
-      if (names === undefined) throw new NoDataError(`no ${sys.path(SUPPLIES)}`);
-      await eachDevice(names, turn, async (name) => {
-        if (flags.ignored?.test(name)) return;
-        const path = `${SUPPLIES}/${name}`;
-        const there = new Set(optional(() => sys.list(path)));
+    return sys.devices(
+      SUPPLIES,
+      /./,
+      (supply, out) => {
+        if (flags.ignored?.test(supply.id)) return;
+        const there = new Set(supply.list());
         if (there.size === 0) return;
-        const attribute = (file: string) =>
-          there.has(file) ? reading(() => sys.readOnce(`${path}/${file}`))?.trim() : undefined;
         const labels: string[] = [];
-        const values = [name];
+        const values = [supply.id];
         for (const label of INFO) {
-          const text = attribute(label);
-          if (text === undefined || text === '') continue;
+          const text = there.has(label) ? supply.word(label) : undefined;
+          if (text === undefined) continue;
           labels.push(label);
-          values.push(joinReplacements(text));
+          values.push(text);
         }
         out.row(infoFamily(labels), 1, values);
-        await eachDevice(scaled, turn, ([file, { family, divisor }]) => {
-          const text = attribute(file);
-          if (text === undefined) return;
-          out.sample(family, parsed(autoInt(text), sys.path(`${path}/${file}`), text) / divisor, name);
-        });
-      });
-    };
+        for (const [file, { family, divisor }] of scaled)
+          if (there.has(file)) out.sample(family, supply.auto(file)?.over(divisor), supply.id);
+      },
+      { ifAbsent: noData(`no ${sys.path(SUPPLIES)}`) },
+    );
   },
 });

@@ -1,30 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
-import { hasErrno, NoDataError, optional, parsed } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import { NoDataError } from '../core/errors.ts';
+import type { Collect, Line } from '../core/host.ts';
 import { counter } from '../core/metric.ts';
-import { fields, lines, uint } from '../core/text.ts';
-
-/** Totals in microseconds; a line that the kernel does not write is missing. */
-export interface Pressure {
-  readonly someUs: number | undefined;
-  readonly fullUs: number | undefined;
-}
-
-function parseTotal(line: string): number {
-  const total = fields(line).find((field) => field.startsWith('total='));
-  return parsed(uint(total?.slice('total='.length)), 'pressure', line);
-}
-
-/** Parses a file of `/proc/pressure/`. https://docs.kernel.org/accounting/psi.html */
-export function parsePressure(text: string): Pressure {
-  let someUs: number | undefined;
-  let fullUs: number | undefined;
-  for (const line of lines(text)) {
-    if (line.startsWith('some ')) someUs = parseTotal(line);
-    else if (line.startsWith('full ')) fullUs = parseTotal(line);
-  }
-  return { someUs, fullUs };
-}
+import type { Reading } from '../core/reading.ts';
+import { MS_OF_SECOND, US_OF_MS } from '../core/units.ts';
 
 /** Every CPU can stall for interrupts, so that `some` says nothing there; of the CPU the kernel's `full` is always 0. */
 const RESOURCES = [
@@ -34,17 +13,15 @@ const RESOURCES = [
   { resource: 'irq', some: undefined, full: 'irqStalled' },
 ] as const;
 
-/** `undefined` where this kernel does not watch the resource. A kernel booted with `psi=0` refuses to open the files. */
-function readPressure(proc: KernelFs, resource: string): Pressure | undefined {
-  try {
-    const text = optional(() => proc.read(`pressure/${resource}`));
-    return text === undefined ? undefined : parsePressure(text);
-  } catch (error) {
-    if (!hasErrno(error, ['ENOTSUP', 'EOPNOTSUPP'])) throw error;
-    throw new NoDataError('pressure is not watched: boot with psi=1', { cause: error });
-  }
+/** The total of a line in seconds: `some avg10=0.00 avg60=0.00 avg300=0.00 total=12`. The kernel counts microseconds; two steps round as the reference does. */
+function totalOf(line: Line): Reading {
+  return line
+    .uint(line.length - 1, 'total=')
+    .over(US_OF_MS)
+    .over(MS_OF_SECOND);
 }
 
+/** https://docs.kernel.org/accounting/psi.html */
 export default defineCollector({
   name: 'pressure',
   help: 'Exposes how long tasks waited for CPU, memory, input and output.',
@@ -69,19 +46,27 @@ export default defineCollector({
     ),
   },
   setup({ proc }, metrics) {
-    return (out) => {
-      let found = false;
-      for (const { resource, some, full } of RESOURCES) {
-        const pressure = readPressure(proc, resource);
-        if (pressure === undefined) continue;
-        found = true;
-        const { someUs, fullUs } = pressure;
-        if ((some !== undefined && someUs === undefined) || (full !== undefined && fullUs === undefined))
-          throw new NoDataError(`pressure/${resource} lacks a line`);
-        if (some !== undefined && someUs !== undefined) out.sample(metrics[some], someUs / 1000 / 1000);
-        if (full !== undefined && fullUs !== undefined) out.sample(metrics[full], fullUs / 1000 / 1000);
-      }
-      if (!found) throw new NoDataError('this kernel does not watch pressure');
+    let found = 0;
+    /** What is asked last says whether the kernel watches anything at all. */
+    const conclude = (): void => {
+      const some = found;
+      found = 0;
+      if (some === 0) throw new NoDataError('this kernel does not watch pressure, or was booted with psi=0');
     };
+    const parts = RESOURCES.map(({ resource, some, full }): Collect => {
+      const table = proc.lineTable(`pressure/${resource}`, (line, out) => {
+        const kind = line.find(0);
+        if (kind === 'some' && some !== undefined) out.sample(metrics[some], totalOf(line));
+        if (kind === 'full' && full !== undefined) out.sample(metrics[full], totalOf(line));
+      });
+      const file = proc.file(`pressure/${resource}`);
+      // Where the kernel does not account a resource, as interrupts on some, it refuses to open that file alone.
+      return (out, turn) => {
+        if (!file.tryRead()) return undefined;
+        found += 1;
+        return table(out, turn);
+      };
+    });
+    return [...parts, conclude];
   },
 });

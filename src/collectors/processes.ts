@@ -1,6 +1,6 @@
 import { defineCollector, type Turn } from '../core/collector.ts';
 import { optional, ParseError, parsed } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { uint } from '../core/text.ts';
 
@@ -36,7 +36,7 @@ interface Counts {
   readonly threadStates: ReadonlyMap<string, number>;
 }
 
-async function count(proc: KernelFs, turn: Turn): Promise<Counts> {
+async function count(proc: Tree, turn: Turn): Promise<Counts> {
   let pids = 0;
   let threads = 0;
   const states = new Map<string, number>();
@@ -61,7 +61,7 @@ async function count(proc: KernelFs, turn: Turn): Promise<Counts> {
   return { pids, threads, states, threadStates };
 }
 
-function readLimit(proc: KernelFs, name: string): number {
+function readLimit(proc: Tree, name: string): number {
   const text = proc.read(`sys/kernel/${name}`).trim();
   return parsed(uint(text), name, text);
 }

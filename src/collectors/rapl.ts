@@ -1,14 +1,14 @@
 import { openSync, readSync } from 'node:fs';
-import { type Acquired, defineCollector, type Held } from '../core/collector.ts';
+import { type Acquired, defineCollector, type Held, type Turn } from '../core/collector.ts';
 import { eachDevice } from '../core/devices.ts';
-import { errnoOf, hasErrno, NoDataError, optional, parsed } from '../core/errors.ts';
+import { errnoOf, hasErrno, NOTHING, NoDataError, optional, parsed, REFUSED } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { counter, dynamic } from '../core/metric.ts';
 import { int, uint } from '../core/text.ts';
+import type { Writer } from '../core/writer.ts';
 
 const POWERCAP = 'class/powercap';
-const REFUSED: readonly string[] = ['EACCES', 'EPERM'];
 
 export interface Zone {
   /** `package`, `dram`, `core`… */
@@ -36,7 +36,7 @@ export function numberZones(named: readonly (readonly [folder: string, name: str
 }
 
 /** Control types such as `intel-rapl` have no name; zones that only limit power have no `energy_uj`. */
-function findZones(sys: KernelFs): Zone[] {
+function findZones(sys: Tree): Zone[] {
   const named = sys.list(POWERCAP).flatMap((folder) => {
     const name = sys.exists(energyOf(folder)) ? sys.attribute(`${POWERCAP}/${folder}/name`) : undefined;
     return name === undefined ? [] : [[folder, name] as const];
@@ -52,10 +52,10 @@ const buffer = Buffer.alloc(64);
 const readHeld = (fd: number): string => buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
 
 /** Opens every zone that the process may open; the facts are the errno of each that it may not, by folder. */
-function acquireZones(sys: KernelFs): Acquired {
+function acquireZones(sys: Tree): Acquired {
   const held: Held[] = [];
   const refused: Record<string, string> = {};
-  for (const { folder } of optional(() => findZones(sys), ['ENOENT', 'ENOTDIR', ...REFUSED]) ?? []) {
+  for (const { folder } of optional(() => findZones(sys), NOTHING) ?? []) {
     const path = sys.path(energyOf(folder));
     try {
       held.push({ key: folder, fd: openSync(path, 'r'), kind: 'file', path });
@@ -88,9 +88,7 @@ export default defineCollector({
       const kept = fd === undefined ? undefined : optional(() => readHeld(fd));
       return kept ?? optional(() => sys.readOnce(energyOf(folder)));
     };
-    return async (out, turn) => {
-      const zones = optional(() => findZones(sys), ['ENOENT', 'ENOTDIR', ...REFUSED]);
-      if (zones === undefined) throw new NoDataError(`no access to ${sys.path(POWERCAP)}, or no such folder`);
+    const write = async (zones: readonly Zone[], out: Writer, turn: Turn): Promise<void> => {
       const refused: string[] = [];
       await eachDevice(zones, turn, (zone) => {
         const { folder, name } = zone;
@@ -107,7 +105,14 @@ export default defineCollector({
         if (flags.zoneLabel) out.sample(metrics.all, microjoules / 1000000, ...labels, name);
         else out.sample(metrics.zone.of(name.replaceAll(/_*[^0-9A-Za-z_]+_*/g, '_')), microjoules / 1000000, ...labels);
       });
-      if (refused.length > 0) throw new NoDataError(`energy_uj of ${refused.join(', ')} is readable by root only`);
+      // Where some zones gave their numbers, the collector did succeed.
+      if (refused.length > 0 && refused.length === zones.length)
+        throw new NoDataError(`energy_uj of ${refused.join(', ')} is readable by root only`);
+    };
+    return (out, turn) => {
+      const zones = optional(() => findZones(sys), NOTHING);
+      if (zones === undefined) throw new NoDataError(`no access to ${sys.path(POWERCAP)}, or no such folder`);
+      return write(zones, out, turn);
     };
   },
 });

@@ -1,32 +1,10 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, parsed } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
-import { fields, lines, uint } from '../core/text.ts';
+import { NS_OF_SECOND } from '../core/units.ts';
+import { cpuOf } from '../parse/cpu_line.ts';
 
-export interface CpuSchedule {
-  readonly cpu: string;
-  readonly runningNs: number;
-  readonly waitingNs: number;
-  readonly timeslices: number;
-}
-
-/** Parses the CPUs' lines of `/proc/schedstat`, of any version since 15. https://docs.kernel.org/scheduler/sched-stats.html */
-export function parseSchedstat(text: string): CpuSchedule[] {
-  const all: CpuSchedule[] = [];
-  for (const line of lines(text)) {
-    if (!/^cpu[0-9]/.test(line)) continue;
-    const [name = '', ...columns] = fields(line);
-    const number = (text: string | undefined): number => parsed(uint(text), 'schedstat', line);
-    all.push({
-      cpu: String(number(name.slice('cpu'.length))),
-      runningNs: number(columns[6]),
-      waitingNs: number(columns[7]),
-      timeslices: number(columns[8]),
-    });
-  }
-  return all;
-}
-
+/** The CPUs' lines of `/proc/schedstat`, of any version since 15. https://docs.kernel.org/scheduler/sched-stats.html */
 export default defineCollector({
   name: 'schedstat',
   help: 'Exposes how long tasks ran on each CPU and waited for it.',
@@ -39,14 +17,17 @@ export default defineCollector({
     timeslices: counter('node_schedstat_timeslices_total', 'Time slices that tasks ran for on the CPU.', 'cpu'),
   },
   setup({ proc }, metrics) {
-    return (out) => {
-      const text = optional(() => proc.read('schedstat'));
-      if (text === undefined) throw new NoDataError('this kernel keeps no statistics of the scheduler');
-      for (const { cpu, runningNs, waitingNs, timeslices } of parseSchedstat(text)) {
-        out.sample(metrics.running, runningNs / 1e9, cpu);
-        out.sample(metrics.waiting, waitingNs / 1e9, cpu);
-        out.sample(metrics.timeslices, timeslices, cpu);
-      }
-    };
+    const ifAbsent = noData('this kernel keeps no statistics of the scheduler');
+    return proc.lineTable(
+      'schedstat',
+      (line, out) => {
+        const cpu = cpuOf(line);
+        if (cpu === undefined) return;
+        out.sample(metrics.running, line.uint(7).over(NS_OF_SECOND), cpu);
+        out.sample(metrics.waiting, line.uint(8).over(NS_OF_SECOND), cpu);
+        out.sample(metrics.timeslices, line.uint(9), cpu);
+      },
+      { ifAbsent },
+    );
   },
 });

@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { defineCollector } from '../core/collector.ts';
-import { optional, parsed } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import { ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
-import { lines, uint } from '../core/text.ts';
+import { lines } from '../core/text.ts';
 
 const MODES: Readonly<Record<string, number>> = { enforcing: 1, permissive: 0 };
 const DISABLED = -1;
@@ -20,12 +18,6 @@ export function parseConfigMode(text: string): number {
   return DISABLED;
 }
 
-/** Whether a policy is loaded: until then everything runs with the label of the kernel itself. */
-const hasPolicy = (proc: KernelFs): boolean => {
-  const label = optional(() => proc.readOnce('self/attr/current'), ['ENOENT', 'EINVAL', 'EACCES']);
-  return label?.replace(/[\0\n]+$/, '') !== 'kernel';
-};
-
 export default defineCollector({
   name: 'selinux',
   help: 'Exposes whether SELinux is on and in which mode.',
@@ -40,17 +32,20 @@ export default defineCollector({
     ),
     current: gauge('node_selinux_current_mode', 'The mode of this moment: -1 disabled, 0 permissive, 1 enforcing.'),
   },
-  setup({ proc, sys, rootfs }, metrics) {
-    const configPath = `${rootfs === '/' ? '' : rootfs}/etc/selinux/config`;
+  setup({ proc, sys, root }, metrics) {
+    const enforce = sys.file('fs/selinux/enforce');
+    const label = proc.passing('self/attr/current');
+    const configMode = root.passing('etc/selinux/config').as(parseConfigMode);
+    // Until a policy is loaded everything runs with the label of the kernel itself.
+    const hasPolicy = (): boolean => label.tryText()?.replace(/[\0\n]+$/, '') !== 'kernel';
     return (out) => {
-      const enforce = sys.attribute('fs/selinux/enforce');
-      if (enforce === undefined || !hasPolicy(proc)) {
-        out.sample(metrics.enabled, 0);
-        return;
-      }
-      out.sample(metrics.enabled, 1);
-      out.sample(metrics.current, parsed(uint(enforce), 'selinux/enforce', enforce));
-      out.sample(metrics.config, parseConfigMode(optional(() => readFileSync(configPath, 'utf8')) ?? ''));
+      const mode = enforce.tryText();
+      const isOn = mode !== undefined && hasPolicy();
+      out.sample(metrics.enabled, isOn ? 1 : 0);
+      if (!isOn) return;
+      if (enforce.number() === undefined) out.fault(new ParseError(enforce.path, mode));
+      out.sample(metrics.current, enforce.number());
+      out.sample(metrics.config, configMode() ?? DISABLED);
     };
   },
 });

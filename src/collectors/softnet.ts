@@ -1,41 +1,16 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
 import { hex } from '../core/hex.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { fields, lines } from '../core/text.ts';
 
-export interface Softnet {
-  readonly cpu: number;
-  readonly processed: number;
-  readonly dropped: number;
-  readonly timesSqueezed: number;
-  readonly cpuCollision: number;
-  readonly receivedRps: number;
-  readonly flowLimitCount: number;
-  readonly backlogLength: number;
-}
+const COLUMNS_MIN = 9;
+/** With these the last two are the backlog and the CPU. */
+const COLUMNS_WITH_CPU = 13;
 
 /**
- * Parses `/proc/net/softnet_stat`: a row of hexadecimal counters for each online CPU. Rows have grown: 9 columns at first,
- * then `received_rps` (Linux 2.6.35), `flow_limit_count` (3.11), backlog and CPU (5.10). What a row lacks counts as 0, and
- * its CPU is then the number of the row. https://docs.kernel.org/networking/scaling.html
+ * `/proc/net/softnet_stat`: a row of hexadecimal counters for each online CPU. Rows have grown: 9 columns at first, then
+ * `received_rps` (Linux 2.6.35), `flow_limit_count` (3.11), backlog and CPU (5.10). What a row lacks counts as 0, and its CPU
+ * is then the number of the row. https://docs.kernel.org/networking/scaling.html
  */
-export function parseSoftnet(text: string): Softnet[] {
-  return lines(text).map((line, row) => {
-    const columns = fields(line);
-    const values = columns.map((column) => {
-      const value = hex(column);
-      if (value === undefined) throw new ParseError('net/softnet_stat', line);
-      return value;
-    });
-    const [processed, dropped, timesSqueezed, , , , , , cpuCollision, receivedRps = 0, flowLimitCount = 0] = values;
-    if (processed === undefined || dropped === undefined || timesSqueezed === undefined || cpuCollision === undefined)
-      throw new ParseError('net/softnet_stat', line);
-    const [backlogLength = 0, cpu = row] = values.length < 13 ? [] : values.slice(11, 13);
-    return { cpu, processed, dropped, timesSqueezed, cpuCollision, receivedRps, flowLimitCount, backlogLength };
-  });
-}
-
 export default defineCollector({
   name: 'softnet',
   help: "Exposes what each CPU's network receive work did.",
@@ -60,17 +35,29 @@ export default defineCollector({
     backlog: gauge('node_softnet_backlog_len', 'Packets in the backlog.', 'cpu'),
   },
   setup({ proc }, metrics) {
-    return (out) => {
-      for (const each of parseSoftnet(proc.read('net/softnet_stat'))) {
-        const cpu = String(each.cpu);
-        out.sample(metrics.processed, each.processed, cpu);
-        out.sample(metrics.dropped, each.dropped, cpu);
-        out.sample(metrics.squeezed, each.timesSqueezed, cpu);
-        out.sample(metrics.collision, each.cpuCollision, cpu);
-        out.sample(metrics.rps, each.receivedRps, cpu);
-        out.sample(metrics.flowLimit, each.flowLimitCount, cpu);
-        out.sample(metrics.backlog, each.backlogLength, cpu);
-      }
-    };
+    const columns = [
+      [metrics.processed, 0],
+      [metrics.dropped, 1],
+      [metrics.squeezed, 2],
+      [metrics.collision, 8],
+      [metrics.rps, 9],
+      [metrics.flowLimit, 10],
+      [metrics.backlog, 11],
+    ] as const;
+    return proc.table('net/softnet_stat', (lines, out) =>
+      lines.each((line, row) => {
+        const { length } = line;
+        if (length < COLUMNS_MIN) throw line.fault();
+        const hasCpu = length >= COLUMNS_WITH_CPU;
+        // The number of a CPU does not change as the others do: it is a word.
+        const cpu = hasCpu ? hex(line.word(12)) : row;
+        if (cpu === undefined) throw line.fault();
+        for (let i = 0; i < length; i += 1) if (i !== 12) line.hex(i);
+        for (const [family, column] of columns) {
+          const isThere = column < length && (column !== 11 || hasCpu);
+          out.sample(family, isThere ? line.hex(column) : 0, String(cpu));
+        }
+      }),
+    );
   },
 });

@@ -1,8 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
-import { parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import { counter, gauge } from '../core/metric.ts';
-import { fields, lines, uint } from '../core/text.ts';
+import type { Line } from '../core/host.ts';
+import { counter, type Family, gauge } from '../core/metric.ts';
 
 /** The order of the columns of the `softirq` line, after the total. */
 const VECTORS = [
@@ -18,39 +17,7 @@ const VECTORS = [
   'rcu',
 ] as const;
 
-const KEYS = ['intr', 'ctxt', 'processes', 'btime', 'procs_running', 'procs_blocked'] as const;
-type Key = (typeof KEYS)[number];
-
-export interface KernelStat {
-  /** By the first word of the line; what the kernel does not write is missing. `btime` is in seconds since 1970. */
-  readonly totals: ReadonlyMap<Key, number>;
-  /** Soft interrupts by the kernel's order of vectors. */
-  readonly softirqs: readonly number[];
-}
-
-const isKey = (word: string): word is Key => (KEYS as readonly string[]).includes(word);
-
-/** Parses `/proc/stat` but for the CPUs' lines. https://docs.kernel.org/filesystems/proc.html */
-export function parseStat(text: string): KernelStat {
-  const totals = new Map<Key, number>();
-  let softirqs: readonly number[] = [];
-  for (const line of lines(text)) {
-    const [word = ''] = line.split(' ', 1);
-    if (isKey(word)) {
-      // The line `intr` goes on with thousands of numbers.
-      totals.set(word, parsed(uint(line.split(' ', 2)[1]), 'stat', line));
-    } else if (word === 'softirq') {
-      softirqs = parseSoftirqs(line);
-    }
-  }
-  return { totals, softirqs };
-}
-
-function parseSoftirqs(line: string): number[] {
-  const [, , ...counts] = fields(line);
-  return counts.map((count) => parsed(uint(count), 'stat', line));
-}
-
+/** `/proc/stat` but for the CPUs' lines. https://docs.kernel.org/filesystems/proc.html */
 export default defineCollector({
   name: 'stat',
   help: 'Exposes counts of interrupts, context switches and processes since boot, and the time of the boot.',
@@ -68,15 +35,17 @@ export default defineCollector({
     procs_blocked: gauge('node_procs_blocked', 'Tasks that wait for input or output to complete.'),
     softirqs: counter('node_softirqs_total', 'Soft interrupts that the kernel has served.', 'vector'),
   },
-  setup({ proc, flags }, metrics) {
-    return (out) => {
-      const { totals, softirqs } = parseStat(proc.read('stat'));
-      for (const [key, total] of totals) out.sample(metrics[key], total);
-      if (!flags.softirq) return;
-      for (const [i, vector] of VECTORS.entries()) {
-        const count = softirqs[i];
-        if (count !== undefined) out.sample(metrics.softirqs, count, vector);
-      }
-    };
+  setup({ proc, flags }, { softirqs, ...totals }) {
+    const families: ReadonlyMap<string, Family<readonly []>> = new Map(Object.entries(totals));
+    const counts = (line: Line) =>
+      VECTORS.map((vector, i) => [vector, i + 2] as const).filter(([, column]) => column < line.length);
+    return proc.lineTable('stat', (line, out) => {
+      const key = line.find(0) ?? '';
+      const family = families.get(key);
+      // The line `intr` goes on with thousands of numbers.
+      if (family !== undefined) out.sample(family, line.uint(1));
+      if (flags.softirq && key === 'softirq')
+        for (const [vector, column] of counts(line)) out.sample(softirqs, line.uint(column), vector);
+    });
   },
 });

@@ -2,7 +2,6 @@ import { defineCollector } from '../core/collector.ts';
 import { parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, int, lines } from '../core/text.ts';
-import { joinReplacements } from '../core/utf8.ts';
 
 export interface SwapArea {
   /** As the kernel writes it: a blank is `\040`. */
@@ -22,7 +21,7 @@ export function parseSwaps(text: string): SwapArea[] {
       const [device = '', type = '', ...columns] = fields(line);
       const number = (column: string | undefined): number => parsed(int(column), 'swaps', line);
       return {
-        device: joinReplacements(device),
+        device: device,
         type,
         sizeKib: number(columns[0]),
         usedKib: number(columns[1]),

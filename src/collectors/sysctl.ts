@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { ParseError, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { dynamic, gauge } from '../core/metric.ts';
 import { autoInt, fields } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
@@ -21,7 +21,7 @@ export function parseSysctl(text: string): Sysctl {
 }
 
 /** The words of `/proc/sys/<name>`, as many as the sysctl has keys. https://docs.kernel.org/admin-guide/sysctl/ */
-function readWords(proc: KernelFs, { name, keys }: Sysctl): string[] {
+function readWords(proc: Tree, { name, keys }: Sysctl): string[] {
   const text = proc.readOnce(`sys/${name.replaceAll('.', '/')}`);
   const words = fields(text);
   if (words.length === 0) throw new ParseError(`sysctl ${name}: no value`, text);
@@ -37,7 +37,7 @@ const metrics = {
   info: gauge('node_sysctl_info', 'The words of a sysctl; the value is always 1.', 'name', 'value', 'index'),
 } as const;
 
-function collectNumbers(proc: KernelFs, sysctl: Sysctl, out: Writer): void {
+function collectNumbers(proc: Tree, sysctl: Sysctl, out: Writer): void {
   const { name, keys } = sysctl;
   const numbers = readWords(proc, sysctl).map((word) => parsed(autoInt(word), `sysctl ${name}`, word));
   for (const [index, number] of numbers.entries()) {
@@ -47,7 +47,7 @@ function collectNumbers(proc: KernelFs, sysctl: Sysctl, out: Writer): void {
   }
 }
 
-function collectWords(proc: KernelFs, sysctl: Sysctl, out: Writer): void {
+function collectWords(proc: Tree, sysctl: Sysctl, out: Writer): void {
   const words = readWords(proc, sysctl);
   if (sysctl.keys.length > 0) throw new ParseError(`sysctl ${sysctl.name}: keys are for numbers only`, words.join(' '));
   for (const [index, word] of words.entries()) out.sample(metrics.info, 1, sysctl.name, word, String(index));

@@ -1,10 +1,8 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, neededUint } from '../core/devices.ts';
-import { NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter, gauge } from '../core/metric.ts';
 
-const FOLDER = 'class/scsi_tape';
 const SECONDS_OF_NS = 0.000000001;
 
 export default defineCollector({
@@ -45,14 +43,15 @@ export default defineCollector({
       ['write_cnt', metrics.writes, 1],
       ['write_ns', metrics.writeTime, SECONDS_OF_NS],
     ] as const;
-    return (out, turn) => {
-      const names = optional(() => sys.list(FOLDER));
-      if (names === undefined) throw new NoDataError('no SCSI tape drives');
-      const drives = names.filter((name) => /^st\d+$/.test(name) && !flags.ignored?.test(name));
-      return eachDevice(drives, turn, (drive) => {
-        const values = files.map(([file]) => neededUint(sys, `${FOLDER}/${drive}/stats/${file}`));
-        for (const [i, [, metric, scale]] of files.entries()) out.sample(metric, (values[i] as number) * scale, drive);
-      });
-    };
+    return sys.devices(
+      'class/scsi_tape',
+      /^st\d+$/,
+      (drive, out) => {
+        if (flags.ignored?.test(drive.id)) return;
+        for (const [file, family, scale] of files)
+          out.sample(family, drive.number(`stats/${file}`)?.times(scale), drive.id);
+      },
+      { ifAbsent: noData('no SCSI tape drives') },
+    );
   },
 });

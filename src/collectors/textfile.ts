@@ -154,6 +154,7 @@ export default defineCollector({
   name: 'textfile',
   help: 'Exposes what files in the text format say.',
   enabled: true,
+  isForeign: true,
   reads: ['<directory>/*.prom'],
   flags: {
     directories: flag.texts(
@@ -170,7 +171,8 @@ export default defineCollector({
   setup({ flags, log }, metrics) {
     const teller = createTeller(log);
     const declarations = createDeclarations(metrics.found);
-    return async (out, turn) => {
+    const isAsked = flags.directories.some((directory) => directory !== '');
+    const write = async (out: Writer, turn: Turn): Promise<void> => {
       let failed = false;
       const tell: Tell = (path, error) => {
         failed = true;
@@ -205,5 +207,6 @@ export default defineCollector({
       teller.next();
       declarations.next();
     };
+    return (out, turn) => (isAsked ? write(out, turn) : out.sample(metrics.error, 0));
   },
 });

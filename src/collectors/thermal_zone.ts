@@ -1,12 +1,8 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, reading } from '../core/devices.ts';
-import { optional, parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
-import { int } from '../core/text.ts';
 
-const THERMAL = 'class/thermal';
-const ZONE = /^thermal_zone(?=[0-9])/;
-const COOLING = /^cooling_device(?=[0-9])/;
+const KIND = /^(?:thermal_zone|cooling_device)(?=[0-9])/;
 
 export default defineCollector({
   name: 'thermal_zone',
@@ -24,28 +20,18 @@ export default defineCollector({
     max: gauge('node_cooling_device_max_state', 'How hard the device can cool.', 'name', 'type'),
   },
   setup({ sys }, metrics) {
-    const attribute = (path: string): string | undefined => reading(() => sys.readOnce(`${THERMAL}/${path}`))?.trim();
-    const number = (path: string): number | undefined => {
-      const text = attribute(path);
-      return text === undefined ? undefined : parsed(int(text), sys.path(`${THERMAL}/${path}`), text);
-    };
-    return async (out, turn) => {
-      const names = optional(() => sys.list(THERMAL)) ?? [];
-      await eachDevice(names, turn, (name) => {
-        const kind = ZONE.exec(name)?.[0] ?? COOLING.exec(name)?.[0];
-        const type = kind === undefined ? undefined : attribute(`${name}/type`);
-        if (kind === undefined || type === undefined) return;
-        const id = name.slice(kind.length);
-        if (kind === 'thermal_zone') {
-          const milliCelsius = number(`${name}/temp`);
-          if (milliCelsius !== undefined) out.sample(metrics.temp, milliCelsius / 1000, id, type);
-          return;
-        }
-        const current = number(`${name}/cur_state`);
-        if (current !== undefined) out.sample(metrics.current, current, id, type);
-        const max = number(`${name}/max_state`);
-        if (max !== undefined) out.sample(metrics.max, max, id, type);
-      });
-    };
+    return sys.devices(
+      'class/thermal',
+      KIND,
+      ({ id, fixed, number }, out) => {
+        const type = fixed('type');
+        if (type === undefined) return;
+        const name = id.replace(KIND, '');
+        if (id.startsWith('thermal_zone')) return out.sample(metrics.temp, number('temp')?.over(1000), name, type);
+        out.sample(metrics.current, number('cur_state'), name, type);
+        out.sample(metrics.max, number('max_state'), name, type);
+      },
+      { ifAbsent: nothing },
+    );
   },
 });

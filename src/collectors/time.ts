@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { optional } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { fields } from '../core/text.ts';
 
@@ -40,20 +39,16 @@ export function zoneName(rule: string, offsetSeconds: number): string | undefine
 }
 
 /** The rule at the end of a compiled time zone file, version 2 or later; empty where it has none. */
-export function ruleOf(file: Buffer): string {
-  if (file.toString('latin1', 0, 4) !== 'TZif' || file.at(-1) !== 0x0a) return '';
-  const before = file.lastIndexOf(0x0a, -2);
-  return before < 0 ? '' : file.toString('latin1', before + 1, file.length - 1);
+export function ruleOf(file: string): string {
+  if (!file.startsWith('TZif') || !file.endsWith('\n')) return '';
+  const before = file.lastIndexOf('\n', file.length - 2);
+  return before < 0 ? '' : file.slice(before + 1, -1);
 }
 
 /** The rules that may be this process's: its zone's in the database (which a container may lack), then the machine's own. */
-function readRules(): string[] {
-  const zone: string | undefined = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const files = zone === undefined ? [] : [`/usr/share/zoneinfo/${zone}`];
-  return [...files, '/etc/localtime'].map((path) => {
-    const file = optional(() => readFileSync(path), ['ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR']);
-    return file === undefined ? '' : ruleOf(file);
-  });
+function readRules(etc: Tree, zone: string | undefined): string[] {
+  const files = zone === undefined || zone === '' ? [] : [`usr/share/zoneinfo/${zone.replace(/^:/, '')}`];
+  return [...files, 'etc/localtime'].map((path) => ruleOf(etc.passing(path).tryText() ?? ''));
 }
 
 function nameOf(rules: readonly string[], offsetSeconds: number): string {
@@ -62,21 +57,6 @@ function nameOf(rules: readonly string[], offsetSeconds: number): string {
     if (name !== undefined) return name;
   }
   return offsetSeconds === 0 && rules.every((rule) => rule === '') ? 'UTC' : numericName(offsetSeconds);
-}
-
-interface Clocksource {
-  readonly available: readonly string[];
-  readonly current: string;
-}
-
-/** https://docs.kernel.org/timers/timekeeping.html */
-function readClocksources(sys: KernelFs): Clocksource[] {
-  return (optional(() => sys.list(DIR)) ?? [])
-    .filter((name) => /^clocksource[0-9]/.test(name))
-    .map((name) => ({
-      available: fields(sys.read(`${DIR}/${name}/available_clocksource`)),
-      current: sys.read(`${DIR}/${name}/current_clocksource`).trim(),
-    }));
 }
 
 export default defineCollector({
@@ -105,17 +85,31 @@ export default defineCollector({
       'clocksource',
     ),
   },
-  setup({ sys, now }, metrics) {
-    const rules = readRules();
-    return (out) => {
-      const nowMs = now();
-      const offsetSeconds = -new Date(nowMs).getTimezoneOffset() * 60;
-      out.sample(metrics.seconds, nowMs / 1000);
-      out.sample(metrics.zone, offsetSeconds, nameOf(rules, offsetSeconds));
-      for (const [i, { available, current }] of readClocksources(sys).entries()) {
-        for (const name of available) out.sample(metrics.available, 1, String(i), name);
-        out.sample(metrics.current, 1, String(i), current);
-      }
-    };
+  setup({ sys, openTree, system }, metrics) {
+    const rules = readRules(openTree('/'), system.timeZone);
+    // The zone's name is looked for again only when its offset is another.
+    let zone = { offsetSeconds: Number.NaN, name: '' };
+    return [
+      (out) => {
+        const nowMs = system.now();
+        const offsetSeconds = -new Date(nowMs).getTimezoneOffset() * 60;
+        if (offsetSeconds !== zone.offsetSeconds) zone = { offsetSeconds, name: nameOf(rules, offsetSeconds) };
+        out.sample(metrics.seconds, nowMs / 1000);
+        out.sample(metrics.zone, offsetSeconds, zone.name);
+      },
+      /** https://docs.kernel.org/timers/timekeeping.html */
+      sys.devices(
+        DIR,
+        /^clocksource[0-9]/,
+        ({ id, word }, out) => {
+          const device = id.slice('clocksource'.length);
+          for (const name of fields(word('available_clocksource') ?? ''))
+            out.sample(metrics.available, 1, device, name);
+          const current = word('current_clocksource');
+          if (current !== undefined) out.sample(metrics.current, 1, device, current);
+        },
+        { ifAbsent: nothing },
+      ),
+    ];
   },
 });

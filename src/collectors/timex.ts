@@ -1,7 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
-import { hasErrno, NoDataError } from '../core/errors.ts';
-import { counter, gauge } from '../core/metric.ts';
-import { adjtimex, type Timex } from '../syscall/timex.ts';
+import { hasErrno, NoDataError, REFUSED } from '../core/errors.ts';
+import { counter, type Family, gauge } from '../core/metric.ts';
+import type { Timex } from '../core/system.ts';
+import { NS_OF_SECOND, US_OF_SECOND } from '../core/units.ts';
 
 /** `include/uapi/linux/timex.h` */
 const TIME_ERROR = 5;
@@ -32,50 +33,48 @@ const metrics = {
   tai: gauge('node_timex_tai_offset_seconds', 'How far International Atomic Time is ahead of UTC.'),
 } as const;
 
-/** The clock's state in the metrics' units. */
-export function valuesOf(timex: Timex): Readonly<Record<keyof typeof metrics, number>> {
-  const perSecond = (timex.status & STA_NANO) !== 0 ? 1e9 : 1e6;
-  return {
-    sync: timex.state === TIME_ERROR ? 0 : 1,
-    offset: Number(timex.offset) / perSecond,
-    frequency: 1 + Number(timex.freq) / PPM,
-    maxError: Number(timex.maxerror) / 1e6,
-    estimatedError: Number(timex.esterror) / 1e6,
-    status: timex.status,
-    constant: Number(timex.constant),
-    tick: Number(timex.tick) / 1e6,
-    ppsFrequency: Number(timex.ppsfreq) / PPM,
-    ppsJitter: Number(timex.jitter) / perSecond,
-    ppsShift: timex.shift,
-    ppsStability: Number(timex.stabil) / PPM,
-    ppsJitterLimit: Number(timex.jitcnt),
-    ppsCalibrations: Number(timex.calcnt),
-    ppsErrors: Number(timex.errcnt),
-    ppsStabilityLimit: Number(timex.stbcnt),
-    tai: timex.tai,
-  };
-}
+const perSecond = ({ status }: Timex): number => ((status & STA_NANO) !== 0 ? NS_OF_SECOND : US_OF_SECOND);
 
-function read(): Timex {
-  try {
-    return adjtimex();
-  } catch (error) {
-    if (!hasErrno(error, ['EPERM'])) throw error;
-    throw new NoDataError('the clock may not be read here', { cause: error });
-  }
-}
+/** What is made of the clock's state, in the metrics' units. */
+const VALUES: readonly (readonly [Family<readonly []>, (timex: Timex) => number])[] = [
+  [metrics.sync, ({ state }) => (state === TIME_ERROR ? 0 : 1)],
+  [metrics.offset, (timex) => timex.offset / perSecond(timex)],
+  [metrics.frequency, ({ freq }) => 1 + freq / PPM],
+  [metrics.maxError, ({ maxerror }) => maxerror / US_OF_SECOND],
+  [metrics.estimatedError, ({ esterror }) => esterror / US_OF_SECOND],
+  [metrics.status, ({ status }) => status],
+  [metrics.constant, ({ constant }) => constant],
+  [metrics.tick, ({ tick }) => tick / US_OF_SECOND],
+  [metrics.ppsFrequency, ({ ppsfreq }) => ppsfreq / PPM],
+  [metrics.ppsJitter, (timex) => timex.jitter / perSecond(timex)],
+  [metrics.ppsShift, ({ shift }) => shift],
+  [metrics.ppsStability, ({ stabil }) => stabil / PPM],
+  [metrics.ppsJitterLimit, ({ jitcnt }) => jitcnt],
+  [metrics.ppsCalibrations, ({ calcnt }) => calcnt],
+  [metrics.ppsErrors, ({ errcnt }) => errcnt],
+  [metrics.ppsStabilityLimit, ({ stbcnt }) => stbcnt],
+  [metrics.tai, ({ tai }) => tai],
+];
 
 export default defineCollector({
   name: 'timex',
-  help: 'Exposes how well the kernel keeps its clock in step, as adjtimex(2) tells.',
+  help: 'Exposes how well the kernel keeps its clock in step, as adjtimex(2) says.',
   enabled: true,
-  reads: [],
+  reads: ['syscall:adjtimex'],
   flags: {},
   metrics,
-  setup() {
+  setup({ system }) {
+    const read = (): Timex => {
+      try {
+        return system.adjtimex();
+      } catch (error) {
+        if (!hasErrno(error, REFUSED)) throw error;
+        throw new NoDataError('the clock may not be read here', { cause: error });
+      }
+    };
     return (out) => {
-      const values = valuesOf(read());
-      for (const [key, family] of Object.entries(metrics)) out.sample(family, values[key as keyof typeof metrics]);
+      const timex = read();
+      for (const [family, make] of VALUES) out.sample(family, make(timex));
     };
   },
 });

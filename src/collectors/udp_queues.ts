@@ -1,30 +1,77 @@
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
-import { hex } from '../core/hex.ts';
+import { NoDataError, ParseError } from '../core/errors.ts';
+import type { Collect, KernelFile } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
-import { fields, lines } from '../core/text.ts';
-
-/** Bytes that wait in the queues of all sockets. */
-export interface QueuedBytes {
-  readonly tx: number;
-  readonly rx: number;
-}
+import type { Writer } from '../core/writer.ts';
 
 const COLUMNS_MIN = 13;
 const QUEUES_COLUMN = 4;
+const [NEWLINE, BLANK, COLON] = [10, 32, 58] as const;
 
-/** Parses `/proc/net/udp` and `/proc/net/udp6`, a row per socket. https://docs.kernel.org/networking/proc_net_tcp.html */
-export function parseUdpQueues(file: string, text: string): QueuedBytes {
-  let [tx, rx] = [0, 0];
-  for (const line of lines(text).slice(1)) {
-    const columns = fields(line);
-    const [sent, received, ...rest] = (columns[QUEUES_COLUMN] ?? '').split(':').map(hex);
-    if (columns.length < COLUMNS_MIN || sent === undefined || received === undefined || rest.length > 0)
-      throw new ParseError(file, line);
-    tx += sent;
-    rx += received;
+/** The value of a hexadecimal digit; -1 for what is none. */
+function digitOf(byte: number): number {
+  const letter = byte | 32;
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}
+
+/** Bytes that wait in the queues of all sockets. Rows come and go with sockets: they are walked, and not laid out. */
+export class QueuedBytes {
+  tx = 0;
+  rx = 0;
+  /** The first row that cannot be read. */
+  fault: ParseError | undefined;
+  #rowTx = 0;
+  #rowRx = 0;
+
+  /** Adds up `/proc/net/udp` or `/proc/net/udp6`, a row per socket below a heading. https://docs.kernel.org/networking/proc_net_tcp.html */
+  add({ bytes, length, path }: Pick<KernelFile, 'bytes' | 'length' | 'path'>): void {
+    this.tx = 0;
+    this.rx = 0;
+    this.fault = undefined;
+    for (let at = bytes.indexOf(NEWLINE) + 1; at > 0 && at < length; ) {
+      const newline = bytes.indexOf(NEWLINE, at);
+      const end = newline < 0 || newline > length ? length : newline;
+      if (this.#takeRow(bytes, at, end)) {
+        this.tx += this.#rowTx;
+        this.rx += this.#rowRx;
+      } else this.fault ??= new ParseError(path, bytes.toString('utf8', at, end));
+      at = end + 1;
+    }
   }
-  return { tx, rx };
+
+  #takeRow(bytes: Buffer, start: number, end: number): boolean {
+    let columns = 0;
+    let isGood = false;
+    for (let at = start; at < end; ) {
+      while (at < end && bytes[at] === BLANK) at += 1;
+      if (at === end) break;
+      if (columns === QUEUES_COLUMN) isGood = this.#takeQueues(bytes, at, end);
+      while (at < end && bytes[at] !== BLANK) at += 1;
+      columns += 1;
+    }
+    return isGood && columns >= COLUMNS_MIN;
+  }
+
+  /** `<tx>:<rx>` */
+  #takeQueues(bytes: Buffer, start: number, end: number): boolean {
+    let [tx, rx, digits] = [0, 0, 0];
+    let isRx = false;
+    for (let at = start; at < end && bytes[at] !== BLANK; at += 1) {
+      const digit = digitOf(bytes[at] as number);
+      if (digit >= 0) {
+        if (isRx) rx = rx * 16 + digit;
+        else tx = tx * 16 + digit;
+        digits += 1;
+      } else if (bytes[at] === COLON && !isRx && digits > 0) {
+        isRx = true;
+        digits = 0;
+      } else return false;
+    }
+    this.#rowTx = tx;
+    this.#rowRx = rx;
+    return isRx && digits > 0;
+  }
 }
 
 export default defineCollector({
@@ -37,20 +84,26 @@ export default defineCollector({
     queues: gauge('node_udp_queues', 'Bytes that wait in the queues of UDP sockets.', 'ip', 'queue'),
   },
   setup({ proc }, metrics) {
-    return (out) => {
-      let seen = false;
-      for (const [ip, file] of [
-        ['v4', 'net/udp'],
-        ['v6', 'net/udp6'],
-      ] as const) {
-        const text = optional(() => proc.read(file));
-        if (text === undefined) continue;
-        seen = true;
-        const { tx, rx } = parseUdpQueues(file, text);
-        out.sample(metrics.queues, rx, ip, 'rx');
-        out.sample(metrics.queues, tx, ip, 'tx');
-      }
-      if (!seen) throw new NoDataError('there is no UDP on this machine');
+    const files = [
+      ['v4', proc.file('net/udp')],
+      ['v6', proc.file('net/udp6')],
+    ] as const;
+    const queued = new QueuedBytes();
+    const write = (out: Writer, ip: string, file: KernelFile): void => {
+      queued.add(file);
+      out.sample(metrics.queues, queued.rx, ip, 'rx');
+      out.sample(metrics.queues, queued.tx, ip, 'tx');
+      if (queued.fault !== undefined) out.fault(queued.fault);
     };
+    const collect: Collect = (out) => {
+      let found = 0;
+      for (const [ip, file] of files) {
+        if (!file.tryRead()) continue;
+        found += 1;
+        write(out, ip, file);
+      }
+      if (found === 0) throw new NoDataError('there is no UDP on this machine');
+    };
+    return collect;
   },
 });

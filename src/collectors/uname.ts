@@ -1,12 +1,10 @@
-import os from 'node:os';
 import { defineCollector } from '../core/collector.ts';
-import { optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 
 /** What the kernel calls a domain name that nobody has set. */
 const NO_DOMAIN = '(none)';
 
-/** Node tells what uname(2) says but for the domain name. https://man7.org/linux/man-pages/man2/uname.2.html */
+/** The domain name comes from a file, since Node says all the rest. https://man7.org/linux/man-pages/man2/uname.2.html */
 export default defineCollector({
   name: 'uname',
   help: 'Exposes the names of the kernel and of the machine.',
@@ -25,10 +23,11 @@ export default defineCollector({
       'domainname',
     ),
   },
-  setup({ proc }, { info }) {
+  setup({ proc, system }, { info }) {
+    const domain = proc.file('sys/kernel/domainname');
     return (out) => {
-      const domain = optional(() => proc.read('sys/kernel/domainname').trimEnd()) ?? NO_DOMAIN;
-      out.row(info, 1, [os.type(), os.release(), os.version(), os.machine(), os.hostname(), domain]);
+      const { sysname, release, version, machine, nodename } = system.uname();
+      out.row(info, 1, [sysname, release, version, machine, nodename, domain.tryText()?.trimEnd() ?? NO_DOMAIN]);
     };
   },
 });

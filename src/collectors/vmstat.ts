@@ -1,18 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { dynamic } from '../core/metric.ts';
-import { fields, float } from '../core/text.ts';
-import { type NameValue, nameValueReader } from '../parse/name_values.ts';
 
-/** Parses a line of `/proc/vmstat`: a name and a value. https://docs.kernel.org/filesystems/proc.html */
-export function parseVmstatLine(line: string): NameValue {
-  const [name, column] = fields(line);
-  const value = float(column);
-  if (name === undefined || value === undefined) throw new ParseError('vmstat', line);
-  return { name, value };
-}
-
+/** `/proc/vmstat`: a name and a value on each line. https://docs.kernel.org/filesystems/proc.html */
 export default defineCollector({
   name: 'vmstat',
   help: 'Exposes what the virtual memory system counts.',
@@ -25,9 +15,10 @@ export default defineCollector({
     field: dynamic.untyped('node_vmstat_<field>', 'The field <field> of /proc/vmstat.'),
   },
   setup({ proc, flags }, metrics) {
-    const read = nameValueReader(parseVmstatLine, (name) => flags.fields?.test(name) ?? true);
-    return (out) => {
-      read(proc.read('vmstat'), (name, value) => out.sample(metrics.field.of(name), value));
-    };
+    return proc.lineTable('vmstat', (line, out) => {
+      const name = line.word(0);
+      const value = line.number(1);
+      if (flags.fields?.test(name) ?? true) out.sample(metrics.field.of(name), value);
+    });
   },
 });

@@ -1,11 +1,6 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, reading } from '../core/devices.ts';
-import { hasErrno, NoDataError, parsed } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
 import { gauge } from '../core/metric.ts';
-import { autoInt } from '../core/text.ts';
-
-const DIR = 'class/watchdog';
 
 /** Files with a number, by the metric's key. */
 const NUMBERS = [
@@ -19,15 +14,6 @@ const NUMBERS = [
 ] as const;
 
 const TEXTS = ['options', 'identity', 'state', 'status', 'pretimeout_governor'] as const;
-
-function listWatchdogs(sys: KernelFs): string[] {
-  try {
-    return sys.list(DIR);
-  } catch (error) {
-    if (!hasErrno(error, ['ENOENT', 'EACCES', 'EINVAL'])) throw error;
-    throw new NoDataError('there is no watchdog that can be read', { cause: error });
-  }
-}
 
 /** https://www.kernel.org/doc/Documentation/ABI/testing/sysfs-class-watchdog */
 export default defineCollector({
@@ -64,15 +50,14 @@ export default defineCollector({
     ),
   },
   setup({ sys }, metrics) {
-    return (out, turn) =>
-      eachDevice(listWatchdogs(sys), turn, (name) => {
-        const read = (file: string): string | undefined =>
-          reading(() => sys.readOnce(`${DIR}/${name}/${file}`))?.trim();
-        out.row(metrics.info, 1, [name, ...TEXTS.map((file) => read(file) ?? '')]);
-        for (const [key, file] of NUMBERS) {
-          const text = read(file);
-          if (text !== undefined) out.sample(metrics[key], parsed(autoInt(text), `${name}/${file}`, text), name);
-        }
-      });
+    return sys.devices(
+      'class/watchdog',
+      /./,
+      ({ id, word, auto }, out) => {
+        out.row(metrics.info, 1, [id, ...TEXTS.map((file) => word(file) ?? '')]);
+        for (const [key, file] of NUMBERS) out.sample(metrics[key], auto(file), id);
+      },
+      { ifAbsent: noData('there is no watchdog that can be read') },
+    );
   },
 });

@@ -1,13 +1,12 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice } from '../core/devices.ts';
-import { optional, ParseError } from '../core/errors.ts';
+import type { Line } from '../core/host.ts';
 import { counter, type Family } from '../core/metric.ts';
-import { fields, lines, uint } from '../core/text.ts';
 
 const of = (name: string, help: string) => counter(`node_xfs_${name}_total`, help, 'device');
 
-/** What is told, by the names of the lines; the counters of a line are in the kernel's order. */
-const told = {
+/** What is exposed, by the names of the lines; the counters of a line are in the kernel's order. */
+const exposed = {
   extent_alloc: {
     extentsAllocated: of('extent_allocation_extents_allocated', 'Extents allocated.'),
     blocksAllocated: of('extent_allocation_blocks_allocated', 'Blocks allocated.'),
@@ -65,30 +64,16 @@ const told = {
   },
 } as const;
 const LINES: ReadonlyMap<string, readonly Family<readonly ['device']>[]> = new Map(
-  Object.entries(told).map(([name, counters]) => [name, Object.values(counters)]),
+  Object.entries(exposed).map(([name, counters]) => [name, Object.values(counters)]),
 );
 
-const U32_MAX = 2 ** 32 - 1;
-
-export type XfsStats = ReadonlyMap<string, readonly number[]>;
-
 /**
- * Parses `/sys/fs/xfs/<device>/stats/stats`, by the names of the lines; lines that are not told are left out. All counters of
- * those that are have 32 bits. https://xfs.org/index.php/Runtime_Stats
+ * `/sys/fs/xfs/<device>/stats/stats`: a name on each line, then counters of 32 bits. Most kernels write how many vnodes are
+ * free, too. https://xfs.org/index.php/Runtime_Stats
  */
-export function parseXfsStats(text: string): XfsStats {
-  const stats = new Map<string, readonly number[]>();
-  for (const line of lines(text)) {
-    const [name = '', ...words] = fields(line);
-    const expected = LINES.get(name)?.length;
-    if (expected === undefined) continue;
-    const values = words.map((word) => uint(word) ?? Number.POSITIVE_INFINITY);
-    // Most kernels write how many vnodes are free, too.
-    const fits = values.length === expected || (name === 'vnodes' && values.length === expected + 1);
-    if (!fits || values.some((value) => value > U32_MAX)) throw new ParseError('xfs', line);
-    stats.set(name, values);
-  }
-  return stats;
+function needCounters(line: Line, name: string, expected: number): void {
+  const count = line.length - 1;
+  if (count !== expected && (name !== 'vnodes' || count !== expected + 1)) throw line.fault();
 }
 
 export default defineCollector({
@@ -98,23 +83,35 @@ export default defineCollector({
   reads: ['/sys/fs/xfs/<device>/stats/stats'],
   flags: {},
   metrics: {
-    ...told.extent_alloc,
-    ...told.abt,
-    ...told.blk_map,
-    ...told.bmbt,
-    ...told.dir,
-    ...told.ig,
-    ...told.rw,
-    ...told.vnodes,
+    ...exposed.extent_alloc,
+    ...exposed.abt,
+    ...exposed.blk_map,
+    ...exposed.bmbt,
+    ...exposed.dir,
+    ...exposed.ig,
+    ...exposed.rw,
+    ...exposed.vnodes,
   },
   setup({ sys }) {
-    return (out, turn) =>
-      eachDevice(optional(() => sys.list('fs/xfs')) ?? [], turn, (device) => {
-        const text = optional(() => sys.readOnce(`fs/xfs/${device}/stats/stats`));
-        if (text === undefined) return;
-        const stats = parseXfsStats(text);
-        for (const [line, metrics] of LINES)
-          for (const [i, metric] of metrics.entries()) out.sample(metric, stats.get(line)?.[i] ?? 0, device);
-      });
+    return sys.devices(
+      'fs/xfs',
+      /./,
+      (device, out) => {
+        const lines = device.lines('stats/stats');
+        if (lines === undefined) return;
+        const missing = new Set(LINES.keys());
+        lines.each((line) => {
+          const name = line.find(0) ?? '';
+          const families = LINES.get(name);
+          if (families === undefined) return;
+          missing.delete(name);
+          needCounters(line, name, families.length);
+          for (const [i, family] of families.entries()) out.sample(family, line.uint(i + 1), device.id);
+        });
+        // What an old kernel does not count has not happened.
+        for (const name of missing) for (const family of LINES.get(name) ?? []) out.sample(family, 0, device.id);
+      },
+      { ifAbsent: nothing },
+    );
   },
 });

@@ -1,8 +1,9 @@
-import { defineCollector } from '../core/collector.ts';
+import { defineCollector, type Turn } from '../core/collector.ts';
 import { eachDevice } from '../core/devices.ts';
 import { NoDataError, optional, ParseError } from '../core/errors.ts';
 import { dynamic, gauge } from '../core/metric.ts';
 import { fields, int, lines, uint } from '../core/text.ts';
+import type { Writer } from '../core/writer.ts';
 
 const FOLDER = 'spl/kstat/zfs';
 const STATES = ['online', 'degraded', 'faulted', 'offline', 'removed', 'unavail', 'suspended'] as const;
@@ -99,9 +100,7 @@ export default defineCollector({
       ['zfetchstats', metrics.zfetch],
       ['zil', metrics.zil],
     ] as const;
-    return async (out, turn) => {
-      const names = optional(() => proc.list(FOLDER));
-      if (names === undefined) throw new NoDataError('no ZFS');
+    const write = async (names: readonly string[], out: Writer, turn: Turn): Promise<void> => {
       const read = (path: string): string | undefined => optional(() => proc.readOnce(`${FOLDER}/${path}`));
       const known = new Set<string>(files.map(([file]) => file));
       const inPools = names
@@ -135,6 +134,12 @@ export default defineCollector({
         turn,
         (tell) => tell(),
       );
+    };
+    const folder = proc.folder(FOLDER);
+    return (out, turn) => {
+      const names = optional(() => folder.names());
+      if (names === undefined) throw new NoDataError('no ZFS');
+      return write(names, out, turn);
     };
   },
 });

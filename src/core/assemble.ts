@@ -1,20 +1,12 @@
 import type { Acquired, Collector, Host } from './collector.ts';
 import { type Flag, flag, type ParsedFlags } from './flag.ts';
-import type { KernelFs } from './kernel_fs.ts';
-import type { Logger } from './log.ts';
-import type { Ready } from './registry.ts';
+import type { Ready } from './runner.ts';
 
 /** The facts of the machine that collectors are given. */
-export interface Machine {
-  readonly proc: KernelFs;
-  readonly sys: KernelFs;
-  readonly udev: KernelFs;
-  readonly rootfs: string;
-  readonly log: Logger;
-  now(): number;
-  /** Ends the process after what is under way, with status 75 (EX_TEMPFAIL of sysexits.h), and says why in the log. */
-  readonly end?: (why: string) => void;
-}
+export type Machine = Pick<
+  Host,
+  'proc' | 'sys' | 'udev' | 'root' | 'rootfs' | 'own' | 'openTree' | 'network' | 'system' | 'log' | 'end'
+>;
 
 /** A collector, as one of many: what is typed inside its declaration is not known outside. */
 // biome-ignore lint/suspicious/noExplicitAny: the declaration has checked that setup takes its own flags and metrics.
@@ -65,7 +57,8 @@ export function hostOf(collector: AnyCollector, { machine, parsed, enabled, acqu
 }
 
 /** Sets a collector up. Throws a `UsageError` where its flags contradict one another. */
-export const setUp = (collector: AnyCollector, host: Host): Ready => ({
-  name: collector.name,
-  collect: collector.setup(host, collector.metrics),
-});
+export function setUp(collector: AnyCollector, host: Host): Ready {
+  const { name, isForeign = false } = collector;
+  const collect = collector.setup(host, collector.metrics);
+  return { name, isForeign, parts: typeof collect === 'function' ? [collect] : collect };
+}

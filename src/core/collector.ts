@@ -1,71 +1,11 @@
-import type { Flags, FlagValues } from './flag.ts';
-import type { KernelFs } from './kernel_fs.ts';
-import type { Logger } from './log.ts';
+import type { Flags } from './flag.ts';
+import type { Acquired, Collect, Host, Privilege } from './host.ts';
 import type { DynamicFamily, Family, OpenFamily } from './metric.ts';
-import type { Writer } from './writer.ts';
+
+export type { Acquired, Collect, Held, Host, Privilege, Turn } from './host.ts';
 
 export type Metric = Family | DynamicFamily | OpenFamily;
 export type Families = Readonly<Record<string, Metric>>;
-
-/** What a collector may touch: the kernel's file trees, its own flags, its logger. Nothing global. */
-export interface Host<F extends Flags = Flags> {
-  /** `--path.procfs` */
-  readonly proc: KernelFs;
-  /** `--path.sysfs` */
-  readonly sys: KernelFs;
-  /** `--path.udev.data` */
-  readonly udev: KernelFs;
-  /** `--path.rootfs`, without a trailing slash; the root itself is `/`. */
-  readonly rootfs: string;
-  readonly flags: FlagValues<F>;
-  /** Whether a flag was given, on the command line or by its environment variable. */
-  isGiven(flag: keyof F): boolean;
-  /** Whether a collector of this name runs. */
-  isEnabled(collector: string): boolean;
-  readonly log: Logger;
-  /** Milliseconds since 1970, with their fraction. */
-  now(): number;
-  /** What `acquire` opened, in this process or in the one before the seal. Missing where the collector has no `acquire`. */
-  readonly acquired?: Acquired;
-  /** Does `acquire` again, with the privilege of the start. Missing once the process has sealed itself. */
-  readonly reacquire?: () => Acquired;
-  /** Ends the process in good order with the status that `Machine.end` documents, for its supervisor to start it again. */
-  readonly end?: (why: string) => void;
-}
-
-/** The capabilities that a collector may ask for, named as in capabilities(7). */
-export type Privilege = 'dac_read_search' | 'perfmon' | 'sys_admin';
-
-/** A descriptor that only a privilege opens, and that stays readable when the privilege is gone. */
-export interface Held {
-  /** Unique within the collector. */
-  readonly key: string;
-  readonly fd: number;
-  /** What the second stage checks: an open perf event, the file at `path`, or a socket. */
-  readonly kind: 'event' | 'file' | 'socket';
-  readonly path?: string;
-}
-
-export interface Acquired {
-  readonly held: readonly Held[];
-  /** What else there is to know, as plain JSON: why something could not be opened. */
-  readonly facts: unknown;
-}
-
-/** One run of a collector. */
-export interface Turn {
-  /** Aborted when the collector's time is over. */
-  readonly signal: AbortSignal;
-  /** Milliseconds until then. */
-  leftMs(): number;
-  /**
-   * To be awaited between devices by a collector that may have thousands: `undefined` at once, or, when the event loop has
-   * been held for some milliseconds, a promise that lets others run. Throws when the collector's time is over.
-   */
-  pause(): Promise<void> | undefined;
-}
-
-export type Collect = (out: Writer, turn: Turn) => void | Promise<void>;
 
 export interface Collector<M extends Families = Families, F extends Flags = Flags> {
   /** As in `--collector.<name>`; the file has the same name. */
@@ -81,8 +21,13 @@ export interface Collector<M extends Families = Families, F extends Flags = Flag
   readonly privileges?: readonly Privilege[];
   /** Opens what only a privilege opens. Runs once at start, before the process seals itself. Never throws for a refusal. */
   acquire?(host: Host<F>): Acquired;
-  /** Runs once at start; the function it returns runs at every scrape. Throws a `UsageError` for flags that contradict. */
-  setup(host: Host<F>, metrics: M): Collect;
+  /**
+   * Runs once at start, and makes the handles of everything that is read; what it returns runs at every scrape, and of several
+   * parts each whatever becomes of the others. Throws a `UsageError` for flags that contradict.
+   */
+  setup(host: Host<F>, metrics: M): Collect | readonly Collect[];
+  /** What it writes comes from others, who cannot be trusted with series that we write ourselves. */
+  readonly isForeign?: boolean;
 }
 
 /** Declares a collector. An identity function: its work is to infer and check the types. */

@@ -1,6 +1,6 @@
 import type { Turn } from './collector.ts';
 import { DeadlineError, NoDataError, optional, ParseError } from './errors.ts';
-import type { KernelFs } from './kernel_fs.ts';
+import type { Tree } from './host.ts';
 import { uint } from './text.ts';
 
 /** What drivers answer for a device that is gone, asleep, broken or being reset, or that has no such property after all. */
@@ -46,14 +46,14 @@ export async function eachDevice<T>(
 }
 
 /** A one-value file without which there is nothing to tell of its device. */
-export function neededAttribute(fs: KernelFs, path: string): string {
+export function neededAttribute(fs: Tree, path: string): string {
   const value = fs.attribute(path);
   if (value === undefined) throw new NoDataError(`${fs.path(path)} is not there`);
   return value;
 }
 
 /** The whole number in a one-value file; `undefined` where the file is absent. */
-export function uintAttribute(fs: KernelFs, path: string): number | undefined {
+export function uintAttribute(fs: Tree, path: string): number | undefined {
   const text = fs.attribute(path);
   const value = uint(text);
   if (text !== undefined && value === undefined) throw new ParseError(path, text);
@@ -61,7 +61,7 @@ export function uintAttribute(fs: KernelFs, path: string): number | undefined {
 }
 
 /** As `neededAttribute`, for a whole number. */
-export function neededUint(fs: KernelFs, path: string): number {
+export function neededUint(fs: Tree, path: string): number {
   const value = uintAttribute(fs, path);
   if (value === undefined) throw new NoDataError(`${fs.path(path)} is not there`);
   return value;

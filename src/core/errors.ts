@@ -43,14 +43,39 @@ export class DeadlineError extends ExporterError {
 export class UsageError extends ExporterError {
   override readonly name = 'UsageError';
   readonly code = 'USAGE';
+  /** Where to look, where that helps; it follows the message after a comma. */
+  readonly hint: string | undefined;
+  constructor(message: string, { hint, ...options }: ErrorOptions & { readonly hint?: string } = {}) {
+    super(message, options);
+    this.hint = hint;
+  }
 }
 
 /** What the kernel answers when a thing is not there (any more). */
-const ABSENT: readonly string[] = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR'];
+export const ABSENT: readonly string[] = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR'];
+/** What it answers when we may not look. */
+export const REFUSED: readonly string[] = ['EACCES', 'EPERM'];
+/** What drivers answer for a device that is asleep, broken or being reset, or that has no such property after all. */
+export const NO_VALUE: readonly string[] = [
+  'EAGAIN',
+  'EBUSY',
+  'EINVAL',
+  'EIO',
+  'ENODATA',
+  'ENOTSUP',
+  'EREMOTEIO',
+  'ESRCH',
+  'ETIMEDOUT',
+];
+/** All of these: there is nothing to read, and that is no fault of what is optional. */
+export const NOTHING: readonly string[] = [...ABSENT, ...REFUSED, ...NO_VALUE];
 
 /** The errno's name as Node has it: 95 is always ENOTSUP, never EOPNOTSUPP. */
 export const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** Whether the kernel answered with an errno, whichever it is. Node's own errors have codes that begin with `ERR_`. */
+export const isRefusal = (error: unknown): boolean => /^E[A-Z0-9]+$/.test(errnoOf(error) ?? '');
 
 /** Whether `error` carries one of these errno names; by default those that mean absence. */
 export const hasErrno = (error: unknown, codes: readonly string[] = ABSENT): boolean =>

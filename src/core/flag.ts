@@ -1,6 +1,7 @@
 import { commandLineTokens } from './command_line.ts';
 import { UsageError } from './errors.ts';
-import { compilePattern, latePattern, type Pattern } from './pattern.ts';
+import { compilePattern, ownPattern, type Pattern } from './pattern.ts';
+import { nearest } from './similar.ts';
 
 /** A command-line flag. `T` is what the program receives; the text of `fallback` is what `--help` prints. */
 export interface Flag<T = unknown> {
@@ -13,6 +14,8 @@ export interface Flag<T = unknown> {
   /** One letter, for `-h`. */
   readonly short?: string;
   readonly hidden?: boolean;
+  /** Whether a value that is given is compiled as a pattern: `loadPatterns` has to be awaited before. */
+  readonly isPattern?: boolean;
   /** The flag to use instead; giving this one logs a warning. Deprecated flags are hidden. */
   readonly deprecated?: string;
   /** What a value may be, for `--help` and completions. */
@@ -124,11 +127,12 @@ export const flag = {
     name,
     help,
     kind: 'value',
+    isPattern: true,
     fallback: [fallback],
     parse: (texts) => {
       const source = one(texts);
       if (source === '') return undefined;
-      return source === fallback ? latePattern(source) : compilePattern(source);
+      return source === fallback ? ownPattern(source) : compilePattern(source);
     },
   }),
 } as const;
@@ -192,6 +196,17 @@ function parseOne(asked: Flag, texts: readonly string[]): unknown {
   }
 }
 
+const SEE_HELP = { hint: 'try --help' } as const;
+
+function unknownFlag(kind: 'long' | 'short', shown: string, flags: readonly Flag[]): UsageError {
+  const names = flags
+    .filter(({ hidden, deprecated }) => hidden !== true && deprecated === undefined)
+    .flatMap((each) => (each.kind === 'bool' ? [each.name, `no-${each.name}`] : [each.name]));
+  const meant = kind === 'long' ? nearest(shown.slice(2), names) : undefined;
+  const options = meant === undefined ? SEE_HELP : { hint: `did you mean '--${meant}'?` };
+  return new UsageError(`unknown ${kind} flag '${shown}'`, options);
+}
+
 function* givenFlags(argv: readonly string[], flags: readonly Flag[]): Generator<Given> {
   const long = new Map(flags.map((each) => [each.name, each]));
   const short = new Map(flags.flatMap((each) => (each.short === undefined ? [] : [[each.short, each]])));
@@ -199,18 +214,17 @@ function* givenFlags(argv: readonly string[], flags: readonly Flag[]): Generator
   let token = tokens.next().value;
   while (token !== undefined) {
     const { kind, text } = token;
-    if (kind === 'argument') throw new UsageError(`unexpected ${text}`);
+    if (kind === 'argument') throw new UsageError(`unexpected ${text}`, SEE_HELP);
     const negated = kind === 'long' && !long.has(text) && text.startsWith('no-');
     const found = kind === 'short' ? short.get(text) : long.get(negated ? text.slice(3) : text);
     const shown = kind === 'short' ? `-${text}` : `--${text}`;
-    if (found === undefined || (negated && found.kind !== 'bool'))
-      throw new UsageError(`unknown ${kind} flag '${shown}'`);
+    if (found === undefined || (negated && found.kind !== 'bool')) throw unknownFlag(kind, shown, flags);
     token = tokens.next().value;
     if (found.kind === 'bool') {
       yield { flag: found, text: String(!negated) };
       continue;
     }
-    if (token?.kind !== 'argument') throw new UsageError(`expected argument for flag '${shown}'`);
+    if (token?.kind !== 'argument') throw new UsageError(`expected argument for flag '${shown}'`, SEE_HELP);
     yield { flag: found, text: token.text };
     token = tokens.next().value;
   }

@@ -1,8 +1,12 @@
+import type { Writable } from 'node:stream';
+
 /** As promslog writes them. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Logger {
+  /** Whether `debug` writes anything. */
+  readonly isDebug: boolean;
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
@@ -17,8 +21,8 @@ export const LOG_FORMATS = ['logfmt', 'json'] as const;
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: (typeof LOG_FORMATS)[number];
-  /** Takes one line, with its newline. */
-  write(line: string): void;
+  /** Takes lines, each with its newline; `false` where it gives them up. */
+  write(text: string): unknown;
   now?(): Date;
 }
 
@@ -53,28 +57,63 @@ const json = (entries: readonly (readonly [string, unknown])[]): string =>
     Object.fromEntries(entries.map(([key, value]) => [key, typeof value === 'object' ? textOf(value) : value])),
   )}\n`;
 
+/** Bytes of lines that wait for a reader. */
+const WAITING_BYTES_MAX = 1 << 20;
+
+/** A `write` onto a stream that may be a pipe which nobody reads: what does not fit in a bounded queue is given up. */
+export const boundedWrite =
+  (stream: Pick<Writable, 'write' | 'writableLength'>) =>
+  (line: string): boolean => {
+    if (stream.writableLength + line.length > WAITING_BYTES_MAX) return false;
+    stream.write(line);
+    return true;
+  };
+
+/** A `write` that says how many lines were given up, as soon as lines are taken again. */
+function countingWrite({ write }: LogOptions, lostLine: (count: number) => string): (line: string) => void {
+  let lost = 0;
+  return (line) => {
+    const isTaken = write(lost === 0 ? line : lostLine(lost) + line) !== false;
+    lost = isTaken ? 0 : lost + 1;
+  };
+}
+
 export function createLogger(options: LogOptions, bound: LogFields = {}): Logger {
-  const { level: least, format, write, now = () => new Date() } = options;
+  const { format, now = () => new Date() } = options;
+  const lineOf = (level: LogLevel, message: string, fields: LogFields): string => {
+    const { source, ...rest } = fields;
+    const head = { time: timestamp(now()), level: level.toUpperCase(), source, msg: message };
+    const entries = Object.entries({ ...head, ...rest }).filter(([, value]) => value !== undefined);
+    return format === 'json' ? json(entries) : logfmt(entries);
+  };
+  const write = countingWrite(options, (count) =>
+    lineOf('warn', 'Log lines lost, which nobody read', { ...bound, count }),
+  );
+  return loggerOf(options.level, bound, (level, message, fields) => write(lineOf(level, message, fields)));
+}
+
+function loggerOf(
+  least: LogLevel,
+  bound: LogFields,
+  write: (level: LogLevel, message: string, fields: LogFields) => void,
+): Logger {
   const log = (level: LogLevel) => {
     if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(least)) return () => {};
-    return (message: string, fields: LogFields = {}) => {
-      const { source, ...rest } = { ...bound, ...fields };
-      const head = { time: timestamp(now()), level: level.toUpperCase(), source, msg: message };
-      const entries = Object.entries({ ...head, ...rest }).filter(([, value]) => value !== undefined);
-      write(format === 'json' ? json(entries) : logfmt(entries));
-    };
+    return (message: string, fields: LogFields = {}) => write(level, message, { ...bound, ...fields });
   };
   return {
+    isDebug: least === 'debug',
     debug: log('debug'),
     info: log('info'),
     warn: log('warn'),
     error: log('error'),
-    with: (fields) => createLogger(options, { ...bound, ...fields }),
+    with: (fields) => loggerOf(least, { ...bound, ...fields }, write),
   };
 }
 
 /** For tests and for what runs before there is a log. */
 export const silent: Logger = {
+  isDebug: false,
   debug() {},
   info() {},
   warn() {},

@@ -18,12 +18,50 @@ export interface Family<L extends readonly string[] = readonly string[]> {
   readonly header: string;
   /** `name{a="`, `",b="`, `"} `: the text before each label value, in the order of output, then the text before the number. */
   readonly parts: readonly string[];
+  /** The histogram or summary that this is a part of: it stands below its header, beside the other parts of a series. */
+  readonly whole?: Family;
+  /** The parts of a histogram or a summary. */
+  readonly compound?: Compound;
+}
+
+/** The families of the lines of a histogram or a summary: one for each bound or quantile, which is the last label; sum; count. */
+export interface Compound {
+  readonly point: Family;
+  readonly sum: Family;
+  readonly count: Family;
+}
+
+/** Throws for a family that is neither a histogram nor a summary. */
+export function compoundOf({ name, compound }: Family): Compound {
+  assert.ok(compound !== undefined, `${name} is neither a histogram nor a summary`);
+  return compound;
 }
 
 const LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 /** The name that the text format can carry. */
 const textName = (name: string): string => name.replace(/[^a-zA-Z0-9_:]/gu, '_').replace(/^(?=[0-9])/, '_');
+
+const partsOf = (name: string, labels: readonly string[]): string[] =>
+  labels.length === 0
+    ? [`${name} `]
+    : [...labels.map((label, i) => (i === 0 ? `${name}{${label}="` : `",${label}="`)), '"} '];
+
+/** A bound or a quantile stands behind the other labels, wherever its name would be. */
+function compounded(whole: Omit<Family, 'compound'>): Compound {
+  const { name, type, labels } = whole;
+  const inOrder = whole.order?.map((i) => labels[i] as string) ?? labels;
+  const part = (suffix: string, ...last: readonly string[]): Family => ({
+    ...whole,
+    whole,
+    name: `${name}${suffix}`,
+    labels: [...labels, ...last],
+    order: whole.order === undefined ? undefined : [...whole.order, ...last.map((_, i) => labels.length + i)],
+    parts: partsOf(`${name}${suffix}`, [...inOrder, ...last]),
+  });
+  const point = type === 'histogram' ? part('_bucket', 'le') : part('', 'quantile');
+  return { point, sum: part('_sum'), count: part('_count') };
+}
 
 function family<const L extends readonly string[]>(
   type: MetricType,
@@ -39,11 +77,8 @@ function family<const L extends readonly string[]>(
     ? undefined
     : sorted.map((label) => labels.indexOf(label));
   const header = `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
-  const parts =
-    labels.length === 0
-      ? [`${name} `]
-      : [...sorted.map((label, i) => (i === 0 ? `${name}{${label}="` : `",${label}="`)), '"} '];
-  return { name, type, help, labels, order, header, parts };
+  const declared = { name, type, help, labels, order, header, parts: partsOf(name, sorted) };
+  return type === 'histogram' || type === 'summary' ? { ...declared, compound: compounded(declared) } : declared;
 }
 
 type Declare = <const L extends readonly string[]>(name: string, help: string, ...labels: L) => Family<L>;
@@ -54,7 +89,8 @@ export const untyped: Declare = (name, help, ...labels) => family('untyped', nam
 export const histogram: Declare = (name, help, ...labels) => family('histogram', name, help, labels);
 export const summary: Declare = (name, help, ...labels) => family('summary', name, help, labels);
 
-const FAMILIES_MAX = 4096;
+/** A network driver with a counter for each queue has some ten thousands of statistics. */
+const FAMILIES_MAX = 32_768;
 
 /** Families whose names come from the kernel's own field names; the pattern, with one `<field>` or more, is what the docs show. */
 export interface DynamicFamily<L extends readonly string[] = readonly string[]> {

@@ -1,4 +1,3 @@
-import { RE2JS } from 're2js';
 import { messageOf, UsageError } from './errors.ts';
 
 /** A regular expression with RE2's syntax and linear time, as the reference's flags take them. Unanchored. */
@@ -7,19 +6,17 @@ export interface Pattern {
   test(text: string): boolean;
 }
 
-const REMEMBERED_MAX = 4096;
+let re2: typeof import('re2js') | undefined;
 
-function compile(source: string): RE2JS {
-  try {
-    return RE2JS.compile(source);
-  } catch (error) {
-    throw new UsageError(`${messageOf(error)} in \`${source}\``, { cause: error });
-  }
+/** Loads the engine for patterns of operators: most start without any, and it takes a megabyte. */
+export async function loadPatterns(): Promise<void> {
+  re2 ??= await import('re2js');
 }
 
-/** Compiles a pattern that is ours and so is right, but not before it is needed: compiling takes its time at every start. */
-export function latePattern(source: string): Pattern {
-  let compiled: RE2JS | undefined;
+const REMEMBERED_MAX = 4096;
+
+/** What was answered is remembered, since the same few names come at every scrape. */
+function remembering(source: string, find: (text: string) => boolean): Pattern {
   const remembered = new Map<string, boolean>();
   return {
     source,
@@ -27,19 +24,28 @@ export function latePattern(source: string): Pattern {
       const known = remembered.get(text);
       if (known !== undefined) return known;
       if (remembered.size >= REMEMBERED_MAX) remembered.clear();
-      compiled ??= compile(source);
-      const answer = compiled.matcher(text).find();
+      const answer = find(text);
       remembered.set(text, answer);
       return answer;
     },
   };
 }
 
-/** Compiles a pattern; what it answered is remembered, since the same few names come at every scrape. */
+/** A pattern that is ours: it means the same to the engine of the language, and takes no more time there. */
+export function ownPattern(source: string): Pattern {
+  const expression = new RegExp(source);
+  return remembering(source, (text) => expression.test(text));
+}
+
+/** Compiles the pattern of an operator. Throws a `UsageError` that quotes it. `loadPatterns` must have been awaited. */
 export function compilePattern(source: string): Pattern {
-  const pattern = latePattern(source);
-  pattern.test('');
-  return pattern;
+  if (re2 === undefined) throw new Error('patterns are not loaded');
+  try {
+    const compiled = re2.RE2JS.compile(source);
+    return remembering(source, (text) => compiled.matcher(text).find());
+  } catch (error) {
+    throw new UsageError(`${messageOf(error)} in \`${source}\``, { cause: error });
+  }
 }
 
 /** Whether a name passes: not matched by `exclude`, and matched by `include`; either may be missing. */

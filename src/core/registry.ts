@@ -1,8 +1,12 @@
-import type { Collect, Turn } from './collector.ts';
-import { DeadlineError, messageOf, NoDataError } from './errors.ts';
+import type { CollectorState } from './collector_state.ts';
+import { messageOf } from './errors.ts';
 import type { Logger } from './log.ts';
-import { gauge } from './metric.ts';
-import { Samples } from './writer.ts';
+import { counter, gauge } from './metric.ts';
+import { createRunner, type Ready, type Runner } from './runner.ts';
+import type { Samples } from './samples.ts';
+import { createDeadline, createPace, type Pace } from './turn.ts';
+
+export type { Ready } from './runner.ts';
 
 export const scrapeMetrics = {
   duration: gauge(
@@ -15,18 +19,30 @@ export const scrapeMetrics = {
     'Whether the collector gave its metrics (1), or failed or found nothing of its kind (0).',
     'collector',
   ),
+  faults: counter(
+    'keyhole_collector_faults_total',
+    'Lines, attributes and devices that the collector left out, since they could not be read.',
+    'collector',
+  ),
 } as const;
 
-/** A collector that is set up. */
-export interface Ready {
-  readonly name: string;
-  readonly collect: Collect;
+/** Shows what collectors wrote. Earlier parts come first where two write the same series. */
+export interface Taker {
+  take(part: number, samples: Samples): void;
+  clear(part: number): void;
 }
 
 export interface Registry {
   readonly names: readonly string[];
-  /** Runs the named collectors (all by default). Never rejects. Scrapes that ask for the same while it is under way share it. */
-  scrape(names?: readonly string[]): Promise<readonly Samples[]>;
+  /** How many parts a scrape may have: part 0 is about the collectors' runs, each collector has its own. */
+  readonly partCount: number;
+  /**
+   * Runs the named collectors (all by default), each of which is handed to `taker` as soon as it has run. `meta` takes what is
+   * about the runs. A promise only where something has to be waited for. Never throws, never rejects.
+   */
+  scrape(taker: Taker, meta: Samples, names?: readonly string[]): void | Promise<void>;
+  /** How the last run of each collector went, in the order of their names. */
+  states(): CollectorState[];
 }
 
 export interface RegistryOptions {
@@ -34,217 +50,86 @@ export interface RegistryOptions {
   readonly log: Logger;
   /** Monotonic milliseconds. */
   readonly clock?: () => number;
+  /** Called when a scrape begins. */
+  readonly onBegin?: () => void;
 }
 
-interface Run {
-  readonly samples: Samples;
-  readonly seconds: number;
-  readonly error: unknown;
-}
-
-/** How long collectors may hold the event loop before others get a turn. */
-const SLICE_MS = 10;
+/** In alphabetical order, and what comes from others last. */
+const inOrder = (runners: readonly Runner[]): Runner[] =>
+  [...runners].sort((a, b) => Number(a.isForeign) - Number(b.isForeign) || (a.name < b.name ? -1 : 1));
 
 export function createRegistry(collectors: readonly Ready[], options: RegistryOptions): Registry {
-  const { timeoutMs, clock = () => performance.now() } = options;
+  const { timeoutMs, clock = () => performance.now(), onBegin = () => {} } = options;
   const log = options.log.with({ source: 'registry.ts' });
   const pace = createPace(clock);
-  const runners = new Map(collectors.map((each) => [each.name, createRunner(each, { timeoutMs, log, clock, pace })]));
-  const underWay = new Map<string, Promise<readonly Samples[]>>();
-
-  const collect = async (names: readonly string[]): Promise<readonly Samples[]> => {
-    const meta = new Samples();
-    const deadline = createDeadline(timeoutMs);
-    const runs: (Run | Promise<Run>)[] = [];
-    for (const name of names) {
-      await pace();
-      const runner = runners.get(name);
-      if (runner !== undefined) runs.push(runner(deadline));
-    }
-    const done = await Promise.all(runs);
-    deadline.clear();
-    for (const [i, { seconds, error }] of done.entries()) {
-      const name = names[i] as string;
-      meta.sample(scrapeMetrics.duration, seconds, name);
-      meta.sample(scrapeMetrics.success, error === undefined ? 1 : 0, name);
-    }
-    // First, so that no text file can claim these series.
-    return [meta, ...done.map(({ samples }) => samples)];
-  };
-
+  const runners = inOrder(collectors.map((each) => createRunner(each, { timeoutMs, log, clock, pace })));
+  const parts = new Map(runners.map((runner, i) => [runner, i + 1]));
+  const byName = new Map(runners.map((runner) => [runner.name, runner]));
+  const all = [...parts];
+  const chosen = (names: readonly string[] | undefined): readonly [Runner, number][] =>
+    names === undefined ? all : all.filter(([{ name }]) => names.includes(name));
   return {
-    names: [...runners.keys()],
-    scrape(asked) {
-      const names = [...new Set(asked ?? runners.keys())].filter((name) => runners.has(name)).sort();
-      const key = names.join();
-      let scrape = underWay.get(key);
-      if (scrape === undefined) {
-        scrape = collect(names).finally(() => underWay.delete(key));
-        underWay.set(key, scrape);
-      }
-      return scrape;
+    names: collectors.map(({ name }) => name),
+    partCount: runners.length + 1,
+    scrape(taker, meta, names) {
+      onBegin();
+      pace.begin();
+      return scrape({ taker, meta, runs: chosen(names), pace, timeoutMs });
     },
+    states: () => [...byName.values()].map(stateOf).sort((a, b) => (a.name < b.name ? -1 : 1)),
   };
 }
 
-type Pace = () => Promise<void> | undefined;
-
-/** Gives the event loop a turn after every slice of work; costs a clock reading otherwise. */
-function createPace(clock: () => number): Pace {
-  let sliceEnd = clock() + SLICE_MS;
-  let waiting: Promise<void> | undefined;
-  return () => {
-    if (waiting !== undefined) return waiting;
-    if (clock() < sliceEnd) return undefined;
-    waiting = new Promise((resolve) => {
-      setImmediate(() => {
-        waiting = undefined;
-        sliceEnd = clock() + SLICE_MS;
-        resolve();
-      });
-    });
-    return waiting;
-  };
+function stateOf({ name, state, error, seconds, samples, faultsTotal }: Runner): CollectorState {
+  const series = samples.blocks.slice(0, samples.blockCount).reduce((sum, { count }) => sum + count, 0);
+  const known = { name, state, durationSeconds: seconds, series, faults: faultsTotal };
+  return error === undefined ? known : { ...known, error: messageOf(error), cause: error };
 }
 
-interface RunnerParts {
-  readonly timeoutMs: number;
-  readonly log: Logger;
-  readonly clock: () => number;
+interface Scrape {
+  readonly taker: Taker;
+  readonly meta: Samples;
+  readonly runs: readonly (readonly [Runner, number])[];
   readonly pace: Pace;
+  readonly timeoutMs: number;
 }
 
-/** Runs one collector: times it, catches what it throws, gives up on it at the deadline, and says what happened once. */
-function createRunner({ name, collect }: Ready, parts: RunnerParts): (deadline: Deadline) => Run | Promise<Run> {
-  const { log, clock } = parts;
-  let running: Promise<Run> | undefined;
-  let overdue = false;
-  const tell = createTeller(log, name);
-
-  const start = (deadline: Deadline): Run | Promise<Run> => {
-    const samples = new Samples();
-    const startedAt = clock();
-    const finish = (error?: unknown): Run => {
-      samples.close();
-      const seconds = (clock() - startedAt) / 1000;
-      tell(error, seconds);
-      return { samples, seconds, error };
-    };
-    const turn = new RunTurn(parts, startedAt);
-    let work: void | Promise<void>;
-    try {
-      work = collect(samples, turn);
-    } catch (error) {
-      return finish(error ?? new Error('threw nothing'));
+function scrape(options: Scrape): void | Promise<void> {
+  const { taker, runs, pace, timeoutMs } = options;
+  const deadline = createDeadline(timeoutMs);
+  const pending: Promise<void>[] = [];
+  const hand = (runner: Runner, part: number): void => {
+    if (runner.isLate) taker.clear(part);
+    else taker.take(part, runner.samples);
+  };
+  /** Starts the runs from one on; a promise where the event loop needs a turn in between. */
+  const start = (first: number): void | Promise<void> => {
+    for (let i = first; i < runs.length; i += 1) {
+      // After a rest at least one runs, however slow the machine.
+      const wait = i === first ? undefined : pace();
+      if (wait !== undefined) return wait.then(() => start(i));
+      const [runner, part] = runs[i] as readonly [Runner, number];
+      const run = runner.run(deadline);
+      if (run === undefined) hand(runner, part);
+      else pending.push(run.then(() => hand(runner, part)));
     }
-    return work === undefined ? finish() : settle(work, deadline, turn).then(finish);
+    return undefined;
   };
-
-  /** What the collector threw, or that it is late; `undefined` when it is done. */
-  const settle = async (work: Promise<void>, deadline: Deadline, turn: RunTurn): Promise<unknown> => {
-    const settled = work.then(
-      () => undefined,
-      (error: unknown) => error ?? new Error('threw nothing'),
-    );
-    const error = await Promise.race([settled, deadline.passed()]);
-    if (error instanceof DeadlineError) {
-      turn.end(error);
-      // It may still hang somewhere. Until it returns nobody starts it again and nobody waits for it.
-      overdue = true;
-      void settled.then(() => {
-        overdue = false;
-      });
-    }
-    return error;
-  };
-
-  return (deadline) => {
-    if (overdue) {
-      const error = new DeadlineError('still busy with an earlier scrape');
-      tell(error, 0);
-      return { samples: new Samples(), seconds: 0, error };
-    }
-    if (running !== undefined) return running;
-    const run = start(deadline);
-    if (!(run instanceof Promise)) return run;
-    running = run.finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
+  const started = start(0);
+  if (started === undefined && pending.length === 0) return conclude(options);
+  return (async () => {
+    await started;
+    await Promise.all(pending);
+    deadline.clear();
+    conclude(options);
+  })();
 }
 
-/** A class, since one is made for every run of every collector: closures would cost more than many a collector does. */
-class RunTurn implements Turn {
-  readonly #clock: () => number;
-  readonly #pace: Pace;
-  readonly #timeoutMs: number;
-  readonly #endsAt: number;
-  #abort: AbortController | undefined;
-  #lateness: DeadlineError | undefined;
-
-  constructor({ clock, pace, timeoutMs }: RunnerParts, startedAt: number) {
-    this.#clock = clock;
-    this.#pace = pace;
-    this.#timeoutMs = timeoutMs;
-    this.#endsAt = startedAt + timeoutMs;
-  }
-
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.#lateness !== undefined) this.#abort.abort(this.#lateness);
-    return this.#abort.signal;
-  }
-
-  leftMs(): number {
-    return this.#endsAt - this.#clock();
-  }
-
-  pause(): Promise<void> | undefined {
-    if (this.leftMs() > 0) return this.#pace();
-    throw notDone(this.#timeoutMs);
-  }
-
-  end(lateness: DeadlineError): void {
-    this.#lateness = lateness;
-    this.#abort?.abort(lateness);
-  }
-}
-
-const notDone = (timeoutMs: number): DeadlineError => new DeadlineError(`not done after ${timeoutMs / 1000} s`);
-
-/** One timer for all collectors of a scrape that are waited for. */
-interface Deadline {
-  passed(): Promise<DeadlineError>;
-  clear(): void;
-}
-
-function createDeadline(timeoutMs: number): Deadline {
-  let timer: NodeJS.Timeout | undefined;
-  let passed: Promise<DeadlineError> | undefined;
-  return {
-    passed() {
-      passed ??= new Promise((resolve) => {
-        timer = setTimeout(() => resolve(notDone(timeoutMs)), timeoutMs);
-      });
-      return passed;
-    },
-    clear: () => clearTimeout(timer),
-  };
-}
-
-/** A fault is told when it comes and when it changes, not at every scrape. */
-function createTeller(log: Logger, name: string): (error: unknown, seconds: number) => void {
-  let before = '';
-  return (error, seconds) => {
-    if (error === undefined && before === '')
-      return log.debug('collector succeeded', { name, duration_seconds: seconds });
-    const message = error === undefined ? '' : messageOf(error);
-    const fields = { name, duration_seconds: seconds, ...(error === undefined ? {} : { err: message }) };
-    if (error === undefined) log.info('collector works again', fields);
-    else if (error instanceof NoDataError) log.debug('collector returned no data', fields);
-    else if (message === before) log.debug('collector failed again', fields);
-    else log.error('collector failed', fields);
-    before = error === undefined || error instanceof NoDataError ? '' : message;
-  };
+function conclude({ taker, meta, runs }: Scrape): void {
+  meta.begin();
+  for (const [{ name, seconds }] of runs) meta.sample(scrapeMetrics.duration, seconds, name);
+  for (const [{ name, error }] of runs) meta.sample(scrapeMetrics.success, error === undefined ? 1 : 0, name);
+  for (const [{ name, faultsTotal }] of runs) meta.sample(scrapeMetrics.faults, faultsTotal, name);
+  meta.close();
+  taker.take(0, meta);
 }

@@ -1,14 +1,18 @@
 import { closeSync } from 'node:fs';
-import { hasErrno, LimitError, ParseError } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
+import { hasErrno, LimitError } from '../core/errors.ts';
 import { NoSyscallsError, SyscallError, syscall } from '../syscall/libc.ts';
+import { refuse } from './attributes.ts';
 
 /** Protocols of `include/uapi/linux/netlink.h`. */
 export const NETLINK_ROUTE = 0;
+export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_GENERIC = 16;
 
 /** Takes what follows the head of one message: the bytes of `view` from `start` to `end`, which it may not keep. */
 export type Parse<T> = (view: DataView, start: number, end: number) => T | undefined;
+
+/** Adds what follows the head of one message to `state`. */
+export type Fold<S> = (state: S, view: DataView, start: number, end: number) => void;
 
 export interface DumpRequest {
   /** The type of the message to send, such as RTM_GETLINK. */
@@ -23,6 +27,8 @@ export interface DumpRequest {
 export interface Netlink {
   /** What `parse` makes of each message, in the kernel's order, from one consistent list. */
   dump<T>(request: DumpRequest, parse: Parse<T>): T[];
+  /** As `dump`, into what `begin` makes. A list that is asked for again begins again. */
+  fold<S>(request: DumpRequest, begin: () => S, take: Fold<S>): S;
   /** The name of a network device; `undefined` when it is gone. */
   deviceName(index: number): string | undefined;
   close(): void;
@@ -90,25 +96,23 @@ function encode({ type, body }: DumpRequest, sequence: number): Uint8Array {
 /** The errno in an answer, if there is one: of an error, or at the end of a list that could not be written whole. */
 function throwErrno(from: DataView, start: number, end: number): void {
   const errno = end - start < 4 ? 0 : -from.getInt32(start, true);
-  if (errno < 0) throw new ParseError('netlink', `error ${errno}`);
+  if (errno < 0) refuse(`error ${errno}`, start);
   if (errno > 0) throw new SyscallError('netlink', errno);
 }
 
 /**
- * Parses one datagram, and answers whether it ends the list. Messages of other questions (another `sequence`) are passed over.
- * https://docs.kernel.org/userspace-api/netlink/intro.html
+ * Takes each message of one datagram, and answers whether it ends the list. Messages of other questions (another `sequence`)
+ * are passed over. https://docs.kernel.org/userspace-api/netlink/intro.html
  */
-export function parseDatagram<T>(
+export function parseDatagram(
   from: DataView,
   length: number,
   { reply, sequence }: { readonly reply: number; readonly sequence: number },
-  parse: Parse<T>,
-  found: T[],
+  take: (view: DataView, start: number, end: number) => void,
 ): boolean {
   for (let at = 0; at < length; ) {
     const size = length - at < HEAD_BYTES ? 0 : from.getUint32(at, true);
-    if (size < HEAD_BYTES || size > length - at)
-      throw new ParseError('netlink', `a message of ${size} bytes in ${length - at}`);
+    if (size < HEAD_BYTES || size > length - at) refuse(`a message of ${size} bytes in ${length - at}`, at);
     const [type, flags] = [from.getUint16(at + 4, true), from.getUint16(at + 6, true)];
     const [start, end] = [at + HEAD_BYTES, at + size];
     if (from.getUint32(at + 8, true) === sequence) {
@@ -116,8 +120,7 @@ export function parseDatagram<T>(
       if (type === NLMSG_OVERRUN) throw new SyscallError('netlink', ENOBUFS);
       if (type === NLMSG_ERROR || type === NLMSG_DONE) throwErrno(from, start, end);
       if (type === NLMSG_DONE) return true;
-      const one = type === reply ? parse(from, start, end) : undefined;
-      if (one !== undefined) found.push(one);
+      if (type === reply) take(from, start, end);
     }
     at += (size + 3) & ~3;
   }
@@ -129,28 +132,37 @@ const ENOBUFS = 105;
 /** Asks over a channel. Whatever goes wrong, the channel is reset; what may go better the next time is tried again. */
 export function createNetlink(channel: Channel): Netlink {
   let sequence = 0;
-  const ask = <T>(request: DumpRequest, parse: Parse<T>): T[] => {
+  const ask = (request: DumpRequest, take: (view: DataView, start: number, end: number) => void): void => {
     sequence = (sequence + 1) >>> 0;
     channel.send(encode(request, sequence));
-    const found: T[] = [];
     const question = { reply: request.reply, sequence };
     for (let datagrams = 0; datagrams < DATAGRAMS_MAX; datagrams += 1) {
       const length = channel.receive(buffer);
       if (length > buffer.length) grow(length);
-      if (parseDatagram(view, length, question, parse, found)) return found;
+      if (parseDatagram(view, length, question, take)) return;
     }
     throw new LimitError(`netlink: an answer of more than ${DATAGRAMS_MAX} datagrams`);
   };
-  return {
-    dump(request, parse) {
-      for (let tries = 1; ; tries += 1) {
-        try {
-          return ask(request, parse);
-        } catch (error) {
-          channel.reset();
-          if (tries >= TRIES || !hasErrno(error, AGAIN)) throw error;
-        }
+  const fold = <S>(request: DumpRequest, begin: () => S, take: Fold<S>): S => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const state = begin();
+        ask(request, (from, start, end) => take(state, from, start, end));
+        return state;
+      } catch (error) {
+        channel.reset();
+        if (tries >= TRIES || !hasErrno(error, AGAIN)) throw error;
       }
+    }
+  };
+  return {
+    fold,
+    dump<T>(request: DumpRequest, parse: Parse<T>): T[] {
+      const begin = (): T[] => [];
+      return fold(request, begin, (found, from, start, end) => {
+        const one = parse(from, start, end);
+        if (one !== undefined) found.push(one);
+      });
     },
     deviceName: (index) => channel.deviceName(index),
     close: () => channel.reset(),
@@ -219,23 +231,8 @@ function socketChannel(protocol: number): Channel {
 export const openNetlink = (protocol: number): Netlink => createNetlink(socketChannel(protocol));
 
 /** What a sandbox answers that has no netlink, or not for this process. Node's name for EOPNOTSUPP is ENOTSUP. */
-const CLOSED = ['EPERM', 'EACCES', 'ENOSYS', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENOTSUP'] as const;
+const CLOSED: readonly string[] = ['EPERM', 'EACCES', 'ENOSYS', 'EAFNOSUPPORT', 'EPROTONOSUPPORT', 'ENOTSUP'];
 
-/** Asks netlink, and where that is closed to this process turns to `instead`. Says so once. */
-export function createFallback(log: Logger, instead: string): <T>(ask: () => T, other: () => T) => T {
-  let told = false;
-  return (ask, other) => {
-    try {
-      return ask();
-    } catch (error) {
-      if (
-        !(error instanceof NoSyscallsError) &&
-        !(error instanceof SyscallError && CLOSED.includes(error.code as never))
-      )
-        throw error;
-      if (!told) log.warn(`netlink cannot be used: reading ${instead}`, { err: error.message });
-      told = true;
-      return other();
-    }
-  };
-}
+/** Whether netlink cannot be used in this process at all. */
+export const isClosed = (error: unknown): boolean =>
+  error instanceof NoSyscallsError || (error instanceof SyscallError && CLOSED.includes(error.code));

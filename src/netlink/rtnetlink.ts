@@ -1,16 +1,17 @@
 import { ParseError } from '../core/errors.ts';
 import { formatAddress } from '../core/ip_address.ts';
+import type { Message } from '../core/network.ts';
+import type { Reading } from '../core/reading.ts';
 import {
   attributeAfter,
   attributeType,
   bytesOf,
   needBytes,
+  refuse,
   textOf,
-  u8Of,
-  u32Of,
-  u64At,
   valueEnd,
   valueStart,
+  walkAttributes,
 } from './attributes.ts';
 
 /**
@@ -21,11 +22,11 @@ import {
 const AF_INET = 2;
 const AF_INET6 = 10;
 /** struct ifinfomsg: family, padding, type (u16), index (s32), flags (u32), change (u32). */
-const LINK_HEAD_BYTES = 16;
+export const LINK_HEAD_BYTES = 16;
 /** struct ifaddrmsg: family, prefix length, flags, scope, index (u32). */
-const ADDRESS_HEAD_BYTES = 8;
+export const ADDRESS_HEAD_BYTES = 8;
 /** struct ndmsg: family, padding (3), index (s32), state (u16), flags, type. */
-const NEIGHBOUR_HEAD_BYTES = 12;
+export const NEIGHBOUR_HEAD_BYTES = 12;
 
 /** RTM_GETLINK for every device. */
 export const ALL_LINKS = { type: 18, reply: 16, body: new Uint8Array(LINK_HEAD_BYTES) } as const;
@@ -68,14 +69,9 @@ export const LINK_COUNTERS = [
 
 export type LinkCounter = (typeof LINK_COUNTERS)[number];
 
-/** Where a counter is among `Link.counters`. */
+/** Where a counter is among `LINK_COUNTERS`. Kernels before 4.6 have no rx_nohandler, which is the last. */
 export const counterIndex = (name: LinkCounter): number => LINK_COUNTERS.indexOf(name);
 
-/** Kernels before 4.6 have no rx_nohandler; newer ones have more than what is named above. */
-const COUNTERS_LEAST = LINK_COUNTERS.length - 1;
-
-const IFLA_ADDRESS = 1;
-const IFLA_BROADCAST = 2;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
@@ -95,142 +91,60 @@ const IFLA_ALT_IFNAME = 53;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 
-/** The counters of the attribute at `at`, each `width` bytes wide, in the order of `LINK_COUNTERS`; newer ones are left out. */
-function countersOf(view: DataView, at: number, width: 4 | 8): number[] {
-  const [start, end] = [valueStart(at), valueEnd(view, at)];
-  needBytes(start, end, COUNTERS_LEAST * width);
-  const count = Math.min(LINK_COUNTERS.length, Math.trunc((end - start) / width));
-  const counters: number[] = [];
-  for (let i = 0; i < count; i += 1)
-    counters.push(width === 8 ? u64At(view, start + 8 * i) : view.getUint32(start + 4 * i, true));
-  return counters;
+/** Attributes of a link, by name. */
+export const LINK = {
+  address: 1,
+  broadcast: 2,
+  mtu: IFLA_MTU,
+  link: IFLA_LINK,
+  txQueueLength: IFLA_TXQLEN,
+  linkMode: IFLA_LINKMODE,
+  group: IFLA_GROUP,
+  promiscuity: 30,
+  carrier: IFLA_CARRIER,
+  carrierChanges: IFLA_CARRIER_CHANGES,
+  carrierUp: IFLA_CARRIER_UP_COUNT,
+  carrierDown: IFLA_CARRIER_DOWN_COUNT,
+  allMulticast: 61,
+} as const;
+
+/** Where numbers stand in `struct ifinfomsg`. */
+export const LINK_HEAD = { type: 2, index: 4, flags: 8 } as const;
+
+/** The name of the device that a link is about. */
+export function nameOf(link: Message): string {
+  const name = link.text(IFLA_IFNAME);
+  if (name === undefined || name === '') throw new ParseError('netlink', 'a device without a name');
+  return name;
 }
 
-export interface LinkCounters {
-  readonly device: string;
-  /** In the order of `LINK_COUNTERS`, the last of which old kernels lack. Missing where the device has none. */
-  readonly counters: readonly number[] | undefined;
-}
-
-/** Reads of a device what its counters say, and nothing else: this runs for thousands of devices at every scrape. */
-export function parseLinkCounters(view: DataView, start: number, end: number): LinkCounters {
-  needBytes(start, end, LINK_HEAD_BYTES);
-  let device: string | undefined;
-  let [wide, narrow] = [0, 0];
-  for (let at = start + LINK_HEAD_BYTES, after = at; at < end; at = after) {
-    after = attributeAfter(view, at, end);
-    const type = attributeType(view, at);
-    if (type === IFLA_IFNAME) device = textOf(view, at);
-    else if (type === IFLA_STATS64) wide = at;
-    else if (type === IFLA_STATS) narrow = at;
-  }
-  if (device === undefined) throw new ParseError('netlink', 'a device without a name');
-  const counters = wide !== 0 ? countersOf(view, wide, 8) : narrow !== 0 ? countersOf(view, narrow, 4) : undefined;
-  return { device, counters };
-}
-
-/** What the kernel says of a device in numbers. */
-export interface LinkNumbers {
-  mtuBytes?: number;
-  /** The index of the device below this one. */
-  link?: number;
-  txQueueLength?: number;
-  linkMode?: number;
-  group?: number;
-  carrier?: number;
-  carrierChanges?: number;
-  carrierUp?: number;
-  carrierDown?: number;
-}
-
-/** A network device. What the kernel did not say is missing, or an empty text. */
-export interface Link extends LinkNumbers {
-  device: string;
-  readonly index: number;
-  /** Kind of hardware: ARPHRD_* of `include/uapi/linux/if_arp.h`. */
-  readonly type: number;
-  /** IFF_* of `include/uapi/linux/if.h`. */
-  readonly flags: number;
-  /** Hardware addresses, in hexadecimal with colons. */
-  address: string;
-  broadcast: string;
-  alias: string;
-  readonly altNames: string[];
-  /** By the names that `/sys/class/net/<device>/operstate` has. */
-  operstate: string;
-  /** In the order of `LINK_COUNTERS`. */
-  counters?: readonly number[];
-}
+export const aliasOf = (link: Message): string => link.text(IFLA_IFALIAS) ?? '';
 
 /** IF_OPER_* of `include/uapi/linux/if.h`. */
 const OPERSTATES = ['unknown', 'notpresent', 'down', 'lowerlayerdown', 'testing', 'dormant', 'up'] as const;
 
-const hardwareAddress = (view: DataView, at: number): string =>
-  bytesOf(view, at)
-    .toString('hex')
-    .replace(/..(?=.)/g, '$&:');
+/** By the names that `/sys/class/net/<device>/operstate` has. */
+export const operstateOf = (link: Message): string => OPERSTATES[link.u8Word(IFLA_OPERSTATE) ?? 0] ?? 'unknown';
 
-function addAltNames(names: string[], view: DataView, list: number): void {
-  const end = valueEnd(view, list);
-  for (let at = valueStart(list), after = at; at < end; at = after) {
-    after = attributeAfter(view, at, end);
-    if (attributeType(view, at) === IFLA_ALT_IFNAME) names.push(textOf(view, at));
-  }
+/** A hardware address, in hexadecimal with colons; empty where the device has none. */
+export const addressOf = (link: Message, type: number): string =>
+  (link.bytes(type)?.toString('hex') ?? '').replace(/..(?=.)/g, '$&:');
+
+/** Other names of the device. */
+export function altNamesOf(link: Message): string[] {
+  const list = link.bytes(IFLA_PROP_LIST);
+  const names: string[] = [];
+  if (list === undefined) return names;
+  const view = new DataView(list.buffer, list.byteOffset, list.length);
+  walkAttributes(view, 0, list.length, (type, at) => {
+    if (type === IFLA_ALT_IFNAME) names.push(textOf(view, at));
+  });
+  return names;
 }
 
-type Read<T> = (view: DataView, at: number) => T;
-
-const NUMBERS: ReadonlyMap<number, readonly [keyof LinkNumbers, Read<number>]> = new Map([
-  [IFLA_MTU, ['mtuBytes', u32Of]],
-  [IFLA_LINK, ['link', u32Of]],
-  [IFLA_TXQLEN, ['txQueueLength', u32Of]],
-  [IFLA_LINKMODE, ['linkMode', u8Of]],
-  [IFLA_GROUP, ['group', u32Of]],
-  [IFLA_CARRIER, ['carrier', u8Of]],
-  [IFLA_CARRIER_CHANGES, ['carrierChanges', u32Of]],
-  [IFLA_CARRIER_UP_COUNT, ['carrierUp', u32Of]],
-  [IFLA_CARRIER_DOWN_COUNT, ['carrierDown', u32Of]],
-]);
-
-const TEXTS: ReadonlyMap<number, readonly ['device' | 'address' | 'broadcast' | 'alias', Read<string>]> = new Map([
-  [IFLA_IFNAME, ['device', textOf]],
-  [IFLA_ADDRESS, ['address', hardwareAddress]],
-  [IFLA_BROADCAST, ['broadcast', hardwareAddress]],
-  [IFLA_IFALIAS, ['alias', textOf]],
-]);
-
-function takeAttribute(link: Link, view: DataView, at: number): void {
-  const type = attributeType(view, at);
-  const number = NUMBERS.get(type);
-  const text = TEXTS.get(type);
-  if (number !== undefined) link[number[0]] = number[1](view, at);
-  else if (text !== undefined) link[text[0]] = text[1](view, at);
-  else if (type === IFLA_OPERSTATE) link.operstate = OPERSTATES[u8Of(view, at)] ?? 'unknown';
-  else if (type === IFLA_PROP_LIST) addAltNames(link.altNames, view, at);
-  else if (type === IFLA_STATS64) link.counters = countersOf(view, at, 8);
-}
-
-/** Reads what is known of a device. */
-export function parseLink(view: DataView, start: number, end: number): Link {
-  needBytes(start, end, LINK_HEAD_BYTES);
-  const link: Link = {
-    device: '',
-    type: view.getUint16(start + 2, true),
-    index: view.getInt32(start + 4, true),
-    flags: view.getUint32(start + 8, true),
-    address: '',
-    broadcast: '',
-    alias: '',
-    altNames: [],
-    operstate: '',
-  };
-  for (let at = start + LINK_HEAD_BYTES, after = at; at < end; at = after) {
-    after = attributeAfter(view, at, end);
-    takeAttribute(link, view, at);
-  }
-  if (link.device === '') throw new ParseError('netlink', 'a device without a name');
-  return link;
-}
+/** A counter by its place among `LINK_COUNTERS`, 64 bits wide where the kernel gives that; `undefined` where it has none. */
+export const counterOf = (link: Message, place: number): Reading | undefined =>
+  link.u64At(IFLA_STATS64, place) ?? link.u32At(IFLA_STATS, place);
 
 export interface DeviceAddress {
   /** Of the device. */
@@ -256,7 +170,7 @@ export function parseDeviceAddress(view: DataView, start: number, end: number): 
   if (at === 0) return undefined;
   const address = formatAddress(bytesOf(view, at));
   if (address === undefined || address.includes(':') !== (family === AF_INET6))
-    throw new ParseError('netlink', `an address of ${valueEnd(view, at) - valueStart(at)} bytes`);
+    refuse(`an address of ${valueEnd(view, at) - valueStart(at)} bytes`, at);
   return { index: view.getUint32(start + 4, true), address, prefixLength: view.getUint8(start + 1) };
 }
 

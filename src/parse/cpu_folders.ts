@@ -1,4 +1,4 @@
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 
 export interface CpuFolder {
   /** `devices/system/cpu/cpu12` */
@@ -10,7 +10,7 @@ export interface CpuFolder {
  * The CPUs that have a folder in sysfs, online or not, in order of the folders' names: `cpu10` before `cpu2`.
  * https://docs.kernel.org/admin-guide/cputopology.html
  */
-export function cpuFolders(sys: KernelFs): CpuFolder[] {
+export function cpuFolders(sys: Tree): CpuFolder[] {
   const all = 'devices/system/cpu';
   const folders: CpuFolder[] = [];
   for (const name of sys.list(all)) {

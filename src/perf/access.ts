@@ -1,5 +1,5 @@
 import { optional } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { int, uint } from '../core/text.ts';
 
 /**
@@ -71,7 +71,7 @@ export function parseFilesMax(limits: string): number {
 
 export interface AccessParts {
   /** The own `/proc`, whatever `--path.procfs` says. */
-  readonly proc: KernelFs;
+  readonly proc: Tree;
   readonly privileges: Privileges;
   readonly userNamespace: boolean;
   readonly hasCorePmu: boolean;

@@ -1,7 +1,8 @@
 import type { Acquired, Host } from '../core/collector.ts';
 import { messageOf } from '../core/errors.ts';
-import { type KernelFs, openTree } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
+import { openTree } from '../source/source.ts';
 import { isInitialUserNamespace } from '../syscall/capability.ts';
 import { parseFilesMax, readAccess } from './access.ts';
 import type { CatalogEvent } from './catalog.ts';
@@ -23,7 +24,7 @@ export type PerfHost = Host<typeof perfFlags>;
 /** Descriptors that are left to the server, to files of other collectors and to whatever else. */
 export const FILES_RESERVED = 192;
 
-export const readOnline = (sys: KernelFs): number[] => {
+export const readOnline = (sys: Tree): number[] => {
   const file = 'devices/system/cpu/online';
   return parseCpulist(sys.read(file), sys.path(file));
 };
@@ -55,7 +56,7 @@ export function kindsAsked(host: PerfHost): PerfKind[] {
 }
 
 /** The machine, by its sysfs and tracefs. */
-export function viewMachine(sys: KernelFs, online: readonly number[]): MachineView {
+export function viewMachine(sys: Tree, online: readonly number[]): MachineView {
   const proc = openTree('/proc');
   const known = new Map<string, readonly string[]>();
   return {
@@ -73,7 +74,7 @@ export function viewMachine(sys: KernelFs, online: readonly number[]): MachineVi
 }
 
 /** Where a package's counters count, by the CPU that they are read through. */
-function placeReader(sys: KernelFs): (cpu: number) => PackagePlace {
+function placeReader(sys: Tree): (cpu: number) => PackagePlace {
   const attribute = (cpu: number, name: string): string =>
     sys.attribute(`devices/system/cpu/cpu${cpu}/topology/${name}`) ?? '0';
   return (cpu) => ({ package: attribute(cpu, 'physical_package_id'), die: attribute(cpu, 'die_id') });

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { optional } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import type { Pattern } from '../core/pattern.ts';
 
 /** A cgroup, as it is now. */
@@ -18,7 +18,7 @@ export const cgroupLabel = (path: string): string => `/${path}`;
  * The folder that perf events know cgroups by, below `<sysfs>/fs/cgroup`: the perf_event hierarchy of version 1 where it is
  * mounted, else the tree of version 2. https://docs.kernel.org/admin-guide/cgroup-v2.html
  */
-export function findCgroupTree(sys: KernelFs): string | undefined {
+export function findCgroupTree(sys: Tree): string | undefined {
   const [v1, v2, hybrid] = ['fs/cgroup/perf_event', 'fs/cgroup', 'fs/cgroup/unified'];
   if (sys.exists(`${v1}/cgroup.procs`)) return sys.path(v1);
   for (const place of [v2, hybrid]) if (sys.exists(`${place}/cgroup.procs`)) return sys.path(place);

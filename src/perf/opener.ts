@@ -1,4 +1,4 @@
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { SyscallError } from '../syscall/libc.ts';
 import { closeAll, type ReceivedMessage, receiveMessage, sendMessage } from '../syscall/unix_socket.ts';
 import {
@@ -39,7 +39,7 @@ const SW_LAST = 11n;
 const PMU_TYPE_SHIFT = 32n;
 
 /** The types whose events count. A PMU that records or puts probes into the kernel's code is none of them. */
-export function countingTypes(sys: KernelFs): ReadonlySet<number> {
+export function countingTypes(sys: Tree): ReadonlySet<number> {
   const own = readPmus(sys).filter(({ name }) => isCounting(name));
   const all = [PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE, PERF_TYPE_TRACEPOINT, PERF_TYPE_HW_CACHE, PERF_TYPE_RAW];
   return new Set([...all, ...own.map(({ type }) => type)]);

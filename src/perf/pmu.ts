@@ -1,5 +1,5 @@
 import { optional, ParseError } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { float, uint } from '../core/text.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
 import { PERF_TYPE_RAW } from './catalog.ts';
@@ -24,7 +24,7 @@ export interface Pmu {
 const DEVICES = 'bus/event_source/devices';
 
 /** Every PMU, sorted by name. One without a readable type is left out. */
-export function readPmus(sys: KernelFs): Pmu[] {
+export function readPmus(sys: Tree): Pmu[] {
   const names = optional(() => sys.list(DEVICES)) ?? [];
   return names.flatMap((name) => {
     const type = uint(sys.attribute(`${DEVICES}/${name}/type`));
@@ -43,7 +43,7 @@ export function readPmus(sys: KernelFs): Pmu[] {
   });
 }
 
-function cpusIn(sys: KernelFs, path: string): number[] | undefined {
+function cpusIn(sys: Tree, path: string): number[] | undefined {
   const text = sys.attribute(path);
   return text === undefined ? undefined : parseCpulist(text, sys.path(path));
 }
@@ -124,19 +124,18 @@ const LISTED_MAX = 60;
 const NO_EVENT = /\.(scale|unit|snapshot|per-pkg)$/;
 
 /** The events that a PMU names. */
-export const eventsOf = (sys: KernelFs, pmu: string): string[] =>
+export const eventsOf = (sys: Tree, pmu: string): string[] =>
   (optional(() => sys.list(`${DEVICES}/${pmu}/events`)) ?? []).filter((name) => !NO_EVENT.test(name));
 
 /** The names of a PMU's terms. */
-export const termsOf = (sys: KernelFs, pmu: string): string[] =>
-  optional(() => sys.list(`${DEVICES}/${pmu}/format`)) ?? [];
+export const termsOf = (sys: Tree, pmu: string): string[] => optional(() => sys.list(`${DEVICES}/${pmu}/format`)) ?? [];
 
 function listed(names: readonly string[]): string {
   const shown = names.slice(0, LISTED_MAX).join(', ');
   return names.length > LISTED_MAX ? `${shown} and ${names.length - LISTED_MAX} more` : shown || 'none';
 }
 
-function unknown(sys: KernelFs, pmu: string, part: string): UnknownEventError {
+function unknown(sys: Tree, pmu: string, part: string): UnknownEventError {
   const terms = listed([...termsOf(sys, pmu), ...WORDS]);
   return new UnknownEventError(
     `${pmu} has no ${JSON.stringify(part)}; its events: ${listed(eventsOf(sys, pmu))}; its terms: ${terms}`,
@@ -146,7 +145,7 @@ function unknown(sys: KernelFs, pmu: string, part: string): UnknownEventError {
 const widthOf = ({ ranges }: Field): number => ranges.reduce((bits, [low, high]) => bits + high - low + 1, 0);
 
 /** What a file of `events/` says beside its terms. */
-function readScale(sys: KernelFs, path: string): Pick<PmuEvent, 'scale' | 'unit'> {
+function readScale(sys: Tree, path: string): Pick<PmuEvent, 'scale' | 'unit'> {
   const text = sys.attribute(`${path}.scale`);
   const scale = text === undefined ? 1 : float(text);
   if (scale === undefined || !Number.isFinite(scale) || scale <= 0)
@@ -158,7 +157,7 @@ function readScale(sys: KernelFs, path: string): Pick<PmuEvent, 'scale' | 'unit'
  * What `perf_event_attr` takes for these terms, by the PMU's `format/` and `events/`. As perf(1) does it: a name that is both
  * is a term, and what is written beside a named event is added to its bits.
  */
-export function encodeTerms(sys: KernelFs, pmu: string, terms: readonly TermText[]): PmuEvent {
+export function encodeTerms(sys: Tree, pmu: string, terms: readonly TermText[]): PmuEvent {
   const words = { config: 0n, config1: 0n, config2: 0n };
   let named: Pick<PmuEvent, 'scale' | 'unit'> | undefined;
   const fieldOf = (name: string): Field | undefined => {

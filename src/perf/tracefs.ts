@@ -1,5 +1,5 @@
 import { errnoOf, messageOf, optional } from '../core/errors.ts';
-import type { KernelFs } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import { uint } from '../core/text.ts';
 
 const USUAL = '/sys/kernel/tracing';
@@ -24,8 +24,8 @@ export interface TracepointId {
 
 /** Reads the number of a tracepoint. `root` opens a folder as a tree. Never throws. */
 export function readTracepointId(
-  proc: KernelFs,
-  root: (path: string) => KernelFs,
+  proc: Tree,
+  root: (path: string) => Tree,
   subsystem: string,
   event: string,
 ): TracepointId {

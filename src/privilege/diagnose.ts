@@ -10,7 +10,7 @@ import {
   SYSCTL_PATCH,
 } from '../perf/access.ts';
 
-/** Where the program runs, as far as that decides who is to be told what. */
+/** Where the program runs, as far as the advice depends on it. */
 export type Setting = 'kubernetes' | 'container' | 'systemd' | 'other';
 
 /** Everything that decides whether counters can be opened. */
@@ -149,7 +149,7 @@ const nosuid: Judge = (situation) => ({
 
 const noNewPrivs: Judge = (situation) => {
   const isSet = situation.access.noNewPrivs === true;
-  // Where the bounding set does not allow it either, that alone is to be told.
+  // Where the bounding set does not allow it either, that alone is reported.
   const hurts = isSet && promised(situation) && has(situation.access.bounding, CAP_PERFMON);
   return {
     topic: 'no_new_privs',
@@ -262,12 +262,14 @@ const SYSTEMD = `in the systemd unit:
 
 const RUN = '--cap-add=PERFMON in the command that runs the container';
 
+const BOUNDED = 'start it where CAP_PERFMON is in the bounding set: whatever started this process has taken it away';
+
 /** How to get CAP_PERFMON here. */
 function capabilityChanges(situation: PerfSituation): string[] {
   const { access, executable, fileCapability, isNosuid, setting, permitted } = situation;
   if (has(permitted, CAP_PERFMON)) return [];
-  const grant = { kubernetes: SECURITY_CONTEXT, container: RUN, systemd: SYSTEMD, other: '' }[setting];
-  const changes = has(access.bounding, CAP_PERFMON) && setting !== 'systemd' ? [] : [grant || RUN];
+  const grant = { kubernetes: SECURITY_CONTEXT, container: RUN, systemd: SYSTEMD, other: BOUNDED }[setting];
+  const changes = has(access.bounding, CAP_PERFMON) && setting !== 'systemd' ? [] : [grant];
   if (setting === 'systemd') return changes;
   if (!fileCapability.includes('cap_perfmon')) {
     changes.push(`setcap cap_perfmon=p ${executable}`);

@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import process from 'node:process';
 import { errnoOf, messageOf, optional } from '../core/errors.ts';
-import { type KernelFs, openTree } from '../core/kernel_fs.ts';
+import type { Tree } from '../core/host.ts';
 import type { Pattern } from '../core/pattern.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
 import { parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
@@ -13,6 +13,7 @@ import { findCgroups, findCgroupTree } from '../perf/cgroup_tree.ts';
 import { NO_GROUP, openEvent } from '../perf/perf_event.ts';
 import { presetStates } from '../perf/presets.ts';
 import { parseTracefsMounts } from '../perf/tracefs.ts';
+import { openTree } from '../source/source.ts';
 import {
   type FileCapability,
   fileCapability,
@@ -36,7 +37,7 @@ function inWords(capability: FileCapability | undefined): string {
     .join()}=${sets}`;
 }
 
-function settingOf(env: NodeJS.ProcessEnv, root: KernelFs): Setting {
+function settingOf(env: NodeJS.ProcessEnv, root: Tree): Setting {
   if (env['KUBERNETES_SERVICE_HOST'] !== undefined) return 'kubernetes';
   if (root.exists('.dockerenv') || root.exists('run/.containerenv') || env['container'] !== undefined)
     return 'container';
@@ -86,7 +87,7 @@ const CONTEXT_SWITCHES = 3n;
 const CYCLES = 0n;
 const FILES_OF_SERVER = 192;
 
-function tracefsOf(proc: KernelFs): { point: string; isReadable: boolean } {
+function tracefsOf(proc: Tree): { point: string; isReadable: boolean } {
   const points = parseTracefsMounts(optional(() => proc.readOnce('mounts'), REFUSALS) ?? '');
   const readable = points.find((point) => {
     const id = optional(() => openTree(point).readOnce('events/sched/sched_switch/id'), REFUSALS);
@@ -103,7 +104,7 @@ export interface ExamineOptions {
 /** Gathers what `diagnose` judges, from the own process and by trying. Opens counters as the first stage would. */
 export function examine({ sysfs, env }: ExamineOptions): PerfSituation {
   const [proc, sys, root] = [openTree('/proc'), openTree(sysfs), openTree('/')];
-  const text = (tree: KernelFs, path: string): string => optional(() => tree.readOnce(path), REFUSALS)?.trim() ?? '';
+  const text = (tree: Tree, path: string): string => optional(() => tree.readOnce(path), REFUSALS)?.trim() ?? '';
   const privileges = ownPrivileges();
   const online = parseCpulist(text(sys, 'devices/system/cpu/online'), sys.path('devices/system/cpu/online'));
   const machine = viewMachine(sys, online);

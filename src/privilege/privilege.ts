@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Acquired, Held } from '../core/collector.ts';
 import { messageOf, optional } from '../core/errors.ts';
-import type { LogFields, Logger } from '../core/log.ts';
+import type { Logger } from '../core/log.ts';
 import { gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
 import { useOpener } from '../perf/kernel.ts';
@@ -54,6 +54,20 @@ export const privilegeMetrics = {
   ),
 } as const;
 
+/** What was done, as the fields of one line in the log. */
+export type PrivilegeSummary = {
+  readonly stage: PrivilegeStage;
+  readonly mode: PrivilegeMode;
+  /** Names of capabilities, or `none`. */
+  readonly permitted_at_start: string;
+  readonly permitted: string;
+  readonly capable_threads: number;
+  readonly threads: number;
+  readonly no_new_privs: boolean;
+  /** How many were opened at the start, by owner: `perf:252`. */
+  readonly descriptors: string;
+};
+
 export interface Privilege {
   readonly stage: PrivilegeStage;
   /** What each collector acquired, by its name. */
@@ -62,8 +76,7 @@ export interface Privilege {
   readonly reacquire?: (candidate: Candidate) => Acquired;
   /** The descriptor of a socket that listens already where this is asked for; `undefined` where it needs no privilege. */
   listenerOf(address: TcpAddress): number | undefined;
-  /** What was done, as the fields of one line in the log. */
-  readonly summary: LogFields;
+  readonly summary: PrivilegeSummary;
   write(out: Writer): void;
 }
 
@@ -95,7 +108,7 @@ const keyOf = ({ host, port }: TcpAddress): string => `${host} ${port}`;
 const firstFreePort = (): number =>
   Number(optional(() => readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'latin1')) ?? 1024);
 
-/** Listens where only a privilege may, before it is given up. What fails here will fail again later, and be told then. */
+/** Listens where only a privilege may, before it is given up. What fails here fails again later, and is reported then. */
 function acquireListeners(addresses: readonly TcpAddress[], permitted: bigint, log: Logger): Acquired | undefined {
   const end = (permitted & BIND) === 0n ? 0 : firstFreePort();
   const held: Held[] = [];

@@ -1,12 +1,12 @@
 import { closeSync, fstatSync } from 'node:fs';
 import process from 'node:process';
 import { ExporterError, hasErrno, messageOf } from '../core/errors.ts';
-import { openTree } from '../core/kernel_fs.ts';
 import { PERF_TYPE_SOFTWARE } from '../perf/catalog.ts';
 import { openCgroupFolders } from '../perf/cgroup_folder.ts';
 import { findCgroupTree } from '../perf/cgroup_tree.ts';
 import { countingTypes, serveOpener } from '../perf/opener.ts';
 import { NO_GROUP, openEvent } from '../perf/perf_event.ts';
+import { openTree } from '../source/source.ts';
 import {
   getCapabilities,
   holdsAny,

@@ -1,13 +1,13 @@
-import { statSync } from 'node:fs';
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import process from 'node:process';
 import { getHeapStatistics } from 'node:v8';
-import { optional, ParseError } from '../core/errors.ts';
-import { openTree } from '../core/kernel_fs.ts';
+import { ParseError } from '../core/errors.ts';
+import type { Collect, Line, Lines, Tree } from '../core/host.ts';
 import { counter, gauge, histogram } from '../core/metric.ts';
-import { fields, lines, uint } from '../core/text.ts';
-import { Samples, type Writer } from '../core/writer.ts';
-import { pageSizeBytes } from '../parse/auxv.ts';
+import type { Reading } from '../core/reading.ts';
+import { uint } from '../core/text.ts';
+import type { LayoutWriter } from '../core/writer.ts';
+import { parseLimits } from '../parse/limits.ts';
 
 export const metrics = {
   cpu: counter('process_cpu_seconds_total', 'CPU time that this process has used, in user and kernel mode.'),
@@ -35,57 +35,67 @@ export const metrics = {
     'Things that keep the event loop alive, such as sockets and timers.',
     'type',
   ),
+  layouts: counter(
+    'keyhole_layouts_total',
+    'How often the files, devices and messages of a collector were laid out, since a word in them was another.',
+  ),
   gc: histogram('nodejs_gc_duration_seconds', 'How long garbage collections took.', 'kind'),
 } as const;
 
-/** Parses the counters of `/proc/<pid>/net/netstat` that tell the bytes over IP. */
-export function parseIpBytes(text: string): { received: number; sent: number } | undefined {
-  // The lines before are long, and not of interest here.
-  const at = text.startsWith('IpExt:') ? 0 : text.indexOf('\nIpExt:') + 1;
-  const [names = '', values = ''] = text.startsWith('IpExt:', at) ? text.slice(at).split('\n', 2) : [];
-  const columns = fields(names);
-  const numbers = fields(values);
-  const received = uint(numbers[columns.indexOf('InOctets')]);
-  const sent = uint(numbers[columns.indexOf('OutOctets')]);
-  return received === undefined || sent === undefined ? undefined : { received, sent };
-}
-
-export interface ProcessStat {
-  readonly cpuSeconds: number;
-  /** Ticks of 10 ms since the machine started. */
-  readonly startTicks: number;
-  readonly virtualBytes: number;
-  readonly residentPages: number;
-}
-
 const TICKS_PER_SECOND = 100;
+/** A process' name is 15 bytes at most, in parentheses; it may hold blanks and parentheses itself. */
+const NAME_COLUMNS_MAX = 8;
 
-/** Parses `/proc/<pid>/stat`. https://docs.kernel.org/filesystems/proc.html */
-export function parseProcessStat(text: string): ProcessStat {
-  // The second field, the name, may hold blanks and parentheses; counting starts after it.
-  const rest = fields(text.slice(text.lastIndexOf(')') + 1));
-  const [user, system, startTicks, virtualBytes, residentPages] = [11, 12, 19, 20, 21].map((place) =>
-    uint(rest[place]),
-  );
-  if (
-    user === undefined ||
-    system === undefined ||
-    startTicks === undefined ||
-    virtualBytes === undefined ||
-    residentPages === undefined
-  )
-    throw new ParseError('self/stat', text);
-  return { cpuSeconds: (user + system) / TICKS_PER_SECOND, startTicks, virtualBytes, residentPages };
+/** Where the name of `/proc/<pid>/stat` ends, as a column. https://docs.kernel.org/filesystems/proc.html */
+function nameEnd(line: Line): number {
+  let end = -1;
+  let name = '';
+  for (let i = 1; i <= NAME_COLUMNS_MAX; i += 1) {
+    const word = line.find(i) ?? '';
+    name += name === '' ? word : ` ${word}`;
+    if (name.length > '()'.length + 15) break;
+    // A name may look like the fields behind it, so that the last parenthesis counts.
+    if (word.endsWith(')')) end = i;
+  }
+  if (end < 0) throw line.fault();
+  return end;
 }
 
-/** Parses the soft limits of `/proc/<pid>/limits`; one without limit is the greatest 64 bit number, as the kernel holds it. */
-export function parseLimits(text: string): { openFiles: number | undefined; addressSpace: number | undefined } {
-  const softLimit = (name: string): number | undefined => {
-    const line = lines(text).find((each) => each.startsWith(name));
-    const [soft] = fields((line ?? '').slice(name.length));
-    return soft === 'unlimited' ? 2 ** 64 : uint(soft);
-  };
-  return { openFiles: softLimit('Max open files'), addressSpace: softLimit('Max address space') };
+/** What `layOutProcess` needs besides the file. */
+export interface ProcessFacts {
+  /** `undefined` where it is closed to us. */
+  readonly pageSizeBytes: number | undefined;
+  /** Seconds since 1970; `undefined` where it is closed to us. */
+  readonly bootSeconds: number | undefined;
+}
+
+/** Lays out `/proc/self/stat`. Fields are counted from 1 in the document, where the name is the second. */
+export function layOutProcess(all: Lines, out: LayoutWriter, { pageSizeBytes, bootSeconds }: ProcessFacts): void {
+  const line = all.at(0);
+  if (line === undefined) throw new ParseError('self/stat', '');
+  const end = nameEnd(line);
+  const field = (number: number): Reading => line.uint(end + number - 2);
+  out.sample(metrics.cpu, field(14).plus(field(15)).over(TICKS_PER_SECOND));
+  out.sample(metrics.virtualMemory, field(23));
+  if (pageSizeBytes !== undefined) out.sample(metrics.residentMemory, field(24).times(pageSizeBytes));
+  if (bootSeconds === undefined) return;
+  out.sample(
+    metrics.startTime,
+    field(22).map((ticks) => bootSeconds + ticks / TICKS_PER_SECOND),
+  );
+}
+
+/** Lays out the bytes over IP in `/proc/<pid>/net/netstat`, which are in the last two lines. */
+export function layOutIpBytes(all: Lines, out: LayoutWriter): void {
+  const rows = [...all];
+  const at = rows.findIndex((line) => line.find(0) === 'IpExt:');
+  const [names, values] = [rows[at], rows[at + 1]];
+  if (at < 0 || names === undefined || values === undefined) return;
+  for (let i = 1; i < names.length; i += 1) {
+    const name = names.word(i);
+    if (name === 'InOctets') out.sample(metrics.received, values.uint(i));
+    if (name === 'OutOctets') out.sample(metrics.sent, values.uint(i));
+  }
 }
 
 const GC_KINDS: Readonly<Record<number, string>> = {
@@ -99,81 +109,103 @@ const GC_BOUNDS = [0.001, 0.01, 0.1, 1, 2, 5] as const;
 type GcEntry = PerformanceEntry & { readonly detail: { readonly kind: number } };
 
 interface GcKind {
-  readonly counts: number[];
-  sum: number;
-  count: number;
+  readonly labels: readonly [kind: string];
+  readonly value: { readonly buckets: [le: number, count: number][]; sum: number; count: number };
 }
+
+const kindOf = (name: string): GcKind => ({
+  labels: [name],
+  value: { buckets: [...GC_BOUNDS, Number.POSITIVE_INFINITY].map((bound) => [bound, 0]), sum: 0, count: 0 },
+});
 
 function watchGc(): ReadonlyMap<string, GcKind> {
   const kinds = new Map<string, GcKind>();
   new PerformanceObserver((list) => {
     for (const { duration, detail } of list.getEntries() as GcEntry[]) {
       const name = GC_KINDS[detail.kind] ?? 'other';
-      const kind = kinds.get(name) ?? { counts: GC_BOUNDS.map(() => 0), sum: 0, count: 0 };
+      const kind = kinds.get(name) ?? kindOf(name);
       kinds.set(name, kind);
       const seconds = duration / 1000;
-      for (const [i, bound] of GC_BOUNDS.entries()) if (seconds <= bound) kind.counts[i] = (kind.counts[i] ?? 0) + 1;
-      kind.sum += seconds;
-      kind.count += 1;
+      for (const bucket of kind.value.buckets) if (seconds <= bucket[0]) bucket[1] += 1;
+      kind.value.sum += seconds;
+      kind.value.count += 1;
     }
   }).observe({ entryTypes: ['gc'] });
   return kinds;
 }
 
-/** `process_*` and `nodejs_*`: this process, from the real `/proc` wherever `--path.procfs` points. */
-export function createExporterMetrics(): () => Samples {
-  const proc = openTree('/proc');
+export interface ExporterMetricsOptions {
+  readonly own: Tree;
+  readonly pageSizeBytes: number | undefined;
+  /** How often something was laid out. */
+  readonly layouts: () => number;
+}
+
+/** What does not change: read when it is first asked for, and again only where it could not be read. */
+function once<T>(read: () => T | undefined): () => T | undefined {
+  let known: T | undefined;
+  return () => {
+    known ??= read();
+    return known;
+  };
+}
+
+/** What is told of the process itself. */
+function processParts({ own, pageSizeBytes }: ExporterMetricsOptions): Collect[] {
+  const stat = own.passing('stat');
+  const bootSeconds = once(() => uint(/^btime (\d+)$/m.exec(stat.tryText() ?? '')?.[1]));
+  const limitsFile = own.passing('self/limits');
+  const limits = once(() => {
+    const text = limitsFile.tryText();
+    return text === undefined ? undefined : parseLimits(text);
+  });
+  const nothing = (): void => {};
+  const table = own.table(
+    'self/stat',
+    (all, out) => layOutProcess(all, out, { pageSizeBytes, bootSeconds: bootSeconds() }),
+    { ifAbsent: nothing },
+  );
+  return [
+    table,
+    (out) => {
+      // The folder gives its number of entries as its size since Linux 6.2; counting opens one more.
+      out.sample(metrics.openFds, own.sizeBytes('self/fd') || own.list('self/fd').length - 1);
+      out.sample(metrics.maxFds, limits()?.openFiles);
+      out.sample(metrics.maxVirtualMemory, limits()?.addressSpace);
+      if (pageSizeBytes === undefined) out.sample(metrics.residentMemory, process.memoryUsage.rss());
+    },
+    own.table('net/netstat', layOutIpBytes, { ifAbsent: nothing }),
+  ];
+}
+
+/** What the runtime says of itself. */
+function runtimePart({ layouts }: ExporterMetricsOptions): Collect {
   const gc = watchGc();
   const [major = '', minor = '', patch = ''] = process.version.slice(1).split('.');
-  // Closed to a process that may not be looked into.
-  const pageSize = optional(pageSizeBytes, ['EACCES', 'EPERM', 'ENOENT']);
-  let limits: ReturnType<typeof parseLimits> | undefined;
-  let bootSeconds: number | undefined;
+  // A type once seen stays: one that comes and goes would be another page at every scrape.
+  const active = new Map<string, number>();
   let lagSeconds = 0;
-
-  const writeProcess = (out: Writer): void => {
-    const stat = parseProcessStat(proc.read('self/stat'));
-    bootSeconds ??= uint(/^btime (\d+)$/m.exec(proc.readOnce('stat'))?.[1]);
-    // They do not change: the start has raised what can be raised.
-    limits ??= parseLimits(proc.readOnce('self/limits'));
-    const { openFiles, addressSpace } = limits;
-    out.sample(metrics.cpu, stat.cpuSeconds);
-    out.sample(metrics.virtualMemory, stat.virtualBytes);
-    const { residentPages } = stat;
-    const residentBytes = pageSize === undefined ? process.memoryUsage.rss() : residentPages * pageSize;
-    out.sample(metrics.residentMemory, residentBytes);
-    if (bootSeconds !== undefined) out.sample(metrics.startTime, bootSeconds + stat.startTicks / TICKS_PER_SECOND);
-    // The folder tells its number of entries as its size since Linux 6.2; counting opens one more.
-    out.sample(metrics.openFds, statSync('/proc/self/fd').size || proc.list('self/fd').length - 1);
-    if (openFiles !== undefined) out.sample(metrics.maxFds, openFiles);
-    if (addressSpace !== undefined) out.sample(metrics.maxVirtualMemory, addressSpace);
-    const bytes = parseIpBytes(optional(() => proc.read('self/net/netstat')) ?? '');
-    if (bytes === undefined) return;
-    out.sample(metrics.received, bytes.received);
-    out.sample(metrics.sent, bytes.sent);
-  };
-
-  return () => {
-    const out = new Samples();
-    // Where no descriptor is left, what needs one is missing, and no more.
-    optional(() => writeProcess(out), ['EMFILE', 'ENFILE', 'EACCES', 'EPERM', 'ENOENT']);
+  return (out) => {
     const heap = getHeapStatistics();
     out.sample(metrics.version, 1, process.version, major, minor, patch);
     out.sample(metrics.heapTotal, heap.total_heap_size);
     out.sample(metrics.heapUsed, heap.used_heap_size);
     out.sample(metrics.external, heap.external_memory);
     out.sample(metrics.lag, lagSeconds);
-    const active = process.getActiveResourcesInfo();
-    for (const type of new Set(active))
-      out.sample(metrics.resources, active.filter((each) => each === type).length, type);
-    for (const [name, { counts, sum, count }] of gc) {
-      const buckets = GC_BOUNDS.map((bound, i) => [bound, counts[i] ?? 0] as const);
-      out.histogram(metrics.gc, { buckets, sum, count }, [name]);
-    }
+    out.sample(metrics.layouts, layouts());
+    for (const type of active.keys()) active.set(type, 0);
+    for (const type of process.getActiveResourcesInfo()) active.set(type, (active.get(type) ?? 0) + 1);
+    for (const [type, count] of active) out.sample(metrics.resources, count, type);
+    for (const { labels, value } of gc.values()) out.histogram(metrics.gc, value, labels);
     const askedAt = performance.now();
     setImmediate(() => {
       lagSeconds = (performance.now() - askedAt) / 1000;
     });
-    return out;
   };
 }
+
+/** `process_*`, `nodejs_*` and `keyhole_layouts_total`: parts that stand alone. */
+export const exporterParts = (options: ExporterMetricsOptions): Collect[] => [
+  ...processParts(options),
+  runtimePart(options),
+];

@@ -14,6 +14,15 @@ export interface Known {
 
 const failed = (why: string): string => `Couldn't create filtered metrics handler: couldn't create collector: ${why}`;
 
+/** The pairs of a query. Those that Go's `url.ParseQuery` cannot read are passed over, as it does. */
+export const parseQuery = (query: string): URLSearchParams =>
+  new URLSearchParams(
+    query
+      .split('&')
+      .filter((pair) => !pair.includes(';') && !/%(?![0-9a-f]{2})/i.test(pair))
+      .join('&'),
+  );
+
 /** Reads `collect[]`, `exclude[]` and `name[]`. A text is what is wrong with them: the body of a status 400. */
 export function parseFilter(query: URLSearchParams, { enabled, disabled }: Known): Filter | string {
   const collect = query.getAll('collect[]');

@@ -1,7 +1,7 @@
 import { messageOf } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { andThen, type Handler, type Maybe, refusal } from './answer.ts';
 import { createPasswordCheck, parseBasic } from './auth.ts';
-import { type Handler, refuse } from './handler.ts';
 import type { WebConfig } from './web_config.ts';
 
 /** A bucket of `burst` tokens that gains one every `intervalMs`; the function takes one, or says that there is none. */
@@ -23,21 +23,35 @@ export async function createGuard(handle: Handler, read: () => WebConfig, log: L
   const checkPassword = await createPasswordCheck();
   const { rateLimit } = read();
   const pass = rateLimit === undefined ? () => true : createRateLimit(rateLimit.intervalMs, rateLimit.burst);
-  return async (request, response) => {
-    let config: WebConfig;
+  let loggedFault = '';
+  const current = (): WebConfig | undefined => {
     try {
-      config = read();
+      const config = read();
+      loggedFault = '';
+      return config;
     } catch (error) {
-      log.error('web configuration cannot be used', { err: messageOf(error) });
-      return refuse(response, 500, 'Internal Server Error');
+      const fault = messageOf(error);
+      // Once, not with each request of whoever comes.
+      if (fault !== loggedFault) log.error('web configuration cannot be used', { err: fault });
+      loggedFault = fault;
+      return undefined;
     }
-    if (!pass()) return refuse(response, 429, 'Too Many Requests');
-    for (const [name, value] of Object.entries(config.headers)) response.setHeader(name, value);
-    if (config.users.size > 0) {
-      const given = parseBasic(request.headers.authorization);
-      const allowed = given !== undefined && (await checkPassword(config.users, given.user, given.password));
-      if (!allowed) return refuse(response, 401, 'Unauthorized', { 'WWW-Authenticate': 'Basic' });
-    }
-    return handle(request, response);
+  };
+  return (ask) => {
+    const respond = handle(ask);
+    const given = parseBasic(ask.authorization);
+    const allowed = ({ users }: WebConfig): Maybe<boolean> => {
+      if (users.size === 0) return true;
+      return given !== undefined && checkPassword(users, given.user, given.password);
+    };
+    return () => {
+      const config = current();
+      if (config === undefined) return refusal(500, 'Internal Server Error');
+      if (!pass()) return refusal(429, 'Too Many Requests');
+      const answer = andThen(allowed(config), (isAllowed) =>
+        isAllowed ? respond() : refusal(401, 'Unauthorized', { 'WWW-Authenticate': 'Basic' }),
+      );
+      return andThen(answer, (made) => ({ ...made, headers: { ...made.headers, ...config.headers } }));
+    };
   };
 }

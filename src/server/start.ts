@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { messageOf, UsageError } from '../core/errors.ts';
+import { UsageError } from '../core/errors.ts';
+import { parseLimits } from '../parse/limits.ts';
 import type { ListenAddress } from './address.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
-import { parseLimits } from './exporter_metrics.ts';
 import { createGuard } from './guard.ts';
-import { createHandler, type HandlerOptions, refuse } from './handler.ts';
+import { createHandler, type HandlerOptions } from './handler.ts';
 import { type Inherited, type Listener, listen } from './listen.ts';
+import { createRequests, type Requests } from './requests.ts';
 import { createTlsCarrier } from './tls.ts';
 import { openWebConfig } from './web_config.ts';
 
@@ -35,9 +36,13 @@ function affordable(): number {
 const HTTP = { headersTimeout: 0, requestTimeout: 0, keepAliveTimeout: 0 } as const;
 
 /** A server that never listens: connections are handed to it, so that one table holds those of every listener. */
-function createPlainCarrier(onRequest: RequestListener): (socket: Socket) => void {
-  const http = createServer(HTTP, onRequest);
-  return (socket) => void http.emit('connection', socket);
+function createPlainCarrier({ onRequest, watch }: Requests): (socket: Socket) => void {
+  // As Go, and not as Node's default: who has sent all it has to send still gets its answer.
+  const http = Object.assign(createServer(HTTP, onRequest), { httpAllowHalfOpen: true });
+  return (socket) => {
+    http.emit('connection', socket);
+    watch(socket);
+  };
 }
 
 /** Listens and serves. Throws a `UsageError` for what the operator must change. */
@@ -48,22 +53,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw new UsageError(`--web.telemetry-path: ${JSON.stringify(telemetryPath)} does not begin with a slash`);
   const connections = createConnections({ ...CONNECTION_LIMITS, connectionsMax: affordable(), ...options.limits });
   const webConfig = webConfigFile === '' ? undefined : await openWebConfig(webConfigFile);
-  const handler = createHandler({ ...options, log });
+  const handler = createHandler({ ...options, log, makeRoom: connections.dropSlow });
   const handle = webConfig === undefined ? handler : await createGuard(handler, webConfig, log);
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    const { socket } = request;
-    if (!connections.begin(socket)) return;
-    response.once('close', () => connections.end(socket));
-    handle(request, response)
-      .catch((error: unknown) => {
-        log.error('request failed', { path: request.url, err: messageOf(error) });
-        refuse(response, 500, 'Internal Server Error');
-      })
-      // Not the event `finish`: it never comes where the client does not read.
-      .finally(() => connections.answered(socket));
-  };
+  const requests = createRequests(handle, connections, log);
   const tls = webConfig !== undefined && webConfig().tls !== undefined;
-  const carry = tls ? createTlsCarrier(webConfig, HTTP, onRequest, log) : createPlainCarrier(onRequest);
+  const carry = tls ? createTlsCarrier(webConfig, HTTP, requests, log) : createPlainCarrier(requests);
   const accept = (socket: Socket): void => {
     socket.on('error', () => socket.destroy());
     if (connections.add(socket)) carry(socket);
@@ -71,7 +65,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
   const listeners: Listener[] = [];
   try {
-    for (const where of listenOn) listeners.push(await listen(where, accept, log));
+    for (const where of listenOn) listeners.push(...(await listen(where, accept, log)));
   } catch (error) {
     for (const each of listeners) each.close();
     throw error;

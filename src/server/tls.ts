@@ -1,17 +1,29 @@
-import { readFileSync } from 'node:fs';
-import type { RequestListener, ServerOptions } from 'node:http';
+import type { ServerOptions } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { Socket } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import type { SecureVersion, TLSSocket } from 'node:tls';
 import { messageOf, UsageError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { CIPHERS, fingerprint, type PemSource, type TlsConfig, type WebConfig } from './web_config.ts';
+import { fingerprint, readRegularFile } from './regular_file.ts';
+import type { Requests } from './requests.ts';
+import { CIPHERS, type PemSource, type TlsConfig, type WebConfig } from './web_config.ts';
 
 const HANDSHAKE_MS = 10_000;
 
 const TLS13_CIPHERS = Object.values(CIPHERS).filter((name) => name.startsWith('TLS_'));
 
-const pem = (source: PemSource): string => ('text' in source ? source.text : readFileSync(source.file, 'utf8'));
+/** All the authorities that a system knows take 250 kB. */
+const PEM_BYTES_MAX = 2 << 20;
+
+/** The text of a key or of certificates. Throws a `UsageError` that names the file. */
+export function pem(source: PemSource): string {
+  if ('text' in source) return source.text;
+  try {
+    return readRegularFile(source.file, PEM_BYTES_MAX);
+  } catch (error) {
+    throw new UsageError(`${source.file}: ${messageOf(error)}`, { cause: error });
+  }
+}
 
 const filesOf = ({ cert, key, clientCa }: TlsConfig): string[] =>
   [cert, key, clientCa].flatMap((source) => (source !== undefined && 'file' in source ? [source.file] : []));
@@ -36,11 +48,16 @@ function secureOptions(config: TlsConfig) {
   };
 }
 
+/** An IPv6 address as RFC 5952 writes it, whatever way it is written; other texts as they are. */
+const canonical = (text: string): string => (isIPv6(text) ? new URL(`http://[${text}]/`).hostname.slice(1, -1) : text);
+
 /** The names in a certificate, without their kinds: `DNS:a.example, IP Address:10.0.0.1` as Node writes them. */
 export function parseAltNames(text: string | undefined): string[] {
   const names = text?.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g) ?? [];
   return names.map((name) => {
-    const value = name.slice(name.indexOf(':') + 1).trim();
+    const colon = name.indexOf(':');
+    const value = name.slice(colon + 1).trim();
+    if (name.slice(0, colon).trim() === 'IP Address') return canonical(value);
     return value.startsWith('"') ? (JSON.parse(value) as string) : value;
   });
 }
@@ -53,18 +70,19 @@ export function refusal(socket: TLSSocket, { clientAuth, clientAllowedSans }: Tl
     return `the client's certificate: ${String(socket.authorizationError)}`;
   if (clientAllowedSans.length === 0) return undefined;
   const names = parseAltNames(certificate.subjectAltName);
-  if (names.some((name) => clientAllowedSans.includes(name))) return undefined;
+  const allowed = clientAllowedSans.map(canonical);
+  if (names.some((name) => allowed.includes(name))) return undefined;
   return "none of the names in the client's certificate is allowed";
 }
 
 /**
- * A function that takes accepted connections, does their handshakes, and hands their requests to `onRequest`. Configuration
+ * A function that takes accepted connections, does their handshakes, and hands over their requests. Configuration
  * and certificates are looked at for every connection; where they cannot be used, the connection is closed.
  */
 export function createTlsCarrier(
   read: () => WebConfig,
   http: ServerOptions,
-  onRequest: RequestListener,
+  { onRequest, watch }: Requests,
   log: Logger,
 ): (socket: Socket) => void {
   let server: Server | undefined;
@@ -77,6 +95,7 @@ export function createTlsCarrier(
         log.debug('TLS connection refused', { remote: socket.remoteAddress, err: why });
         socket.destroy();
       })
+      .on('secureConnection', watch)
       .on('tlsClientError', (error, socket) => {
         log.debug('TLS handshake failed', { remote: socket.remoteAddress, err: messageOf(error) });
         socket.destroy();

@@ -1,7 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { hasErrno, messageOf, UsageError } from '../core/errors.ts';
 import { parseDuration } from '../core/flag.ts';
+import { fingerprint, readRegularFile } from './regular_file.ts';
+import { createYamlReader, type Section, sectionOf } from './section.ts';
 
 export const CLIENT_AUTH_TYPES = [
   'NoClientCert',
@@ -38,71 +39,6 @@ export interface WebConfig {
   readonly rateLimit: { readonly intervalMs: number; readonly burst: number } | undefined;
   /** bcrypt hashes by user. */
   readonly users: ReadonlyMap<string, string>;
-}
-
-/** One mapping of the file, whose every key has to be asked for before `end`. */
-interface Section {
-  has(key: string): boolean;
-  text(key: string): string;
-  boolean(key: string, fallback: boolean): boolean;
-  integer(key: string): number;
-  texts(key: string): readonly string[];
-  entries(key: string): readonly (readonly [string, string])[];
-  section(key: string): Section;
-  /** Throws for a key that nobody knows. */
-  end(): void;
-}
-
-const isMapping = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function sectionOf(value: unknown, name: string): Section {
-  if (value !== null && value !== undefined && !isMapping(value)) throw new UsageError(`${name} is not a mapping`);
-  const values = value ?? {};
-  const asked = new Set<string>();
-  const get = (key: string): unknown => {
-    asked.add(key);
-    return Object.hasOwn(values, key) ? (values[key] ?? undefined) : undefined;
-  };
-  const wrong = (key: string, kind: string): UsageError => new UsageError(`${name}.${key} is not ${kind}`);
-  const isText = (each: unknown): each is string => typeof each === 'string';
-  return {
-    has: (key) => get(key) !== undefined,
-    text(key) {
-      const found = get(key) ?? '';
-      if (!isText(found)) throw wrong(key, 'a text');
-      return found;
-    },
-    boolean(key, fallback) {
-      const found = get(key) ?? fallback;
-      if (typeof found !== 'boolean') throw wrong(key, 'true or false');
-      return found;
-    },
-    integer(key) {
-      const found = get(key) ?? 0;
-      if (!Number.isSafeInteger(found)) throw wrong(key, 'an integer');
-      return found as number;
-    },
-    texts(key) {
-      const found = get(key) ?? [];
-      if (!Array.isArray(found) || !found.every(isText)) throw wrong(key, 'a list of texts');
-      return found;
-    },
-    entries(key) {
-      const found = get(key) ?? {};
-      if (!isMapping(found)) throw wrong(key, 'a mapping');
-      return Object.entries(found).map(([each, text]) => {
-        // `X-XSS-Protection: 0` is written without quotes.
-        if (!isText(text) && typeof text !== 'number') throw wrong(`${key}.${each}`, 'a text');
-        return [each, String(text)] as const;
-      });
-    },
-    section: (key) => sectionOf(get(key), key),
-    end() {
-      for (const key of Object.keys(values))
-        if (!asked.has(key)) throw new UsageError(`unknown key ${JSON.stringify(key)} in ${name}`);
-    },
-  };
 }
 
 const VERSIONS: Readonly<Record<string, string>> = {
@@ -216,11 +152,19 @@ function rateLimitOf(section: Section): WebConfig['rateLimit'] {
 }
 
 const BCRYPT = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/;
+/** Each step doubles the time: one check of cost 16 takes seconds of CPU, one of cost 31 days. */
+const BCRYPT_COST_MAX = 16;
 
 function usersOf(section: Section): ReadonlyMap<string, string> {
   const users = new Map(section.entries('basic_auth_users'));
-  for (const [user, hash] of users)
-    if (!BCRYPT.test(hash)) throw new UsageError(`basic_auth_users.${user} is not a bcrypt hash`);
+  for (const [user, hash] of users) {
+    const [, cost] = BCRYPT.exec(hash) ?? [];
+    if (cost === undefined) throw new UsageError(`basic_auth_users.${user} is not a bcrypt hash`);
+    if (Number(cost) > BCRYPT_COST_MAX)
+      throw new UsageError(
+        `basic_auth_users.${user}: a bcrypt cost of ${cost}, which takes too long to check; ${BCRYPT_COST_MAX} at most`,
+      );
+  }
   return users;
 }
 
@@ -237,32 +181,23 @@ export function parseWebConfig(document: unknown, folder: string): WebConfig {
   return config;
 }
 
-/** What changes when a file is written or replaced. */
-export function fingerprint(path: string): string {
-  const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
-}
-
-const CONFIG_BYTES_MAX = 1 << 20;
+/** Certificates of many authorities, written into the file, are far below. */
+const CONFIG_BYTES_MAX = 128 << 10;
 
 /**
  * Opens the file of `--web.config.file`. The function returned gives its content as it is now: it looks at the file each
  * time and reads it only when it has changed. It throws a `UsageError` for as long as the file cannot be used.
  */
 export async function openWebConfig(path: string): Promise<() => WebConfig> {
-  const { parse } = await import('yaml');
+  const readYaml = await createYamlReader();
   let seen = '';
   let read: { readonly config: WebConfig } | { readonly error: UsageError } | undefined;
-  const load = (): WebConfig => {
-    const text = readFileSync(path, 'utf8');
-    if (text.length > CONFIG_BYTES_MAX) throw new UsageError(`longer than ${CONFIG_BYTES_MAX} bytes`);
-    return parseWebConfig(parse(text, { maxAliasCount: 10 }), dirname(path));
-  };
+  const load = (): WebConfig => parseWebConfig(readYaml(readRegularFile(path, CONFIG_BYTES_MAX)), dirname(path));
   const tried = (): NonNullable<typeof read> => {
     try {
       return { config: load() };
     } catch (error) {
-      return { error: new UsageError(`${path}: ${firstLine(error)}`, { cause: error }) };
+      return { error: new UsageError(`${path}: ${messageOf(error)}`, { cause: error }) };
     }
   };
   return () => {
@@ -275,8 +210,6 @@ export async function openWebConfig(path: string): Promise<() => WebConfig> {
     return read.config;
   };
 }
-
-const firstLine = (error: unknown): string => messageOf(error).split('\n')[0] ?? '';
 
 function fingerprintOrAbsent(path: string): string {
   try {

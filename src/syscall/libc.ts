@@ -35,6 +35,7 @@ const NUMBERS = {
   bind: { x64: 49, arm64: 200 },
   capget: { x64: 125, arm64: 90 },
   capset: { x64: 126, arm64: 91 },
+  clock_gettime: { x64: 228, arm64: 113 },
   exit_group: { x64: 231, arm64: 94 },
   fcntl: { x64: 72, arm64: 25 },
   getrandom: { x64: 318, arm64: 278 },
@@ -60,9 +61,10 @@ export type SyscallName = keyof typeof NUMBERS;
 /** A view is passed by its address; the kernel may write to it during the call. */
 export type Word = number | bigint | NodeJS.ArrayBufferView;
 
+type Call = (name: SyscallName, words: readonly Word[]) => number;
 interface Libc {
-  call(name: SyscallName, words: readonly Word[]): number;
-  addressOf(view: NodeJS.ArrayBufferView): bigint;
+  readonly call: Call;
+  readonly addressOf: (view: NodeJS.ArrayBufferView) => bigint;
 }
 let libc: Libc | undefined;
 
@@ -83,15 +85,13 @@ function load(): Libc {
     // The address is this thread's for good: asking for it after the call could change what is there.
     const errnoAt = functions.__errno_location();
     const wordOf = (word: Word): bigint => (typeof word === 'object' ? getRawPointer(word) : BigInt(word));
-    return {
-      call(name, words) {
-        const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = words.map(wordOf);
-        const result = functions.syscall(BigInt(NUMBERS[name][arch]), a, b, c, d, e, f);
-        if (result === -1n) throw new SyscallError(name, getInt32(errnoAt, 0));
-        return Number(result);
-      },
-      addressOf: getRawPointer,
+    const call: Call = (name, words) => {
+      const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = words.map(wordOf);
+      const result = functions.syscall(BigInt(NUMBERS[name][arch]), a, b, c, d, e, f);
+      if (result === -1n) throw new SyscallError(name, getInt32(errnoAt, 0));
+      return Number(result);
     };
+    return { call, addressOf: getRawPointer };
   } catch (error) {
     throw new NoSyscallsError(`cannot call the kernel: ${messageOf(error)}`, { cause: error });
   }
@@ -104,7 +104,10 @@ export function syscall(name: SyscallName, ...words: readonly Word[]): number {
   return libc.call(name, words);
 }
 
-/** For structures that point to others. The view must stay reachable until the call has returned. */
+/**
+ * Where a view's bytes are, for a structure that holds a pointer to them. The caller keeps the view until the kernel has read
+ * the pointer, and does not change its buffer's size.
+ */
 export function addressOf(view: NodeJS.ArrayBufferView): bigint {
   libc ??= load();
   return libc.addressOf(view);

@@ -1,21 +1,9 @@
+import { type StatsFs, statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { getSystemErrorMessage } from 'node:util';
+import type { StatfsAnswer } from '../core/system.ts';
+import { pathOf } from '../core/utf8.ts';
 import { callOnPool } from './thread_pool.ts';
-
-/** What `statfs(2)` tells of a file system; 64 bit numbers as the nearest doubles. https://man7.org/linux/man-pages/man2/statfs.2.html */
-export interface FileSystemSize {
-  /** `f_bsize`: the bytes of a block, which is what the blocks below are counted in. */
-  readonly blockBytes: number;
-  readonly blocks: number;
-  readonly blocksFree: number;
-  /** Free for processes without privileges. */
-  readonly blocksAvailable: number;
-  readonly files: number;
-  readonly filesFree: number;
-}
-
-/** A file system's size, or what the system call (or the one who would have made it) says instead. */
-export type StatfsAnswer = FileSystemSize | { readonly refusal: string };
 
 /** Texts where libuv has none, or another than Go's syscall package, whose texts dashboards and alerts know. */
 const TEXTS: Readonly<Record<number, string>> = {
@@ -40,17 +28,38 @@ const EINVAL = 22;
 /** The text of an errno (positive), as Go's syscall package has it: in lower case, without the errno's name. */
 export const errnoText = (errno: number): string => TEXTS[errno] ?? getSystemErrorMessage(-errno);
 
+const sizeOf = ({ bsize, blocks, bfree, bavail, files, ffree }: StatsFs): StatfsAnswer => ({
+  blockBytes: bsize,
+  blocks,
+  blocksFree: bfree,
+  blocksAvailable: bavail,
+  files,
+  filesFree: ffree,
+});
+
+function refusalOf(error: unknown): StatfsAnswer {
+  // Node refuses a path with a zero byte itself, without an errno.
+  const { errno } = error as { errno?: unknown };
+  return { refusal: errnoText(typeof errno === 'number' ? -errno : EINVAL) };
+}
+
 /**
  * Asks off the event loop. `path` holds one character per byte (latin1), so that it can be what is not UTF-8.
  * May take for ever, and a thread of libuv's pool as long: `createStatfsAsker` is for that.
  */
 export async function askFileSystem(path: string): Promise<StatfsAnswer> {
   try {
-    const { bsize, blocks, bfree, bavail, files, ffree } = await callOnPool(() => statfs(Buffer.from(path, 'latin1')));
-    return { blockBytes: bsize, blocks, blocksFree: bfree, blocksAvailable: bavail, files, filesFree: ffree };
+    return sizeOf(await callOnPool(() => statfs(Buffer.from(path, 'latin1'))));
   } catch (error) {
-    // Node refuses a path with a zero byte itself, without an errno.
-    const { errno } = error as { errno?: unknown };
-    return { refusal: errnoText(typeof errno === 'number' ? -errno : EINVAL) };
+    return refusalOf(error);
+  }
+}
+
+/** The same on this thread: for file systems that answer from memory. */
+export function askFileSystemNow(path: string): StatfsAnswer {
+  try {
+    return sizeOf(statfsSync(pathOf(path)));
+  } catch (error) {
+    return refusalOf(error);
   }
 }

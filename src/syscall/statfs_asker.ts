@@ -1,19 +1,8 @@
-import { askFileSystem, type StatfsAnswer } from './statfs.ts';
+import type { StatfsAnswer, StatfsAsker, StatfsAskerOptions } from '../core/system.ts';
+import { askFileSystem } from './statfs.ts';
 import { hangingMax } from './thread_pool.ts';
 
-export interface StatfsAsker {
-  /**
-   * Asks these paths, the same path once, and answers within `leftMs`. What does not answer in time is remembered:
-   * until its call returns it is refused at once. Not to be called again before it has answered.
-   */
-  ask(paths: readonly string[], leftMs: number): Promise<ReadonlyMap<string, StatfsAnswer>>;
-}
-
-export interface StatfsAskerOptions {
-  /** How many calls are made at a time; slow ones are not counted, so that they hold nobody up. */
-  readonly workers: number;
-  /** How long one call may take. */
-  readonly timeoutMs: number;
+export interface AskerOptions extends StatfsAskerOptions {
   /** What makes the call. */
   readonly call?: (path: string) => Promise<StatfsAnswer>;
   /** How many calls may be under way, hanging ones included. */
@@ -32,7 +21,7 @@ export function createStatfsAsker({
   timeoutMs,
   call = askFileSystem,
   underWayMax = hangingMax,
-}: StatfsAskerOptions): StatfsAsker {
+}: AskerOptions): StatfsAsker {
   /** The paths whose calls have not returned, from this `ask` or from one before. */
   const underWay = new Set<string>();
   /** Those that answered when they were asked last. The last thread that calls may have is kept for them. */

@@ -1,3 +1,4 @@
+import type { Timex } from '../core/system.ts';
 import { struct, syscall } from './libc.ts';
 
 /** struct timex, `include/uapi/linux/timex.h`. It ends in eleven unused ints. */
@@ -28,15 +29,37 @@ export const timexLayout = struct(
   208,
 );
 
-/** The kernel's clock, in the kernel's units: `offset`, `jitter` and `tvUsec` are nanoseconds where `status` has STA_NANO. */
-export interface Timex extends ReturnType<typeof timexLayout.decode> {
-  /** What adjtimex returned: TIME_OK 0, TIME_INS 1, TIME_DEL 2, TIME_OOP 3, TIME_WAIT 4, TIME_ERROR 5. */
-  readonly state: number;
+/** Makes a function that reads the state of the kernel's clock, and changes nothing. It makes nothing either. */
+export function createTimexReader(): () => Timex {
+  const bytes = timexLayout.encode({ modes: 0 });
+  const view = new DataView(bytes.buffer);
+  const { offsets } = timexLayout;
+  const i32 = (name: keyof typeof offsets): number => view.getInt32(offsets[name], true);
+  // The nearest double: both halves are exact, so that only their sum is rounded.
+  const i64 = (name: keyof typeof offsets): number =>
+    view.getInt32(offsets[name] + 4, true) * 2 ** 32 + view.getUint32(offsets[name], true);
+  const timex = { state: 0 } as { -readonly [K in keyof Timex]: number };
+  return () => {
+    timex.state = syscall('adjtimex', bytes);
+    for (const name of INTS) timex[name] = i32(name);
+    for (const name of LONGS) timex[name] = i64(name);
+    return timex;
+  };
 }
 
-/** Reads the state of the kernel's clock; changes nothing. https://man7.org/linux/man-pages/man2/adjtimex.2.html */
-export function adjtimex(): Timex {
-  const bytes = timexLayout.encode({ modes: 0 });
-  const state = syscall('adjtimex', bytes);
-  return { ...timexLayout.decode(bytes), state };
-}
+const INTS = ['status', 'shift', 'tai'] as const;
+const LONGS = [
+  'offset',
+  'freq',
+  'maxerror',
+  'esterror',
+  'constant',
+  'tick',
+  'ppsfreq',
+  'jitter',
+  'stabil',
+  'jitcnt',
+  'calcnt',
+  'errcnt',
+  'stbcnt',
+] as const;

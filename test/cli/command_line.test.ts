@@ -3,12 +3,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { askedText, declare, parseCommandLine, warnAbout } from '../../src/cli/command_line.ts';
 import { programFlags } from '../../src/cli/flags.ts';
-import { pendingCollectors } from '../../src/cli/pending.ts';
 import { collectors } from '../../src/collectors/index.ts';
 import { defineCollector } from '../../src/core/collector.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { flag } from '../../src/core/flag.ts';
+import { loadPatterns } from '../../src/core/pattern.ts';
 import { keepingLog, type Told } from '../helpers/server.ts';
+
+await loadPatterns();
 
 const collector = defineCollector({
   name: 'sample',
@@ -17,6 +19,7 @@ const collector = defineCollector({
   reads: [],
   flags: {
     include: flag.regexp('collector.sample.include', 'Things to report (RE2).', '^a.+$'),
+    exclude: flag.text('collector.sample.things', 'Things to leave out (RE2).', '.+\\.(automount|slice)'),
     old: flag.regexp('collector.sample.whitelist', 'Things.', '', {
       hidden: true,
       deprecated: 'collector.sample.include',
@@ -38,7 +41,10 @@ test('help tells every flag that is not hidden, and its value', () => {
   assert.match(help, /^ {6}--log\.format=logfmt\|json/m);
   assert.match(help, /^ {6}--web\.listen-address=":9100" \.\.\./m);
   assert.match(help, /\$GOMAXPROCS/);
-  assert.doesNotMatch(help, /whitelist|help-man/);
+  assert.doesNotMatch(help, /whitelist|--completion-bash/);
+  assert.match(help, /^ {2}explain METRIC {2,}Report where/m);
+  for (const more of ['--help-long', '--help-man', '--completion-script-bash'])
+    assert.ok(help.includes(`  ${more}`), more);
   assert.ok(help.split('\n').every((each) => each.length <= 200 && !each.endsWith(' ')));
   assert.equal(text('-h'), help);
 });
@@ -63,9 +69,15 @@ test('the version tells build and platform', () => {
 
 test('completions are flags that begin like the word, and the choices of the flag before', () => {
   assert.equal(text('--completion-bash', '--web.max'), '--web.max-requests\n');
-  assert.equal(text('--completion-bash', '--collector.sam'), '--collector.sample\n--collector.sample.include\n');
+  assert.equal(
+    text('--completion-bash', '--collector.sam'),
+    '--collector.sample\n--collector.sample.include\n--collector.sample.things\n',
+  );
   assert.equal(text('--completion-bash', '--no-collector.sam'), '--no-collector.sample\n');
   assert.equal(text('--completion-bash', '--log.format', ''), 'logfmt\njson\n');
+  assert.equal(text('--completion-bash', 'exp'), 'explain\n');
+  assert.match(text('--completion-bash', ''), /^doctor\nevents\ncollectors\nexplain\ncheck\n--help\n/);
+  assert.equal(text('--completion-bash', 'explain', 'exp'), '');
 });
 
 test('the scripts bind the completions to the name the program was started by', () => {
@@ -75,24 +87,6 @@ test('the scripts bind the completions to the name the program was started by', 
 
 test('without one of these flags nothing is printed', () => {
   assert.equal(askedText(line('--collector.sample'), declared), undefined);
-});
-
-test('a collector that is still to come has its flags, and switching it on is told', () => {
-  const parsed = parseCommandLine(line('--collector.ntp', '--collector.ntp.server=::1', '--collector.wifi'), declared);
-  const told: Told[] = [];
-  warnAbout(parsed, declared, keepingLog(told));
-  const [first] = told;
-  assert.equal(told.length, 1);
-  assert.equal(first?.level, 'warn');
-  assert.equal(first?.fields['collectors'], 'ntp,wifi');
-});
-
-test('a collector that is there is not announced as one to come', () => {
-  const setup = () => () => {};
-  const ntp = defineCollector({ name: 'ntp', help: 'NTP.', enabled: false, reads: [], flags: {}, metrics: {}, setup });
-  const { flags, pending } = declare([ntp]);
-  assert.ok(![...pending.values()].some(({ name }) => name === 'ntp'));
-  assert.equal(flags.filter(({ name }) => name === 'collector.ntp').length, 1);
 });
 
 test('a deprecated flag works, and is told', () => {
@@ -141,7 +135,8 @@ test('what community charts pass is taken', () => {
     '--web.listen-address=[0.0.0.0]:9100',
     '--no-collector.wifi',
   ];
-  assert.deepEqual(parseCommandLine(line(...argv), declared).valueOf(programFlags.listenAddress), ['[0.0.0.0]:9100']);
+  const parsed = parseCommandLine(line(...argv), declare(collectors));
+  assert.deepEqual(parsed.valueOf(programFlags.listenAddress), ['[0.0.0.0]:9100']);
 });
 
 const SPEC = new URL('../../../shared/spec/flags.json', import.meta.url);
@@ -151,9 +146,8 @@ interface Spec {
 
 test("the program's own flags are those of the reference", { skip: !existsSync(SPEC) }, () => {
   const spec = JSON.parse(readFileSync(SPEC, 'utf8')) as Spec;
-  const pending = pendingCollectors.map(({ name }) => name);
   const known = new Map(declared.flags.map((each) => [`--${each.name}`, each]));
-  const own = spec.flags.filter(({ collector: of }) => of === null || pending.includes(of));
+  const own = spec.flags.filter(({ collector: of }) => of === null);
   for (const { name, default: fallback, hidden } of own) {
     const found = known.get(name);
     assert.ok(found, name);

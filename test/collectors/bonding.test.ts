@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import bonding from '../../src/collectors/bonding.ts';
 import { NoDataError } from '../../src/core/errors.ts';
+import { samplesIn } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const NET = 'sys/class/net';
@@ -31,13 +32,24 @@ test('bonding: masters without a bond are no fault and no series', async (t) => 
   });
 });
 
-for (const [why, files] of [
-  ['no bonding', {}],
-  ['no list of slaves', { [`${NET}/bonding_masters`]: 'a\n' }],
-  ['a slave that is gone', { [`${NET}/bonding_masters`]: 'a\n', [`${NET}/a/bonding/slaves`]: 'e0\n' }],
+test('bonding: no bonding is no data', async (t) => {
+  const { text, error } = await scrape(bonding, { root: tree(t, {}) });
+  assert.ok(error instanceof NoDataError);
+  assert.equal(text, '');
+});
+
+for (const [why, files, slaves] of [
+  ['a bond that is going has no list of slaves', {}, undefined],
+  ['a slave that is going is not up', { [`${NET}/a/bonding/slaves`]: 'e0\n' }, 1],
 ] as const)
-  test(`bonding: ${why} is no data`, async (t) => {
-    const { text, error } = await scrape(bonding, { root: tree(t, files) });
-    assert.ok(error instanceof NoDataError);
-    assert.equal(text, '');
+  test(`bonding: ${why}; the others are written`, async (t) => {
+    const root = tree(t, { [`${NET}/bonding_masters`]: 'a b\n', [`${NET}/b/bonding/slaves`]: '\n', ...files });
+    const { text, success } = await scrape(bonding, { root });
+    assert.ok(success);
+    assert.deepEqual(samplesIn(text), [
+      ...(slaves === undefined ? [] : ['node_bonding_active{master="a"} 0']),
+      'node_bonding_active{master="b"} 0',
+      ...(slaves === undefined ? [] : [`node_bonding_slaves{master="a"} ${slaves}`]),
+      'node_bonding_slaves{master="b"} 0',
+    ]);
   });

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import btrfs, { allocationRatio, parseCommitStats } from '../../src/collectors/btrfs.ts';
+import { allocationRatio, btrfs as btrfsAsking, parseCommitStats } from '../../src/collectors/btrfs.ts';
 import { ParseError } from '../../src/core/errors.ts';
+import { askDevices, type BtrfsDevices } from '../../src/syscall/btrfs.ts';
+import { SyscallError } from '../../src/syscall/libc.ts';
+import { btrfsOf, UUIDS } from '../helpers/btrfs.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
+
+/** Without a mount point that answers. */
+const btrfs = btrfsAsking(async () => undefined);
 
 test('btrfs: the fixtures scrape to the golden text', (t) => golden(t, btrfs));
 
@@ -43,4 +49,59 @@ test('a file system of an old kernel has no commits and is named by its folder',
   assert.match(text, /node_btrfs_commits_total\{uuid="a-1"\} 0\n/);
   assert.match(text, /node_btrfs_used_bytes\{block_group_type="data",mode="single",uuid="a-1"\} 4\n/);
   assert.doesNotMatch(text, /reserved_bytes|rsv|b-2/);
+});
+
+/** Two file systems, of which one is mounted twice. */
+const MOUNTED = {
+  'proc/1/mountinfo': [
+    '20 1 8:1 / / rw - ext4 /dev/sda1 rw',
+    '21 20 0:40 /a /closed rw - btrfs /dev/sdb rw',
+    '22 20 0:40 /b /srv/caf\u00e9\\040x rw - btrfs /dev/sdb rw',
+    '23 20 0:40 /c /srv/later rw - btrfs /dev/sdb rw',
+    '24 20 0:41 / /other rw - btrfs /dev/sdc rw',
+    '',
+  ].join('\n'),
+  [`sys/fs/btrfs/${UUIDS.filesystem}/label`]: 'pool\n',
+  [`sys/fs/btrfs/${UUIDS.filesystem}/metadata_uuid`]: 'another\n',
+  [`sys/fs/btrfs/${UUIDS.filesystem}/devices/sdb/size`]: '100\n',
+  'sys/fs/btrfs/0-0/label': 'other\n',
+  'sys/fs/btrfs/0-0/devices/sdc/size': '100\n',
+};
+const ANSWER = askDevices(
+  btrfsOf({
+    1: { path: '/dev/sdb', used: 10n, size: 100n, errors: [1n, 2n, 3n, 4n, 5n] },
+    2: { path: '/dev/sdd', used: 20n, size: 200n },
+  }),
+);
+
+test('btrfs: what a mount point answers takes the place of what sysfs says of devices', async (t) => {
+  const asked: string[] = [];
+  const collector = btrfsAsking(async (path) => {
+    asked.push(path);
+    return path.includes('/srv') ? ANSWER : undefined;
+  });
+  await golden(t, collector, { root: tree(t, MOUNTED), rootfs: '/host' }, 'btrfs_asked');
+  const bytes = Buffer.from('/host/srv/caf\u00e9 x').toString('latin1');
+  assert.deepEqual(asked, ['/host/closed', bytes, '/host/other']);
+});
+
+for (const [why, files, ask] of [
+  ['asking fails', MOUNTED, () => Promise.reject(new SyscallError('ioctl', 5))],
+  ['the mounts cannot be read', { ...MOUNTED, 'proc/1/mountinfo': 'nonsense\n' }, async () => ANSWER],
+] as const)
+  test(`btrfs: where ${why}, what sysfs says is there all the same`, async (t) => {
+    const collector = btrfsAsking(ask as () => Promise<BtrfsDevices | undefined>);
+    const { text, error } = await scrape(collector, { root: tree(t, files) });
+    assert.ok(error instanceof Error);
+    assert.match(text, /node_btrfs_device_size_bytes\{device="sdb",uuid="another"\} 51200\n/);
+  });
+
+test('btrfs: mounts that are hidden are no fault', async (t) => {
+  const { 'proc/1/mountinfo': _, ...files } = MOUNTED;
+  const { text, success } = await scrape(
+    btrfsAsking(async () => ANSWER),
+    { root: tree(t, files) },
+  );
+  assert.equal(success, true);
+  assert.doesNotMatch(text, /btrfs_dev_uuid/);
 });

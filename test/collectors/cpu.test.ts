@@ -3,10 +3,11 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import cpu, { advance, parseCpuTimes } from '../../src/collectors/cpu.ts';
+import cpu, { advance } from '../../src/collectors/cpu.ts';
 import cpufreq from '../../src/collectors/cpufreq.ts';
 import { ParseError } from '../../src/core/errors.ts';
 import { silent } from '../../src/core/log.ts';
+import { samplesIn, testFile } from '../helpers/odd.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const SYS = 'sys/devices/system/cpu';
@@ -19,33 +20,53 @@ const INFO = [
 const seriesOf = (text: string, name: string): string[] =>
   [...text.matchAll(new RegExp(`^${name}(.*)$`, 'gm'))].map(([, rest]) => rest as string);
 
-test('parseCpuTimes reads the lines of CPUs, not that of all together', () => {
-  assert.deepEqual(parseCpuTimes('cpu  9 9 9 9\ncpu0 1 2 3 4 5 6 7 8 9 10 11\ncpu12 1 2 3 4\nintr 5 1\n'), [
-    { cpu: '0', ticks: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] },
-    { cpu: '12', ticks: [1, 2, 3, 4, 0, 0, 0, 0, 0, 0] },
-  ]);
-});
+/** What is written of a CPU whose times in ticks these are. */
+const times = (cpu: string, ...ticks: readonly number[]): string[] => {
+  const modes = ['user', 'nice', 'system', 'idle', 'iowait', 'irq', 'softirq', 'steal'];
+  const sample = (family: string, mode: string, i: number): string =>
+    `node_cpu_${family}_total{cpu="${cpu}",mode="${mode}"} ${(ticks[i] ?? 0) / 100}`;
+  return [
+    ...['nice', 'user'].map((mode) => sample('guest_seconds', mode, mode === 'user' ? 8 : 9)),
+    ...modes.map((mode, i) => sample('seconds', mode, i)).sort(),
+  ];
+};
 
-for (const text of ['cpu0\n', 'cpu0 1 x 3\n', 'cpu0 -1 2\n', 'cpu0x 1 2\n'])
-  test(`parseCpuTimes refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseCpuTimes(text), ParseError));
+testFile(
+  cpu,
+  'proc/stat',
+  [
+    [
+      'the lines of CPUs, not that of all together',
+      'cpu  9 9 9 9\ncpu0 1 2 3 4 5 6 7 8 9 10 11\nintr 5 1\n',
+      times('0', 1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
+    ],
+    ['an old kernel with fewer modes', 'cpu12 1 2 3 4\n', times('12', 1, 2, 3, 4)],
+    ...['cpu0', 'cpu0 1 x 3', 'cpu0 -1 2', 'cpu0x 1 2'].map(
+      (line) => [`the line ${JSON.stringify(line)}`, `${line}\ncpu1 1 2 3 4\n`, times('1', 1, 2, 3, 4), line] as const,
+    ),
+  ],
+  { files: { [`${SYS}/cpu0/uevent`]: '' } },
+);
 
-const of = (...ticks: number[]) => [{ cpu: '0', ticks }];
+/** The times that are written of a CPU, after each of these. */
+function advanced(...readings: readonly (readonly number[])[]): number[][] {
+  const numbers = new Float64Array(10);
+  const known = { places: Array.from(numbers.keys()), before: new Float64Array(10) };
+  return readings.map((reading) => {
+    numbers.fill(0);
+    numbers.set(reading);
+    advance(numbers, known);
+    return [...numbers];
+  });
+}
+const IDLE_FALLS = [10, 10, 10, 1000, 50, 0, 0, 0, 0, 0] as const;
 
 test('advance keeps a time that falls a little, and follows the others', () => {
-  const first = advance(new Map(), of(10, 10, 10, 1000, 50));
-  assert.deepEqual(advance(first, of(11, 9, 12, 701, 49)).get('0'), [11, 10, 12, 1000, 50]);
+  assert.deepEqual(advanced(IDLE_FALLS, [11, 9, 12, 701, 49]).at(-1)?.slice(0, 5), [11, 10, 12, 1000, 50]);
 });
 
 test('advance begins anew for a CPU whose idle time falls by three seconds', () => {
-  const first = advance(new Map(), of(10, 10, 10, 1000, 50));
-  assert.deepEqual(advance(first, of(1, 1, 1, 700, 5)).get('0'), [1, 1, 1, 700, 5]);
-});
-
-test('advance forgets a CPU that went offline', () => {
-  const first = advance(new Map(), [...of(10, 0, 0, 10), { cpu: '1', ticks: [90, 0, 0, 90] }]);
-  const second = advance(first, of(11, 0, 0, 11));
-  assert.deepEqual([...second.keys()], ['0']);
-  assert.deepEqual(advance(second, [{ cpu: '1', ticks: [1, 0, 0, 1] }]).get('1'), [1, 0, 0, 1]);
+  assert.deepEqual(advanced(IDLE_FALLS, [1, 1, 1, 700, 5]).at(-1)?.slice(0, 5), [1, 1, 1, 700, 5]);
 });
 
 test('advance never lets a time fall, but when it begins anew', () => {
@@ -53,19 +74,29 @@ test('advance never lets a time fall, but when it begins anew', () => {
   fc.assert(
     fc.property(fc.array(ticks, { minLength: 2, maxLength: 8 }), (readings) => {
       let before: readonly number[] | undefined;
-      let cache: ReadonlyMap<string, readonly number[]> = new Map();
-      for (const reading of readings) {
-        cache = advance(cache, of(...reading));
-        const after = cache.get('0') as readonly number[];
-        const anew = before !== undefined && (before[3] as number) - (reading[3] as number) >= 300;
-        for (const [i, value] of after.entries())
-          assert.equal(
-            value,
-            before === undefined || anew ? reading[i] : Math.max(reading[i] as number, before[i] as number),
-          );
+      for (const [i, after] of advanced(...readings).entries()) {
+        const reading = readings[i] as readonly number[];
+        const last: readonly number[] | undefined = before;
+        const isAnew = last === undefined || (last[3] as number) - (reading[3] as number) >= 300;
+        const kept = reading.map((value, at) => Math.max(value, last?.[at] ?? 0));
+        assert.deepEqual(after, isAnew ? reading : kept);
         before = after;
       }
     }),
+  );
+});
+
+test('cpu forgets a CPU that went offline', async (t) => {
+  const root = tree(t, { 'proc/stat': 'cpu0 10 0 0 10\ncpu1 90 0 0 90\n', [`${SYS}/cpu0/uevent`]: '' });
+  const again = prepared(cpu, { root });
+  const scraped = async (text: string): Promise<string[]> => {
+    writeFileSync(join(root, 'proc/stat'), text);
+    return samplesIn((await again()).text).filter((sample) => sample.includes('mode="user"} '));
+  };
+  await again();
+  assert.equal((await scraped('cpu0 11 0 0 11\n')).length, 2);
+  assert.ok(
+    (await scraped('cpu0 12 0 0 12\ncpu1 1 0 0 1\n')).includes('node_cpu_seconds_total{cpu="1",mode="user"} 0.01'),
   );
 });
 
@@ -149,9 +180,9 @@ test('cpu remembers between scrapes, and sees what changes', async (t) => {
 });
 
 test('cpu keeps what it had told before a fault', async (t) => {
-  const noCpus = await scrape(cpu, { root: tree(t, { 'proc/stat': STAT, [`${SYS}/online`]: '0\n' }) });
-  assert.equal(noCpus.success, false);
-  assert.match(noCpus.text, /node_cpu_seconds_total/);
+  const noFolder = await scrape(cpu, { root: tree(t, { 'proc/stat': STAT }) });
+  assert.equal(noFolder.success, false);
+  assert.match(noFolder.text, /node_cpu_seconds_total/);
   const badList = await scrape(cpu, { root: tree(t, { 'proc/stat': STAT, [`${SYS}/isolated`]: 'x\n' }) });
   assert.ok(badList.error instanceof ParseError);
   assert.match(badList.text, /node_cpu_seconds_total/);

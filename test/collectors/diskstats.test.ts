@@ -1,39 +1,74 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import diskstats, { parseDiskstats, parseUdevData } from '../../src/collectors/diskstats.ts';
-import { ParseError, UsageError } from '../../src/core/errors.ts';
+import diskstats, { parseUdevData } from '../../src/collectors/diskstats.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { formatFloat } from '../../src/core/format.ts';
+import { samplesIn, testFile } from '../helpers/odd.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 test('diskstats: the fixtures scrape to the golden text', (t) => golden(t, diskstats));
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
 
-for (const count of [11, 15, 17])
-  test(`parseDiskstats reads ${count} numbers`, () => {
-    const [disk] = parseDiskstats(`   8       0 sda ${numbers(count).join(' ')}\n`);
-    assert.deepEqual(disk, { major: '8', minor: '0', device: 'sda', values: numbers(count) });
-  });
-
-test('parseDiskstats leaves out what has too few numbers', () => {
-  assert.deepEqual(parseDiskstats('   8       1 sda1 1 2 3 4\n\n'), []);
-});
-
-for (const [why, line] of [
-  ['a value that is no number', '8 0 sda 1 2 3 4 5 6 7 8 9 10 x'],
-  ['a negative value', '8 0 sda 1 2 3 4 5 6 7 8 9 10 -1'],
-  ['a device that is no number', 'x 0 sda 1 2 3 4 5 6 7 8 9 10 11'],
-] as const)
-  test(`parseDiskstats refuses ${why}`, () => assert.throws(() => parseDiskstats(`${line}\n`), ParseError));
-
-test('parseDiskstats reads what the kernel would print', () => {
-  const value = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
-  fc.assert(
-    fc.property(fc.array(value, { minLength: 11, maxLength: 17 }), fc.nat(), (values, minor) => {
-      const [disk] = parseDiskstats(`   8 ${String(minor).padStart(7)} sda ${values.join(' ')}\n`);
-      assert.deepEqual(disk?.values, values.map(Number));
-      assert.equal(disk?.minor, String(minor));
+const FAMILIES = [
+  ['reads_completed_total', 1],
+  ['reads_merged_total', 1],
+  ['read_bytes_total', 512],
+  ['read_time_seconds_total', 0.001],
+  ['writes_completed_total', 1],
+  ['writes_merged_total', 1],
+  ['written_bytes_total', 512],
+  ['write_time_seconds_total', 0.001],
+  ['io_now', 1],
+  ['io_time_seconds_total', 0.001],
+  ['io_time_weighted_seconds_total', 0.001],
+  ['discards_completed_total', 1],
+  ['discards_merged_total', 1],
+  ['discarded_sectors_total', 1],
+  ['discard_time_seconds_total', 0.001],
+  ['flush_requests_total', 1],
+  ['flush_requests_time_seconds_total', 0.001],
+] as const;
+/** What is written of a disk that nothing is known of but these numbers. */
+const samplesOf = (device: string, values: readonly number[], minor = '0'): string[] =>
+  [
+    `node_disk_info{device="${device}",major="8",minor="${minor}",model="",path="",revision="",rotational="0",serial="",wwn=""} 1`,
+    ...values.slice(0, FAMILIES.length).map((value, i) => {
+      const [name, scale] = FAMILIES[i] as (typeof FAMILIES)[number];
+      return `node_disk_${name}{device="${device}"} ${formatFloat(value * scale)}`;
     }),
+  ].sort();
+
+const SDB = `8 0 sdb ${numbers(11).join(' ')}\n`;
+const sdb = samplesOf('sdb', numbers(11));
+
+testFile(diskstats, 'proc/diskstats', [
+  ...[11, 15, 17, 18].map(
+    (count) =>
+      [`${count} numbers`, `   8       0 sda ${numbers(count).join(' ')}\n`, samplesOf('sda', numbers(count))] as const,
+  ),
+  ['no disks', '', []],
+  ['what has too few numbers', `   8       1 sda1 1 2 3 4\n\n${SDB}`, sdb],
+  ...(
+    [
+      ['a value that is no number', '8 0 sda 1 2 3 4 5 6 7 8 9 10 x'],
+      ['a negative value', '8 0 sda 1 2 3 4 5 6 7 8 9 10 -1'],
+      ['a device that is no number', 'x 0 sda 1 2 3 4 5 6 7 8 9 10 11'],
+    ] as const
+  ).map(([why, line]) => [why, `${line}\n${SDB}`, sdb, line] as const),
+]);
+
+test('diskstats reads what the kernel would print', (t) => {
+  const value = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+  return fc.assert(
+    fc.asyncProperty(fc.array(value, { minLength: 11, maxLength: 17 }), fc.nat(), async (values, minor) => {
+      const line = `   8 ${String(minor).padStart(7)} sda ${values.join(' ')}\n`;
+      const { text, error } = await scrape(diskstats, { root: tree(t, { 'proc/diskstats': line }) });
+      assert.equal(error, undefined);
+      assert.deepEqual(samplesIn(text).sort(), samplesOf('sda', values.map(Number), String(minor)));
+    }),
+    { numRuns: 30 },
   );
 });
 

@@ -6,13 +6,14 @@ import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 test('dmmultipath: the fixtures scrape to the golden text', (t) => golden(t, dmmultipath));
 
+const STATE = 'sys/block/dm-3/slaves/nvme0n1/device/state';
 const multipath = (suspended: string, size: string): Record<string, string> => ({
   'sys/block/dm-3/dm/uuid': 'mpath-1\n',
   'sys/block/dm-3/dm/name': 'mpathb\n',
   'sys/block/dm-3/dm/suspended': `${suspended}\n`,
   'sys/block/dm-3/size': `${size}\n`,
   'sys/block/dm-3/slaves/nvme0n1/size': '1\n',
-  'sys/block/nvme0n1/device/state': 'live\n',
+  [STATE]: 'live\n',
 });
 
 test('without block devices there is nothing; without multipath devices nothing is told', async (t) => {
@@ -28,8 +29,15 @@ test('a suspended device is not active; an NVMe path works when it is live', asy
   assert.match(text, /node_dmmultipath_device_size_bytes\{device="mpathb",sysfs_name="dm-3"\} 4096\n/);
 });
 
-test('a path without a state means no data; a size that is no number is a fault', async (t) => {
-  const { 'sys/block/nvme0n1/device/state': _, ...lacking } = multipath('0', '8');
-  assert.ok((await scrape(dmmultipath, { root: tree(t, lacking) })).error instanceof NoDataError);
-  assert.ok((await scrape(dmmultipath, { root: tree(t, multipath('0', 'x')) })).error instanceof ParseError);
+test('a path without a state does not work; a size that is no number costs itself alone', async (t) => {
+  const { [STATE]: _, ...lacking } = multipath('0', '8');
+  const without = await scrape(dmmultipath, { root: tree(t, lacking) });
+  assert.equal(without.success, true);
+  assert.match(without.text, /node_dmmultipath_device_paths\{device="mpathb",sysfs_name="dm-3"\} 1\n/);
+  assert.match(without.text, /node_dmmultipath_device_paths_active\{device="mpathb",sysfs_name="dm-3"\} 0\n/);
+  assert.doesNotMatch(without.text, /node_dmmultipath_path_state/);
+  const { text, error } = await scrape(dmmultipath, { root: tree(t, multipath('0', 'x')) });
+  assert.ok(error instanceof ParseError);
+  assert.match(text, /node_dmmultipath_device_active\{device="mpathb",sysfs_name="dm-3"\} 1\n/);
+  assert.doesNotMatch(text, /_size_bytes/);
 });

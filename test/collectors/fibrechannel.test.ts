@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fibrechannel from '../../src/collectors/fibrechannel.ts';
 import { NoDataError, ParseError } from '../../src/core/errors.ts';
+import { refusingDisk } from '../helpers/disk.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const HOST = 'sys/class/fc_host/host0';
@@ -46,15 +47,7 @@ test('a statistic that is no number is refused; the other hosts are told', async
 });
 
 test('what the driver refuses is left out', async () => {
-  const { text, success } = await scrape(fibrechannel, {
-    wrap: (real) => ({
-      ...real,
-      readOnce(path) {
-        if (path.endsWith('statistics/rx_words')) throw Object.assign(new Error('ENOTSUP'), { code: 'ENOTSUP' });
-        return real.readOnce(path);
-      },
-    }),
-  });
+  const { text, success } = await scrape(fibrechannel, { disk: refusingDisk('ENOTSUP', 'host3/statistics/rx_words') });
   assert.ok(success);
   assert.match(text, /tx_words/);
   assert.doesNotMatch(text, /rx_words_total\{fc_host="host3"/);

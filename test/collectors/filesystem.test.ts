@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import filesystem, { stripRootfs } from '../../src/collectors/filesystem.ts';
 import { UsageError } from '../../src/core/errors.ts';
+import { refusingDisk } from '../helpers/disk.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 /** Only mounts that no machine has, so that the answers are the same on all. */
@@ -88,17 +89,15 @@ test('filesystem reads its own mounts where process 1 is hidden', async (t) => {
   assert.equal(series(text, 'device_error').length, 1);
 });
 
-test('filesystem fails where process 1 has mounts that may not be read', async (t) => {
-  const root = tree(t, { 'proc/self/mountinfo': '2 1 8:0 / /keyhole/self rw - ext4 a rw\n' });
-  const refuse = (path: string): never => {
-    throw Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: 'EACCES' });
-  };
-  const { success } = await scrape(filesystem, {
-    root,
-    wrap: (each) => ({ ...each, readOnce: (path) => (path === '1/mountinfo' ? refuse(path) : each.readOnce(path)) }),
+for (const code of ['EACCES', 'EPERM'])
+  test(`filesystem reads its own mounts where those of process 1 answer ${code}`, async (t) => {
+    const files = { ...mountinfo('/one rw - ext4 a rw'), 'proc/self/mountinfo': '2 1 8:0 / /self rw - ext4 a rw\n' };
+    const { text } = await scrape(filesystem, { root: tree(t, files), disk: refusingDisk(code, '/1/mountinfo') });
+    assert.deepEqual(
+      series(text, 'device_error').map((line) => /mountpoint="([^"]*)"/.exec(line)?.[1]),
+      ['/self'],
+    );
   });
-  assert.equal(success, false);
-});
 
 test('filesystem shows the upper of two mounts at one place', async (t) => {
   const text =

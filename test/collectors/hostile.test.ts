@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { collectors } from '../../src/collectors/index.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { hostile, MUTATIONS } from '../helpers/hostile.ts';
+import { hostileDisk, MUTATIONS } from '../helpers/hostile.ts';
 import { type Scraped, scrape } from '../helpers/scrape.ts';
 
 const RUNS = 6;
@@ -25,7 +25,7 @@ for (const collector of collectors) {
       await fc.assert(
         fc.asyncProperty(fc.nat(), async (seed) => {
           try {
-            assertSound(await scrape(collector, { wrap: (tree) => hostile(tree, mutation, seed) }));
+            assertSound(await scrape(collector, { disk: hostileDisk(() => ({ mutation, seed })) }));
           } catch (error) {
             // A collector may refuse to be set up, in words for the user.
             if (!(error instanceof UsageError)) throw error;

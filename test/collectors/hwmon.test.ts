@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import hwmon, { labelChips, parseSensorFile } from '../../src/collectors/hwmon.ts';
 import { NoDataError } from '../../src/core/errors.ts';
+import { closedDisk, refusingDisk } from '../helpers/disk.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const CHIP = 'sys/class/hwmon/hwmon0';
@@ -80,30 +81,14 @@ test('hwmon includes and leaves out sensors, by chip and sensor', async () => {
 for (const code of ['EAGAIN', 'EIO', 'EACCES', 'ENODATA'])
   test(`hwmon loses just the sensor file that gives ${code}`, async () => {
     const whole = await scrape(hwmon);
-    const { text, success } = await scrape(hwmon, {
-      wrap: (fs) => ({
-        ...fs,
-        readOnce(path) {
-          if (path.endsWith('hwmon0/temp1_input')) throw Object.assign(new Error(code), { code });
-          return fs.readOnce(path);
-        },
-      }),
-    });
+    const { text, success } = await scrape(hwmon, { disk: refusingDisk(code, 'hwmon0/temp1_input') });
     assert.equal(success, true);
     const lost = samples(whole.text).filter((line) => !samples(text).includes(line));
     assert.deepEqual(lost, ['node_hwmon_temp_celsius{chip="platform_coretemp_0",sensor="temp1"} 54']);
   });
 
 test('hwmon tells of the other chips where one cannot be listed', async () => {
-  const { text, success } = await scrape(hwmon, {
-    wrap: (fs) => ({
-      ...fs,
-      list(path) {
-        if (path.endsWith('hwmon/hwmon0')) throw Object.assign(new Error('EIO'), { code: 'EIO' });
-        return fs.list(path);
-      },
-    }),
-  });
+  const { text, success } = await scrape(hwmon, { disk: closedDisk('EPROTO', 'hwmon/hwmon0') });
   assert.equal(success, false);
   assert.doesNotMatch(text, /coretemp/);
   assert.match(text, /nct6687/);
@@ -126,7 +111,8 @@ test('hwmon skips what is no number and what is no chip', async (t) => {
 });
 
 test('hwmon joins the bytes of a label that are not UTF-8', async (t) => {
-  const root = tree(t, { [`${CHIP}/temp1_label`]: '\uFFFD\uFFFDx\n' });
+  const root = tree(t, { [`${CHIP}/temp1_label`]: '' });
+  writeFileSync(join(root, CHIP, 'temp1_label'), Buffer.from([0xff, 0xfe, 0x78, 0x0a]));
   mkdirSync(join(root, 'sys/devices/foo'), { recursive: true });
   symlinkSync('../../../devices/foo', join(root, CHIP, 'device'));
   const { text } = await scrape(hwmon, { root });

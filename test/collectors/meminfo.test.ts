@@ -1,50 +1,52 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import meminfo, { parseMeminfo } from '../../src/collectors/meminfo.ts';
-import { ParseError } from '../../src/core/errors.ts';
+import meminfo from '../../src/collectors/meminfo.ts';
+import { formatFloat } from '../../src/core/format.ts';
+import { samplesIn, testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
-
-for (const [line, value, bytes] of [
-  ['MemTotal: 16229384 kB', 16229384, 16618889216],
-  ['HugePages_Free: 12', 12, 12],
-  ['MemTotal: 0x10 kB', 16, 16384],
-  ['MemTotal: 010 kB', 8, 8192],
-  ['MemTotal: 18446744073709551615 kB', 2 ** 64, 2 ** 64 - 1024],
-] as const)
-  test(`parseMeminfo reads ${line}`, () => {
-    assert.deepEqual([...parseMeminfo(`${line}\n`).values()], [{ value, bytes }]);
-  });
-
-for (const [why, text] of [
-  ['a line with one field', 'MemTotal:\n'],
-  ['an empty line', '\n'],
-  ['a line with four fields', 'MemTotal: 1 kB x\n'],
-  ['another unit', 'MemTotal: 1 MB\n'],
-  ['what is not a number', 'MemTotal: x kB\n'],
-  ['a negative number', 'MemTotal: -1 kB\n'],
-  ['a number with a plus', 'MemTotal: +1 kB\n'],
-  ['a number of more than 64 bits', 'MemTotal: 18446744073709551616 kB\n'],
-  ['what is not a number in a line that is not exported', 'KReclaimable: x kB\n'],
-] as const)
-  test(`parseMeminfo refuses ${why}`, () => assert.throws(() => parseMeminfo(text), ParseError));
-
-test('parseMeminfo gives bytes for whatever kB', () => {
-  fc.assert(
-    fc.property(fc.maxSafeNat(), (kib) => {
-      const [field] = parseMeminfo(`MemFree: ${`${kib}`.padStart(8)} kB\n`).values();
-      assert.deepEqual(field, { value: kib, bytes: kib * 1024 });
-    }),
-  );
-});
 
 test('meminfo: the fixtures scrape to the golden text', (t) => golden(t, meminfo));
 
-test('meminfo gives what the file has and nothing else', async (t) => {
-  const root = tree(t, { 'proc/meminfo': 'MemFree: 2 kB\nMemFree: 3 kB\nconstructor: 1 kB\n' });
-  const { text, success } = await scrape(meminfo, { root });
-  assert.equal(success, true);
-  assert.deepEqual(text.match(/^[^#].*$/gm), ['node_memory_MemFree_bytes 3072']);
+const FREE = 'MemFree: 2 kB\n';
+const FREE_SAMPLE = 'node_memory_MemFree_bytes 2048';
+
+testFile(meminfo, 'proc/meminfo', [
+  ['kB', 'MemTotal: 16229384 kB\n', ['node_memory_MemTotal_bytes 1.6618889216e+10']],
+  ['a number without a unit', 'HugePages_Free: 12\n', ['node_memory_HugePages_Free 12']],
+  ['as many bytes as wrap', 'MemTotal: 18014398509481985 kB\n', ['node_memory_MemTotal_bytes 0']],
+  [
+    'a count that fell below zero',
+    'MemTotal: 18446744073709551612 kB\n',
+    ['node_memory_MemTotal_bytes 1.8446744073709552e+19'],
+  ],
+  ['an empty file', '', [], ''],
+  ['an empty line', `\n${FREE}`, [FREE_SAMPLE]],
+  ['names that are not exposed', `${FREE}constructor: 1 kB\n`, [FREE_SAMPLE]],
+  ['a name twice', `${FREE}MemFree: 3 kB\n`, [FREE_SAMPLE]],
+  ...(
+    [
+      ['a line with one field', 'MemTotal:'],
+      ['a line with four fields', 'MemTotal: 1 kB x'],
+      ['another unit', 'MemTotal: 1 MB'],
+      ['what is not a number', 'MemTotal: x kB'],
+      ['a negative number', 'MemTotal: -1 kB'],
+      ['a number with a plus', 'MemTotal: +1 kB'],
+      ['a hexadecimal number', 'MemTotal: 0x10 kB'],
+      ['what is not a number in a line that is not exposed', 'KReclaimable: x kB'],
+    ] as const
+  ).map(([why, line]) => [why, `${line}\n${FREE}`, [FREE_SAMPLE], line] as const),
+]);
+
+test('meminfo gives bytes for whatever kB', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.maxSafeNat(), async (kib) => {
+      const root = tree(t, { 'proc/meminfo': `MemFree: ${`${kib}`.padStart(8)} kB\n` });
+      const { text } = await scrape(meminfo, { root });
+      assert.deepEqual(samplesIn(text), [`node_memory_MemFree_bytes ${formatFloat(kib * 1024)}`]);
+    }),
+    { numRuns: 20 },
+  );
 });
 
 test('meminfo fails where there is no file', async (t) => {

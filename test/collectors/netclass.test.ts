@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { test } from 'node:test';
 import netclass from '../../src/collectors/netclass.ts';
-import { NoDataError } from '../../src/core/errors.ts';
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import { errnoOf, NoDataError, ParseError } from '../../src/core/errors.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
+import { closedDisk, refusingDisk } from '../helpers/disk.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const NET = 'sys/class/net';
@@ -28,7 +28,6 @@ test('netclass: a bare device has what is known of it, numbers in any base', asy
     [`${NET}/a/operstate`]: 'up\n',
     [`${NET}/a/ifalias`]: `${'x'.repeat(200)}\n`,
     [`${NET}/a/mtu`]: '0x5dc\n',
-    [`${NET}/a/type`]: 'none\n',
     [`${NET}/b/flags`]: '0x1002\n',
   });
   const { text, success } = await scrape(netclass, { root });
@@ -43,31 +42,24 @@ test('netclass: a bare device has what is known of it, numbers in any base', asy
   ]);
 });
 
-/** A tree in which reading a file that ends so fails with this error. */
-const failing =
-  (end: string, code: string) =>
-  (fs: KernelFs): KernelFs => {
-    const attribute = (path: string): string | undefined => {
-      if (path.endsWith(end)) throw Object.assign(new Error(code), { code });
-      return fs.attribute(path);
-    };
-    return {
-      ...fs,
-      attribute,
-      keep: (folder) => ({ attribute: (name) => attribute(`${folder}/${name}`), close() {} }),
-    };
-  };
+test('netclass: an attribute that is no number costs itself alone', async (t) => {
+  const root = tree(t, { [`${NET}/a/mtu`]: '1500\n', [`${NET}/a/type`]: 'none\n' });
+  const { text, error, faultsTotal } = await prepared(netclass, { root })();
+  assert.equal((error as Error).message, new ParseError(`${root}/${NET}/a/type`, 'none').message);
+  assert.equal(faultsTotal, 1);
+  assert.match(text, /^node_network_mtu_bytes\{device="a"\} 1500$/m);
+});
 
-for (const code of ['EINVAL', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP'])
+for (const code of ['EINVAL', 'EACCES', 'ENOTSUP', 'EIO'])
   test(`netclass: an attribute that answers ${code} is absent`, async () => {
-    const { text, success } = await scrape(netclass, { wrap: failing('/carrier', code) });
+    const { text, success } = await scrape(netclass, { disk: refusingDisk(code, '/carrier') });
     assert.ok(success);
     assert.doesNotMatch(text, /node_network_carrier\{/);
     assert.match(text, /node_network_carrier_changes_total\{/);
   });
 
 test('netclass: another fault of one device leaves the others', async () => {
-  const { text, success } = await scrape(netclass, { wrap: failing('eno1/carrier', 'EIO') });
+  const { text, success } = await scrape(netclass, { disk: refusingDisk('EPROTO', 'eno1/carrier') });
   assert.equal(success, false);
   assert.match(text, /^node_network_carrier\{device="eno2"\} 0$/m);
   assert.doesNotMatch(text, /^node_network_carrier\{device="eno1"\}/m);
@@ -97,15 +89,10 @@ test('netclass: devices that swap their names, come and go, are told under the n
   assert.deepEqual(await mtus(), ['back 1280', 'eth0 9000', 'eth1 1500']);
 });
 
-test('netclass: a folder that is missing or closed is no data', async (t) => {
+test('netclass: a folder that is missing is no data, one that is closed a fault', async (t) => {
   assert.ok((await scrape(netclass, { root: tree(t, {}) })).error instanceof NoDataError);
-  const closed = (fs: KernelFs): KernelFs => ({
-    ...fs,
-    list() {
-      throw Object.assign(new Error('closed'), { code: 'EACCES' });
-    },
-  });
-  assert.ok((await scrape(netclass, { wrap: closed })).error instanceof NoDataError);
+  const { text, error } = await scrape(netclass, { disk: closedDisk('EACCES', '/class/net') });
+  assert.deepEqual([text, errnoOf(error)], ['', 'EACCES']);
 });
 
 test('netclass: reads sysfs where netlink is asked for but cannot be used, and says so', async (t) => {

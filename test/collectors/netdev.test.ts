@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import process from 'node:process';
 import { mock, test } from 'node:test';
 import fc from 'fast-check';
-import netdev, { addressRows, interfaceRows, parseNetDev, scopeOf, sumOf } from '../../src/collectors/netdev.ts';
+import netdev, { scopeOf } from '../../src/collectors/netdev.ts';
 import { ParseError, UsageError } from '../../src/core/errors.ts';
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import { formatFloat } from '../../src/core/format.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
+import { alteredDisk, refusal } from '../helpers/disk.ts';
+import { attributes, kernelOf, u64s } from '../helpers/netlink.ts';
+import { samplesIn, testFile } from '../helpers/odd.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 // Without the interface to the kernel there is no netlink, and what is read instead is a tree that tests can have.
@@ -32,31 +35,48 @@ test('netdev: detailed names for the columns of /proc', (t) => {
   return golden(t, netdev, { argv }, 'netdev_detailed_proc');
 });
 
-test('parseNetDev reads a device and 16 counters, even where they touch', () => {
-  const values = Array.from({ length: 16 }, (_, i) => i + 1);
-  assert.deepEqual(parseNetDev(HEADING + ROW), [{ device: 'eth0', values }]);
-  assert.deepEqual(parseNetDev(HEADING + ROW.replace(': ', ':')), [{ device: 'eth0', values }]);
-  assert.deepEqual(parseNetDev(HEADING), []);
-});
+const RECEIVED = ['bytes', 'packets', 'errs', 'drop', 'fifo', 'frame', 'compressed', 'multicast'];
+const SENT = ['bytes', 'packets', 'errs', 'drop', 'fifo', 'colls', 'carrier', 'compressed'];
+const COLUMNS = [...RECEIVED.map((name) => `receive_${name}`), ...SENT.map((name) => `transmit_${name}`)];
+/** What is written of a row. */
+const samplesOf = (device: string, values: readonly number[]): string[] =>
+  COLUMNS.map((name, i) => `node_network_${name}_total{device="${device}"} ${formatFloat(values[i] as number)}`);
+const eth0 = samplesOf(
+  'eth0',
+  Array.from({ length: 16 }, (_, i) => i + 1),
+).sort();
 
-for (const [why, text] of [
-  ['an empty row', '\n'],
-  ['a row without a device', ROW.replace('eth0', '')],
-  ['a row without a colon', ROW.replace(':', '')],
-  ['too few columns', ROW.replace(' 16', '')],
-  ['too many columns', ROW.replace(' 16', ' 16 17')],
-  ['a negative counter', ROW.replace(' 3 ', ' -3 ')],
-] as const)
-  test(`parseNetDev refuses ${why}`, () => assert.throws(() => parseNetDev(HEADING + text), ParseError));
+testFile(netdev, 'proc/net/dev', [
+  ['a device and 16 counters', HEADING + ROW, eth0],
+  ['a device and a counter that touch', HEADING + ROW.replace(': ', ':'), eth0],
+  ['a heading alone', HEADING, []],
+  ...(
+    [
+      ['an empty row', '\n'],
+      ['a row without a device', ROW.replace('eth0:', '')],
+      ['a row without a name', ROW.replace('eth0', '')],
+      ['a row without a colon', ROW.replace(':', '')],
+      ['too few columns', ROW.replace(' 16', '')],
+      ['too many columns', ROW.replace(' 16', ' 16 17')],
+      ['a negative counter', ROW.replace(' 3 ', ' -3 ')],
+    ] as const
+  ).map(([why, row]) => [why, HEADING + row + ROW, eth0, row.slice(0, -1)] as const),
+]);
 
-test('parseNetDev reads back what was written', () => {
-  const device = fc.stringMatching(/^[!-9;-~]{1,15}$/);
+test('netdev reads back what was written', (t) => {
+  const device = fc.stringMatching(/^[!#-9;-[\]-~]{1,15}$/);
   const values = fc.array(fc.nat(), { minLength: 16, maxLength: 16 });
   return fc.assert(
-    fc.property(fc.array(fc.record({ device, values }, { noNullPrototype: true })), (devices) => {
-      const rows = devices.map((each) => `${each.device.padStart(6)}:${each.values.join(' ')}\n`);
-      assert.deepEqual(parseNetDev(HEADING + rows.join('')), devices);
-    }),
+    fc.asyncProperty(
+      fc.uniqueArray(fc.record({ device, values }), { selector: (each) => each.device }),
+      async (all) => {
+        const rows = all.map((each) => `${each.device.padStart(6)}:${each.values.join(' ')}\n`);
+        const { text, error } = await scrape(netdev, { root: tree(t, { 'proc/net/dev': HEADING + rows.join('') }) });
+        assert.equal(error, undefined);
+        assert.deepEqual(samplesIn(text).sort(), all.flatMap((each) => samplesOf(each.device, each.values)).sort());
+      },
+    ),
+    { numRuns: 30 },
   );
 });
 
@@ -110,22 +130,17 @@ for (const [address, scope] of [
 ] as const)
   test(`scopeOf ${address} is ${JSON.stringify(scope)}`, () => assert.equal(scopeOf(address), scope));
 
-test('interfaceRows tells device, address, prefix length and scope', () => {
-  const v4 = { address: '192.0.2.7', netmask: '255.255.255.0', mac: '52:54:00:1f:8b:01', internal: false };
-  const v6 = { address: 'fe80::7', netmask: 'ffff:ffff:ffff:ffff::', mac: v4.mac, internal: false, scopeid: 2 };
-  assert.deepEqual(
-    interfaceRows({
-      eno1: [
-        { ...v4, family: 'IPv4', cidr: '192.0.2.7/24' },
-        { ...v6, family: 'IPv6', cidr: 'fe80::7/64' },
-      ],
-      eno2: undefined,
-    }),
-    [
-      ['eno1', '192.0.2.7', '24', 'global'],
-      ['eno1', 'fe80::7', '64', 'link-local'],
-    ],
-  );
+test('netdev: addresses of the C library, with device, prefix length and scope', async () => {
+  const interfaceAddresses = () => [
+    { device: 'eno1', address: '192.0.2.7', prefixLength: '24' },
+    { device: 'eno1', address: 'fe80::7', prefixLength: '64' },
+  ];
+  const argv = ['--collector.netdev.address-info', flag('include', '^$')];
+  const { text } = await scrape(netdev, { argv, system: { interfaceAddresses } });
+  assert.deepEqual(samplesIn(text), [
+    'node_network_address_info{address="192.0.2.7",device="eno1",netmask="24",scope="global"} 1',
+    'node_network_address_info{address="fe80::7",device="eno1",netmask="64",scope="link-local"} 1',
+  ]);
 });
 
 test("netdev: this machine's addresses, on demand", async () => {
@@ -138,23 +153,27 @@ test("netdev: this machine's addresses, on demand", async () => {
 });
 
 test('netdev: a device that sysfs does not have, or that is going, keeps its columns', async (t) => {
-  const root = tree(t, { 'proc/net/dev': HEADING + ROW });
-  const { text, success } = await scrape(netdev, { root, argv: ['--collector.netdev.label-ifalias'] });
-  assert.ok(success);
-  assert.match(text, /^node_network_receive_bytes_total\{device="eth0",ifalias=""\} 1$/m);
-  const going = (fs: KernelFs): KernelFs => ({
-    ...fs,
-    attribute() {
-      throw Object.assign(new Error('going'), { code: 'EINVAL' });
-    },
-  });
-  assert.ok((await scrape(netdev, { root, wrap: going })).success);
+  const root = tree(t, { 'proc/net/dev': HEADING + ROW, 'sys/class/net/eth0/ifalias': 'x\n' });
+  const argv = ['--collector.netdev.label-ifalias'];
+  for (const code of ['ENOENT', 'EACCES', 'EINVAL']) {
+    const bytes = (path: string, real: Buffer): Buffer => {
+      if (path.includes('/sys/class/net/')) throw refusal(code, path);
+      return real;
+    };
+    const { text, success } = await scrape(netdev, { root, argv, disk: alteredDisk({ bytes }) });
+    assert.ok(success, code);
+    assert.match(text, /^node_network_receive_bytes_total\{device="eth0",ifalias=""\} 1$/m);
+  }
 });
 
-test('netdev: fails without its file, and over a counter that is no number', async (t) => {
+test('netdev: without its file there is what sysfs has; a counter that is no number costs itself alone', async (t) => {
   assert.equal((await scrape(netdev, { root: tree(t, {}) })).success, false);
-  const files = { 'proc/net/dev': HEADING + ROW, 'sys/class/net/eth0/statistics/rx_nohandler': 'x\n' };
-  assert.ok((await scrape(netdev, { root: tree(t, files) })).error instanceof ParseError);
+  const [file, other] = ['eth0', 'eth1'].map((device) => `sys/class/net/${device}/statistics/rx_nohandler`);
+  const root = tree(t, { 'proc/net/dev': HEADING + ROW, [file as string]: 'x\n', [other as string]: '5\n' });
+  const { text, error, faultsTotal } = await prepared(netdev, { root })();
+  assert.equal((error as Error).message, new ParseError(`${root}/${file}`, 'x').message);
+  assert.equal(faultsTotal, 1);
+  assert.deepEqual(samplesIn(text).sort(), [...eth0, 'node_network_receive_nohandler_total{device="eth1"} 5'].sort());
 });
 
 test('netdev: says once that netlink cannot be used, and not at all where it is not wanted', async () => {
@@ -165,32 +184,62 @@ test('netdev: says once that netlink cannot be used, and not at all where it is 
   const twice = prepared(netdev, { log, argv: ['--collector.netdev.address-info'] });
   await twice();
   await twice();
-  assert.deepEqual(warnings, ['netlink cannot be used: reading counters of network devices from /proc and sysfs']);
+  assert.deepEqual(warnings, [
+    'netlink cannot be used: reading counters of network devices from /proc and sysfs',
+    'netlink cannot be used: reading addresses of the C library',
+  ]);
 });
 
-test('addressRows names devices, and leaves out those that have gone', () => {
-  const names = ['', 'lo', 'eno1'];
-  const asked: number[] = [];
-  const deviceName = (index: number): string | undefined => {
-    asked.push(index);
-    return names[index];
-  };
-  const address = (index: number, text: string, prefixLength: number) => ({ index, address: text, prefixLength });
+const LINK = Buffer.from([0, 0, 1, 0, 2, 0, 0, 0, 0x43, 0x10, 0x01, 0, 0, 0, 0, 0]);
+/** `struct ifaddrmsg`, then IFA_ADDRESS. */
+const address = (index: number, prefixLength: number, ...bytes: readonly number[]): Buffer =>
+  Buffer.concat([
+    Buffer.from([bytes.length === 4 ? 2 : 10, prefixLength, 0, 0, index, 0, 0, 0]),
+    attributes([1, Uint8Array.from(bytes)]),
+  ]);
+
+/** Netlink that says these counters of the device eno1, and some addresses. */
+const netlinkWith = (counters: readonly bigint[]) => () =>
+  kernelOf(
+    (type) =>
+      type === 18
+        ? [[16, Buffer.concat([LINK, attributes([3, 'eno1'], [23, u64s(...counters)])])]]
+        : [
+            [20, address(1, 8, 127, 0, 0, 1)],
+            [20, address(2, 24, 192, 0, 2, 7)],
+            [20, address(9, 24, 192, 0, 2, 9)],
+            [20, address(2, 64, 0xfe, 0x80, ...Array(13).fill(0), 7)],
+          ],
+    { 1: 'lo', 2: 'eno1' },
+  );
+const COUNTERS = Array.from({ length: 24 }, (_, i) => BigInt(2 ** i));
+
+test('netdev: by netlink, addresses have the names of their devices; those of devices that have gone are left out', async () => {
+  const { text, error } = await scrape(netdev, {
+    argv: ['--collector.netdev.address-info'],
+    netlink: netlinkWith(COUNTERS),
+  });
+  assert.equal(error, undefined);
   assert.deepEqual(
-    addressRows(
-      [address(1, '127.0.0.1', 8), address(2, '192.0.2.7', 24), address(9, '192.0.2.9', 24), address(2, 'fe80::7', 64)],
-      deviceName,
-    ),
+    samplesIn(text).filter((sample) => sample.includes('address_info')),
     [
-      ['lo', '127.0.0.1', '8', 'link-local'],
-      ['eno1', '192.0.2.7', '24', 'global'],
-      ['eno1', 'fe80::7', '64', 'link-local'],
+      'node_network_address_info{address="127.0.0.1",device="lo",netmask="8",scope="link-local"} 1',
+      'node_network_address_info{address="192.0.2.7",device="eno1",netmask="24",scope="global"} 1',
+      'node_network_address_info{address="fe80::7",device="eno1",netmask="64",scope="link-local"} 1',
     ],
   );
-  assert.deepEqual(asked, [1, 2, 9]);
 });
 
-test('sumOf adds counters, unless the kernel lacks one', () => {
-  assert.equal(sumOf([1, 2, 4], [0, 2]), 5);
-  assert.equal(sumOf([1, 2, 4], [2, 3]), undefined);
-});
+for (const [count, drop, isComplete] of [
+  [24, 64 + 32768, true],
+  [16, 64 + 32768, false],
+  [15, undefined, false],
+] as const)
+  test(`netdev: sums of ${count} counters by netlink, unless the kernel lacks one of them`, async () => {
+    const { text, error } = await scrape(netdev, { netlink: netlinkWith(COUNTERS.slice(0, count)) });
+    assert.equal(error, undefined);
+    const sample = /^node_network_receive_drop_total\{device="eno1"\} (.*)$/m.exec(text)?.[1];
+    assert.equal(sample, drop === undefined ? undefined : String(drop));
+    assert.match(text, /^node_network_receive_bytes_total\{device="eno1"\} 4$/m);
+    assert.equal(text.includes('receive_nohandler'), isComplete);
+  });

@@ -18,16 +18,16 @@ test('without controllers there is nothing', async (t) => {
 test('a controller that lacks something leaves the others told', async (t) => {
   const { 'sys/class/nvme/nvme0/state': _, ...lacking } = controller('nvme0');
   const { text, error } = await scrape(nvme, { root: tree(t, { ...lacking, ...controller('nvme1') }) });
-  assert.ok(error instanceof NoDataError);
-  assert.match(text, /node_nvme_info\{cntlid="x",device="nvme1",/);
-  assert.doesNotMatch(text, /nvme0/);
+  assert.equal(error, undefined);
+  assert.match(text, /node_nvme_info\{cntlid="x",device="nvme1",.*state="x"\} 1/);
+  assert.match(text, /node_nvme_info\{cntlid="x",device="nvme0",.*state=""\} 1/);
 });
 
-test('the paths below a multipath namespace are not namespaces; a size counts 512 bytes', async (t) => {
+test('the path to a namespace that controllers share counts as one; a size counts 512 bytes', async (t) => {
   const at = 'sys/class/nvme/nvme0';
   const root = tree(t, {
     ...controller('nvme0'),
-    [`${at}/nvme0c0n1/size`]: '8\n',
+    [`${at}/nvme0c1n3/size`]: '8\n',
     [`${at}/nvme0n7/size`]: '16\n',
     [`${at}/nvme0n7/nuse`]: '1\n',
     [`${at}/nvme0n7/queue/logical_block_size`]: '4096\n',
@@ -35,9 +35,12 @@ test('the paths below a multipath namespace are not namespaces; a size counts 51
   const { text, success } = await scrape(nvme, { root });
   assert.ok(success);
   assert.deepEqual(text.match(/^node_nvme_namespace.*$/gm), [
+    'node_nvme_namespace_capacity_bytes{device="nvme0",nsid="3"} 4096',
     'node_nvme_namespace_capacity_bytes{device="nvme0",nsid="7"} 8192',
+    'node_nvme_namespace_info{ana_state="unknown",device="nvme0",nsid="3"} 1',
     'node_nvme_namespace_info{ana_state="unknown",device="nvme0",nsid="7"} 1',
     'node_nvme_namespace_logical_block_size_bytes{device="nvme0",nsid="7"} 4096',
+    'node_nvme_namespace_size_bytes{device="nvme0",nsid="3"} 4096',
     'node_nvme_namespace_size_bytes{device="nvme0",nsid="7"} 8192',
     'node_nvme_namespace_used_bytes{device="nvme0",nsid="7"} 4096',
   ]);

@@ -7,10 +7,10 @@ import { hostOf } from '../../src/core/assemble.ts';
 import type { Acquired } from '../../src/core/collector.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
-import { openTree } from '../../src/core/kernel_fs.ts';
 import { silent } from '../../src/core/log.ts';
+import { createSource } from '../../src/source/source.ts';
 import { acquiring } from '../helpers/perf_groups.ts';
-import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
+import { golden, machineOf, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const ONLINE = 'sys/devices/system/cpu/online';
 
@@ -147,15 +147,7 @@ test('a dead group takes the others of its CPU along, though they seem to live',
 /** The collector without a registry, with what only the program gives it. */
 function running(root: string, argv: readonly string[], parts: { acquired: Acquired; reacquire?: () => Acquired }) {
   const ended: string[] = [];
-  const machine = {
-    proc: openTree(join(root, 'proc')),
-    sys: openTree(join(root, 'sys')),
-    udev: openTree(root),
-    rootfs: '/',
-    log: silent,
-    now: () => 0,
-    end: (why: string) => void ended.push(why),
-  };
+  const machine = { ...machineOf(createSource(), { root }), end: (why: string) => void ended.push(why) };
   const parsed = parseFlags(argv, Object.values(perf.flags));
   const host = hostOf(perf, { machine, parsed, enabled: [perf], ...parts });
   const collector = { ...perf, setup: (own: typeof host) => perf.setup({ ...own, ...host } as never, perf.metrics) };
@@ -239,14 +231,7 @@ test('with every kind disabled there is nothing to do', () => {
 
 test('acquire never throws', (t) => {
   const root = tree(t, { 'sys/x': '' });
-  const machine = {
-    proc: openTree(root),
-    sys: openTree(join(root, 'sys')),
-    udev: openTree(root),
-    rootfs: '/',
-    log: silent,
-    now: () => 0,
-  };
+  const machine = machineOf(createSource(), { root });
   const host = hostOf(perf, { machine, parsed: parseFlags([], Object.values(perf.flags)), enabled: [perf] });
   const acquired = perf.acquire?.(host as never);
   assert.deepEqual(acquired?.held, []);

@@ -1,21 +1,45 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import pressure, { parsePressure } from '../../src/collectors/pressure.ts';
-import { NoDataError, ParseError } from '../../src/core/errors.ts';
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import pressure from '../../src/collectors/pressure.ts';
+import { NoDataError } from '../../src/core/errors.ts';
+import { alteredDisk, refusal } from '../helpers/disk.ts';
+import { testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const SOME = 'some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n';
 const FULL = 'full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n';
 
-test('parsePressure reads both lines, one, or none', () => {
-  assert.deepEqual(parsePressure(SOME + FULL), { someUs: 5, fullUs: 7 });
-  assert.deepEqual(parsePressure(FULL), { someUs: undefined, fullUs: 7 });
-  assert.deepEqual(parsePressure(''), { someUs: undefined, fullUs: undefined });
-});
+const IO = { 'proc/pressure/io': SOME };
+const ioWaiting = 'node_pressure_io_waiting_seconds_total 5e-06';
 
-for (const text of ['some \n', 'some avg10=0.00\n', 'full total=x\n', 'full total=-1\n'])
-  test(`parsePressure refuses ${JSON.stringify(text)}`, () => assert.throws(() => parsePressure(text), ParseError));
+testFile(
+  pressure,
+  'proc/pressure/memory',
+  [
+    [
+      'both lines',
+      SOME + FULL,
+      [
+        ioWaiting,
+        'node_pressure_memory_stalled_seconds_total 7e-06',
+        'node_pressure_memory_waiting_seconds_total 5e-06',
+      ],
+    ],
+    ['one line', FULL, [ioWaiting, 'node_pressure_memory_stalled_seconds_total 7e-06']],
+    ['a line that is new', `${FULL}new total=x\n`, [ioWaiting, 'node_pressure_memory_stalled_seconds_total 7e-06']],
+    ['none', '', [ioWaiting], ''],
+    ...['some ', 'some avg10=0.00', 'some total=x', 'some total=-1'].map(
+      (line) =>
+        [
+          `the line ${JSON.stringify(line)}`,
+          `${line}\n${FULL}`,
+          [ioWaiting, 'node_pressure_memory_stalled_seconds_total 7e-06'],
+          line,
+        ] as const,
+    ),
+  ],
+  { files: IO },
+);
 
 test('pressure: the fixtures scrape to the golden text', (t) => golden(t, pressure));
 
@@ -25,24 +49,29 @@ test('pressure tells what an older kernel watches', async (t) => {
   assert.deepEqual(text.match(/^node.*$/gm), ['node_pressure_cpu_waiting_seconds_total 5e-06']);
 });
 
-for (const [why, files, told] of [
-  ['without any of the files', {}, ''],
-  ['without the line of those that wait', { 'proc/pressure/cpu': FULL }, ''],
-  ['without the line of those that stall', { 'proc/pressure/cpu': SOME, 'proc/pressure/io': SOME }, 'cpu_waiting'],
-] as const)
-  test(`pressure has no data ${why}`, async (t) => {
-    const { error, text } = await scrape(pressure, { root: tree(t, files) });
-    assert.ok(error instanceof NoDataError);
-    assert.match(text, new RegExp(told));
-    assert.doesNotMatch(text, /_io_/);
+test('pressure has no data without any of the files', async (t) => {
+  const { error, text } = await scrape(pressure, { root: tree(t, {}) });
+  assert.ok(error instanceof NoDataError);
+  assert.equal(text, '');
+});
+
+/** The disk, where files below `pressure` whose names end so are refused with an errno. */
+const refusing = (code: string, end = '') =>
+  alteredDisk({
+    bytes(path, real) {
+      if (path.includes('/pressure/') && path.endsWith(end)) throw refusal(code, path);
+      return real;
+    },
   });
 
 test('pressure has no data where the kernel was booted without it', async () => {
-  const refusing = (fs: KernelFs): KernelFs => ({
-    ...fs,
-    read() {
-      throw Object.assign(new Error('ENOTSUP: not supported'), { code: 'ENOTSUP' });
-    },
-  });
-  assert.ok((await scrape(pressure, { wrap: refusing })).error instanceof NoDataError);
+  assert.ok((await scrape(pressure, { disk: refusing('ENOTSUP') })).error instanceof NoDataError);
 });
+
+for (const code of ['ENOENT', 'EACCES', 'ENOTSUP'])
+  test(`pressure: ${code} on one of the files takes nothing from the others`, async () => {
+    const { text, success } = await scrape(pressure, { disk: refusing(code, '/irq') });
+    assert.ok(success);
+    assert.match(text, /_memory_stalled_/);
+    assert.doesNotMatch(text, /_irq_/);
+  });

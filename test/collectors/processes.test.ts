@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import processes, { parseTaskStat } from '../../src/collectors/processes.ts';
 import { ParseError } from '../../src/core/errors.ts';
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import type { Tree } from '../../src/core/host.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const statOf = (pid: number, name: string, state: string, threads: number): string =>
@@ -46,7 +46,7 @@ test('processes passes over those that end meanwhile', async (t) => {
     'proc/10/cmdline': '',
     'proc/11/stat': statOf(11, 'b', 'S', 1),
   });
-  const ending = (fs: KernelFs): KernelFs => ({
+  const ending = (fs: Tree): Tree => ({
     ...fs,
     readOnce(path) {
       if (path === '7/task/8/stat') throw Object.assign(new Error('ESRCH: no such process'), { code: 'ESRCH' });
@@ -67,7 +67,7 @@ test('processes passes over those that end meanwhile', async (t) => {
 
 test('processes fails where the kernel does not let it look', async (t) => {
   const root = tree(t, { ...LIMITS, 'proc/7/stat': statOf(7, 'a', 'S', 1) });
-  const refusing = (fs: KernelFs): KernelFs => ({
+  const refusing = (fs: Tree): Tree => ({
     ...fs,
     readOnce() {
       throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import tapestats from '../../src/collectors/tapestats.ts';
 import { NoDataError, ParseError } from '../../src/core/errors.ts';
+import { samplesIn } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 test('tapestats: the fixtures scrape to the golden text', (t) => golden(t, tapestats));
@@ -15,8 +16,12 @@ test('drives can be left out', async () => {
   assert.deepEqual([text, success], ['', true]);
 });
 
-test('a drive without statistics means no data; what is no number is a fault', async (t) => {
+test('a statistic that a drive lacks is left out; one that is no number costs itself alone', async (t) => {
   const at = 'sys/class/scsi_tape/st3/stats';
-  assert.ok((await scrape(tapestats, { root: tree(t, { [`${at}/io_ns`]: '1\n' }) })).error instanceof NoDataError);
-  assert.ok((await scrape(tapestats, { root: tree(t, { [`${at}/in_flight`]: 'x\n' }) })).error instanceof ParseError);
+  const ioTime = ['node_tape_io_time_seconds_total{device="st3"} 1e-09'];
+  const lacking = await scrape(tapestats, { root: tree(t, { [`${at}/io_ns`]: '1\n' }) });
+  assert.deepEqual([lacking.success, samplesIn(lacking.text)], [true, ioTime]);
+  const odd = await scrape(tapestats, { root: tree(t, { [`${at}/io_ns`]: '1\n', [`${at}/in_flight`]: 'x\n' }) });
+  assert.ok(odd.error instanceof ParseError);
+  assert.deepEqual(samplesIn(odd.text), ioTime);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import thermalZone from '../../src/collectors/thermal_zone.ts';
 import { ParseError } from '../../src/core/errors.ts';
+import { refusingDisk } from '../helpers/disk.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const samples = (text: string): string[] => [...(text.match(/^[^#].*$/gm) ?? [])];
@@ -14,15 +15,7 @@ test('thermal_zone gives nothing, and succeeds, where there are none', async (t)
 });
 
 test('thermal_zone leaves out a temperature that cannot be read', async () => {
-  const { text, success } = await scrape(thermalZone, {
-    wrap: (fs) => ({
-      ...fs,
-      readOnce(path) {
-        if (path.endsWith('zone0/temp')) throw Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' });
-        return fs.readOnce(path);
-      },
-    }),
-  });
+  const { text, success } = await scrape(thermalZone, { disk: refusingDisk('EAGAIN', 'zone0/temp') });
   assert.equal(success, true);
   assert.deepEqual(text.match(/^node_thermal_zone_temp.*$/gm), [
     'node_thermal_zone_temp{type="x86_pkg_temp",zone="1"} -3.5',

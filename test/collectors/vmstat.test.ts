@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import vmstat, { parseVmstatLine } from '../../src/collectors/vmstat.ts';
-import { ParseError } from '../../src/core/errors.ts';
+import vmstat from '../../src/collectors/vmstat.ts';
+import { testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
-test('parseVmstatLine reads a name and a value', () => {
-  assert.deepEqual(parseVmstatLine('pgfault 12'), { name: 'pgfault', value: 12 });
-});
-
-for (const [why, line] of [
-  ['a line with one field', 'oom_kill'],
-  ['an empty line', ''],
-  ['what is not a number, in whichever field', 'nr_dirty x'],
-] as const)
-  test(`parseVmstatLine refuses ${why}`, () => assert.throws(() => parseVmstatLine(line), ParseError));
-
 test('vmstat: the fixtures scrape to the golden text', (t) => golden(t, vmstat));
+
+const PGFAULT = 'pgfault 12\n';
+const pgfault = 'node_vmstat_pgfault 12';
+
+testFile(vmstat, 'proc/vmstat', [
+  ['a name and a value', PGFAULT, [pgfault]],
+  ...(
+    [
+      ['a line with one field', 'oom_kill'],
+      ['an empty line', ''],
+      ['what is not a number, in whichever field', 'nr_dirty x'],
+    ] as const
+  ).map(([why, line]) => [why, `${line}\n${PGFAULT}`, [pgfault], line] as const),
+]);
 
 test('vmstat gives the fields asked for, and all for an empty pattern', async () => {
   const some = await scrape(vmstat, { argv: ['--collector.vmstat.fields=^numa_(hit|miss)$'] });

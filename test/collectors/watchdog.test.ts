@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import watchdog from '../../src/collectors/watchdog.ts';
-import { NoDataError, ParseError } from '../../src/core/errors.ts';
-import type { KernelFs } from '../../src/core/kernel_fs.ts';
+import { errnoOf, NoDataError, ParseError } from '../../src/core/errors.ts';
+import { closedDisk, refusingDisk } from '../helpers/disk.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 test('watchdog: the fixtures scrape to the golden text', (t) => golden(t, watchdog));
@@ -11,16 +11,10 @@ test('watchdog has no data where there is no such class', async (t) => {
   assert.ok((await scrape(watchdog, { root: tree(t, {}) })).error instanceof NoDataError);
 });
 
-for (const code of ['EACCES', 'EINVAL'])
-  test(`watchdog has no data where the kernel answers ${code}`, async () => {
-    const refusing = (fs: KernelFs): KernelFs => ({
-      ...fs,
-      list() {
-        throw Object.assign(new Error(code), { code });
-      },
-    });
-    assert.ok((await scrape(watchdog, { wrap: refusing })).error instanceof NoDataError);
-  });
+test('watchdog fails where the class is closed', async () => {
+  const { text, error } = await scrape(watchdog, { disk: closedDisk('EACCES', '/class/watchdog') });
+  assert.deepEqual([text, errnoOf(error)], ['', 'EACCES']);
+});
 
 test('watchdog refuses what is not a number, and tells of the other watchdogs', async (t) => {
   const root = tree(t, {
@@ -34,14 +28,10 @@ test('watchdog refuses what is not a number, and tells of the other watchdogs', 
 
 test('watchdog passes over what its driver refuses to tell', async (t) => {
   const files = { 'sys/class/watchdog/watchdog0/timeleft': '1\n', 'sys/class/watchdog/watchdog0/timeout': '2\n' };
-  const refusing = (fs: KernelFs): KernelFs => ({
-    ...fs,
-    readOnce(path) {
-      if (path.endsWith('timeleft')) throw Object.assign(new Error('ENOTSUP'), { code: 'ENOTSUP' });
-      return fs.readOnce(path);
-    },
+  const { text, success } = await scrape(watchdog, {
+    root: tree(t, files),
+    disk: refusingDisk('ENOTSUP', '/timeleft'),
   });
-  const { text, success } = await scrape(watchdog, { root: tree(t, files), wrap: refusing });
   assert.ok(success);
   assert.doesNotMatch(text, /timeleft/);
   assert.match(text, /^node_watchdog_timeout_seconds\{name="watchdog0"\} 2$/m);

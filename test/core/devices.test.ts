@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Turn } from '../../src/core/collector.ts';
 import { eachDevice, neededAttribute, neededUint, reading, uintAttribute } from '../../src/core/devices.ts';
 import { DeadlineError, NoDataError, ParseError } from '../../src/core/errors.ts';
-import { openTree } from '../../src/core/kernel_fs.ts';
+import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
 const turn: Turn = { signal: new AbortController().signal, pause: () => undefined, leftMs: () => 5000 };

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UsageError } from '../../src/core/errors.ts';
 import { createFilter } from '../../src/core/filter.ts';
-import { compilePattern } from '../../src/core/pattern.ts';
+import { compilePattern, loadPatterns } from '../../src/core/pattern.ts';
 
+await loadPatterns();
 const a = compilePattern('^a');
 const b = compilePattern('^b');
 const names = ['include', 'exclude', 'old'] as const;

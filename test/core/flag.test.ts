@@ -50,28 +50,31 @@ test('lists repeat, and replace their fallback', () => {
   assert.deepEqual(parse('--web.listen-address=a', '--web.listen-address', 'b').valueOf(flags.listen), ['a', 'b']);
 });
 
-for (const [argv, message] of [
-  [['foo'], 'unexpected foo'],
-  [['--collector.cpu=false'], 'unexpected false'],
-  [['--no-path.procfs'], "unknown long flag '--no-path.procfs'"],
-  [['--collector'], "unknown long flag '--collector'"],
-  [['--Collector.cpu'], "unknown long flag '--Collector.cpu'"],
+for (const [argv, message, hint] of [
+  [['foo'], 'unexpected foo', 'try --help'],
+  [['--collector.cpu=false'], 'unexpected false', 'try --help'],
+  [['--no-path.procfs'], "unknown long flag '--no-path.procfs'", 'try --help'],
+  [['--collector'], "unknown long flag '--collector'", 'try --help'],
+  [['--Collector.cpu'], "unknown long flag '--Collector.cpu'", "did you mean '--collector.cpu'?"],
   [['--collector.cpu', '--collector.cpu'], "flag 'collector.cpu' cannot be repeated"],
   [['--collector.cpu', '--no-collector.cpu'], "flag 'collector.cpu' cannot be repeated"],
   [['--path.procfs=a', '--path.procfs=b'], "flag 'path.procfs' cannot be repeated"],
-  [['--path.procfs'], "expected argument for flag '--path.procfs'"],
-  [['--path.procfs', '--collector.cpu'], "expected argument for flag '--path.procfs'"],
-  [['--', 'foo'], 'unexpected foo'],
-  [['-x'], "unknown short flag '-x'"],
-  [['-'], "unknown short flag '-'"],
-  [['-hx'], "unknown short flag '-x'"],
+  [['--path.procfs'], "expected argument for flag '--path.procfs'", 'try --help'],
+  [['--path.procfs', '--collector.cpu'], "expected argument for flag '--path.procfs'", 'try --help'],
+  [['--', 'foo'], 'unexpected foo', 'try --help'],
+  [['-x'], "unknown short flag '-x'", 'try --help'],
+  [['-'], "unknown short flag '-'", 'try --help'],
+  [['-hx'], "unknown short flag '-x'", 'try --help'],
   [['--web.max-requests=x'], '--web.max-requests: "x" is not an integer'],
   [['--web.max-requests='], '--web.max-requests: "" is not an integer'],
   [['--log.format=LOGFMT'], "--log.format: enum value must be one of logfmt,json, got 'LOGFMT'"],
   [['--collector.timeout=5'], '--collector.timeout: time: invalid duration "5"'],
   [['@'], 'expected @ file to expand arguments from'],
-] as const)
-  test(`refused: ${argv.join(' ')}`, () => assert.throws(() => parse(...argv), new UsageError(message)));
+] as readonly (readonly [argv: readonly string[], message: string, hint?: string])[])
+  test(`refused: ${argv.join(' ')}`, () => {
+    const options = hint === undefined ? {} : { hint };
+    assert.throws(() => parse(...argv), new UsageError(message, options));
+  });
 
 test('a pattern that RE2 does not take is refused', () => {
   assert.throws(() => parse('--collector.include=(?=x)'), /^UsageError: --collector.include: error parsing regexp/);

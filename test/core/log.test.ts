@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
 import { test } from 'node:test';
-import { createLogger, type LogOptions, timestamp } from '../../src/core/log.ts';
+import { boundedWrite, createLogger, type LogOptions, timestamp } from '../../src/core/log.ts';
 
 const at = new Date(2026, 0, 2, 15, 4, 5, 7);
 
@@ -70,3 +71,37 @@ test('below the level nothing is written', () => {
 
 test('timestamp has milliseconds and the zone', () =>
   assert.match(timestamp(at), /^2026-01-02T15:04:05\.007(Z|[+-]\d\d:\d\d)$/));
+
+test('lines that nobody reads are given up, and counted when somebody does', () => {
+  const taken: string[] = [];
+  const waiting: (() => void)[] = [];
+  const stream = new Writable({
+    decodeStrings: false,
+    write(line, _, done) {
+      taken.push(line);
+      waiting.push(done);
+    },
+  });
+  const log = createLogger({ level: 'info', format: 'json', now: () => at, write: boundedWrite(stream) });
+  const message = 'x'.repeat(10_000);
+  for (let i = 0; i < 1000; i += 1) log.with({ i }).info(message);
+  assert.ok(stream.writableLength <= 1 << 20);
+  const read = (): void => {
+    for (let done = waiting.shift(); done !== undefined; done = waiting.shift()) done();
+  };
+  while (stream.writableLength > 0) read();
+  const count = taken.length;
+  assert.ok(count > 90 && count < 110);
+  log.info('after');
+  while (stream.writableLength > 0) read();
+  assert.deepEqual(
+    (taken[count] ?? '')
+      .trim()
+      .split('\n')
+      .map((line) => [JSON.parse(line).msg, JSON.parse(line).count]),
+    [
+      ['Log lines lost, which nobody read', 1000 - count],
+      ['after', undefined],
+    ],
+  );
+});

@@ -10,10 +10,13 @@ import { parse } from 'yaml';
 import { declare, parseCommandLine } from '../../src/cli/command_line.ts';
 import { programFlags } from '../../src/cli/flags.ts';
 import { collectors } from '../../src/collectors/index.ts';
+import { loadPatterns } from '../../src/core/pattern.ts';
 import { parseAddress } from '../../src/server/address.ts';
 import { chartArgs } from '../helpers/container/image.ts';
 import { loudly } from '../helpers/debian.ts';
 import { build, type Manifest } from '../helpers/kustomize.ts';
+
+await loadPatterns();
 
 const DEPLOY = new URL('../../deploy/', import.meta.url).pathname;
 const KUSTOMIZATIONS = ['base', 'overlays/without-perf', 'overlays/openshift'] as const;

@@ -3,13 +3,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import process from 'node:process';
 import { type TestContext, test } from 'node:test';
 import { lacksPackages, loudly, notRoot } from '../helpers/debian.ts';
 import { type Exporter, KEYHOLE, startExporter } from '../helpers/exporter.ts';
 import { parseExposition, type ScrapedFamily } from '../helpers/exposition.ts';
+import { inNamespaces } from '../helpers/namespace.ts';
 
-const INSIDE = 'KEYHOLE_TEST_INSIDE';
 /** What is Keyhole's default, 1.5.0 has to be told. */
 const NETDEV_REFERENCE = ['--collector.netdev.netlink', '--collector.netdev.device-exclude=^$'];
 const REFERENCE = ['/usr/bin/prometheus-node-exporter'];
@@ -174,19 +173,4 @@ function inside(): void {
   });
 }
 
-function outside(): void {
-  const skip = loudly(cannot());
-  test('network devices in a namespace of their own', { skip }, () => {
-    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const { status, stdout, stderr } = spawnSync(
-      'unshare',
-      ['--net', '--mount', '--', process.execPath, '--test-reporter=spec', import.meta.filename],
-      { env: { ...env, [INSIDE]: '1' }, encoding: 'utf8', timeout: 180_000 },
-    );
-    assert.equal(status, 0, `${stdout}\n${stderr}`);
-    process.stdout.write(stdout);
-  });
-}
-
-if (process.env[INSIDE] === undefined) outside();
-else inside();
+inNamespaces('network devices', loudly(cannot()), import.meta.filename, inside);

@@ -19,7 +19,10 @@ type Reasons = readonly (readonly [pattern: RegExp, why: string])[];
 // labels where a series is meant. What is not here must agree.
 
 /** Collectors of both that are not compared. */
-const APART: Reasons = [[/^perf$/, 'each counts from its own start']];
+const APART: Reasons = [
+  [/^perf$/, 'each counts from its own start'],
+  [/^(logind|ntp|supervisord|systemd)$/, 'compared where there is a daemon: daemons.test.ts, systemd_units.test.ts'],
+];
 
 /** Families that only one has because it tells of itself. */
 const OF_ITSELF: Reasons = [
@@ -59,7 +62,6 @@ const NEW: Reasons = [
 
 /** What 1.5.0 has and 1.12 has not. */
 const GONE: Reasons = [
-  [/^node_btrfs_device_/, 'what only an ioctl tells'],
   [
     /^node_memory_(Balloon|FileHugePages|FilePmdMapped|GPUActive|GPUReclaim|Hugetlb|KReclaimable|Quicklists|SecPageTables|ShadowCallStack|Unaccepted)_bytes$/,
     'meminfo keeps to the keys it knows',

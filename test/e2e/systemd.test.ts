@@ -1,15 +1,14 @@
 // The units, as systemd itself judges them.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, globSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { declare, parseCommandLine } from '../../src/cli/command_line.ts';
 import { collectors } from '../../src/collectors/index.ts';
+import { bootSystemd, descendants } from '../helpers/booted_systemd.ts';
 import { get } from '../helpers/container/seen.ts';
 import { lacksPackages, loudly, notRoot } from '../helpers/debian.ts';
 import { freePort, KEYHOLE } from '../helpers/exporter.ts';
@@ -68,70 +67,32 @@ describe('deploy/systemd', { skip }, () => {
   });
 });
 
-/** A control group of the test's own in each hierarchy, so that systemd finds its own root wherever it looks. */
-const GROUPS = globSync('/sys/fs/cgroup/{,*/}cgroup.procs').map((file) =>
-  join(dirname(file), `keyhole-${process.pid}`),
-);
-
-/** Starts systemd as process 1 of namespaces and control groups of its own, with no units but ours. */
-function startSystemd(folder: string): ChildProcess {
-  const inside = `set -e
-    ${GROUPS.map((group) => `mount --bind ${group} ${dirname(group)}`).join('\n')}
-    mount -t tmpfs tmpfs /run
-    cp -r ${folder} /run/units
-    mount -t tmpfs tmpfs /usr/local/bin
-    cp ${KEYHOLE[0]} /usr/local/bin/keyhole
-    for each in /tmp /var/tmp; do mount -t tmpfs -o mode=1777 tmpfs $each; done
-    mount -o bind /proc/sys /proc/sys
-    mount -o remount,bind,ro /proc/sys
-    exec env -i container=test SYSTEMD_UNIT_PATH=/run/units PATH=/usr/bin:/bin \
-      /lib/systemd/systemd --system --unit=all.target --log-target=console --show-status=no`;
-  const enter = GROUPS.map((group) => `mkdir ${group} && echo $$ >${group}/cgroup.procs || true`);
-  const namespaces = '--mount --pid --uts --ipc --cgroup --fork --kill-child --mount-proc --propagation=private';
-  return spawn('sh', ['-ec', `${enter.join('\n')}\nexec unshare ${namespaces} sh -c "$0"`, inside], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-}
-
-/** The processes below a process. */
-function descendants(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
-  return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
-}
-
 test('systemd runs it: a user of its own, the socket handed over, counters, nothing held', {
   skip: runSkip || (KEYHOLE.length > 1 ? loudly('units under systemd: npm run build first') : false),
   timeout: 60_000,
 }, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'keyhole-systemd-'));
   const port = await freePort();
   const unit = (name: string): string => readFileSync(join(UNITS, name), 'utf8');
-  writeFileSync(join(folder, 'keyhole.service'), unit('keyhole.service'));
-  writeFileSync(
-    join(folder, 'keyhole.socket'),
-    unit('keyhole.socket').replace('ListenStream=9100', `ListenStream=127.0.0.1:${port}`),
+  const bare = '[Unit]\nDefaultDependencies=no\n';
+  const systemd = bootSystemd(
+    {
+      ...Object.fromEntries(
+        ['sysinit', 'basic', 'shutdown', 'sockets', 'umount'].map((name) => [`${name}.target`, bare]),
+      ),
+      'keyhole.service': unit('keyhole.service'),
+      'keyhole.socket': unit('keyhole.socket').replace('ListenStream=9100', `ListenStream=127.0.0.1:${port}`),
+      'all.target': `${bare}Requires=keyhole.service\nAfter=keyhole.service\n`,
+    },
+    ['mount -t tmpfs tmpfs /usr/local/bin', `cp ${KEYHOLE[0]} /usr/local/bin/keyhole`],
   );
-  for (const name of ['sysinit', 'basic', 'shutdown', 'sockets', 'umount'])
-    writeFileSync(join(folder, `${name}.target`), '[Unit]\nDefaultDependencies=no\n');
-  writeFileSync(
-    join(folder, 'all.target'),
-    '[Unit]\nDefaultDependencies=no\nRequires=keyhole.service\nAfter=keyhole.service\n',
-  );
-  const systemd = startSystemd(folder);
-  let said = '';
-  for (const stream of [systemd.stdout, systemd.stderr])
-    stream?.on('data', (chunk) => {
-      said += chunk;
-    });
-  const ended = once(systemd, 'exit');
   try {
-    const body = await get(`http://127.0.0.1:${port}/metrics`, async () => systemd.exitCode === null);
+    const body = await get(`http://127.0.0.1:${port}/metrics`, async () => systemd.child.exitCode === null);
     const families = parseExposition(body);
     const value = (name: string, labels = ''): number | undefined => families.get(name)?.samples.get(labels);
     assert.equal(value('node_scrape_collector_success', '{collector="perf"}'), 1);
     for (const collector of ['filesystem', 'netdev', 'timex', 'diskstats', 'cpu', 'meminfo'])
       assert.equal(value('node_scrape_collector_success', `{collector="${collector}"}`), 1, collector);
-    const pid = descendants(systemd.pid as number).find(
+    const pid = descendants(systemd.child.pid as number).find(
       (each) => readlinkSync(`/proc/${each}/exe`) === '/usr/local/bin/keyhole',
     ) as number;
     const [, uid] = /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
@@ -139,17 +100,13 @@ test('systemd runs it: a user of its own, the socket handed over, counters, noth
     assert.ok(Number(uid) >= 61184 && Number(uid) <= 65519, `a dynamic user: ${uid}`);
     for (const { permitted, effective, inheritable, ambient, noNewPrivs, seccomp } of threadsOf(pid))
       assert.deepEqual([permitted, effective, inheritable, ambient, noNewPrivs, seccomp], [0n, 0n, 0n, 0n, true, 2]);
+    const inside = ['--target', String(descendants(systemd.child.pid as number)[0]), '--mount', '--pid', '--cgroup'];
+    const doctor = spawnSync('nsenter', [...inside, '/usr/local/bin/keyhole', 'doctor'], { encoding: 'utf8' });
+    assert.match(doctor.stdout, /^ok +exporter +process \d+ in keyhole\.service, whose flags are taken: --web\./m);
+    assert.match(doctor.stdout, /^ok +unit +keyhole\.service hides nothing that is known of$/m);
   } catch (error) {
-    throw new Error(said, { cause: error });
+    throw new Error(systemd.said(), { cause: error });
   } finally {
-    systemd.kill('SIGKILL');
-    await ended;
-    rmSync(folder, { recursive: true, force: true });
-    // Groups can be removed once the last process in them is gone.
-    for (const group of GROUPS.filter((each) => existsSync(each)))
-      for (let tries = 0; existsSync(group) && tries < 50; tries += 1) {
-        spawnSync('find', [group, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';'], { stdio: 'ignore' });
-        await delay(20);
-      }
+    await systemd.stop();
   }
 });

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno } from '../../src/core/errors.ts';
-import { openTree } from '../../src/core/kernel_fs.ts';
 import { findCgroupTree } from '../../src/perf/cgroup_tree.ts';
+import { openTree } from '../../src/source/source.ts';
 import { notRoot } from './debian.ts';
 
 const TREE = findCgroupTree(openTree('/sys'));

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
+import { debianTree } from '../../tools/debian.ts';
 
 const installed = (name: string): boolean => {
   try {
@@ -58,3 +60,23 @@ export function loudly(reason: string | false): string | false {
 }
 
 export const notRoot = (): string | false => (process.getuid?.() === 0 ? false : 'needs root');
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+
+/**
+ * The node_exporter of Debian unstable, which is newer than the one of this machine's own release. It is unpacked and not
+ * installed. Answers its path, or why there is none.
+ */
+export function newestReference(): { readonly path: string } | { readonly lacks: string } {
+  const architecture = ARCHITECTURES[process.arch];
+  if (!existsSync('/usr/bin/apt-get') || architecture === undefined) return { lacks: 'not a Debian machine' };
+  const folder = new URL('../../dist/cache/reference/', import.meta.url).pathname;
+  try {
+    const { root } = debianTree(architecture, ['prometheus-node-exporter'], folder, 'sid');
+    return { path: join(root, 'usr/bin/prometheus-node-exporter') };
+  } catch (error) {
+    return {
+      lacks: `apt-get cannot fetch node_exporter of Debian unstable: ${(error as Error).message.split('\n')[0]}`,
+    };
+  }
+}

@@ -87,8 +87,29 @@ interface Parts {
   readonly entries: readonly CpioEntry[];
 }
 
+/** Modules of the kernel below `tree`, for `/modules` of the guest. */
+function moduleEntries(tree: string, names: readonly string[]): CpioEntry[] {
+  const files = names.map((name) => {
+    const [found] = globSync(join(tree, `lib/modules/*/kernel/**/${name}.ko{,.xz}`));
+    if (found === undefined) throw new Error(`the kernel has no module ${name}`);
+    const data = found.endsWith('.xz')
+      ? execFileSync('xz', ['-dc', found], { maxBuffer: 1 << 28 })
+      : readFileSync(found);
+    return file(`modules/${name}.ko`, data);
+  });
+  return files.length === 0 ? [] : [folder('modules'), ...files];
+}
+
+/** The programs and the libraries of packages that are unpacked below `tree`. */
+const programEntries = (tree: string, libraries: string): CpioEntry[] => [
+  ...globSync(join(tree, '{,usr/}{bin,sbin}/*')).map((path) => copy(path, `bin/${basename(path)}`)),
+  ...globSync(join(tree, `{,usr/}lib/${libraries}/*.so*`)).map((path) =>
+    copy(path, `lib/${libraries}/${basename(path)}`),
+  ),
+];
+
 /** Fetches the kernel and the userland of an architecture, once, and puts the guest together. */
-function guestParts(arch: Architecture): Parts {
+function guestParts({ arch, scenario, packages: more = [], modules = [] }: GuestOptions): Parts {
   const { debian, libraries, loader } = MACHINES[arch];
   const cache = join(ROOT, 'dist/cache/guest', arch);
   // The package that follows the newest kernel names it in what it depends on.
@@ -104,6 +125,8 @@ function guestParts(arch: Architecture): Parts {
   if (kernel === undefined) throw new Error(`${image} has no /boot/vmlinuz`);
   const packages = ['busybox-static', 'libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'libcap2-bin', 'libcap2'];
   const { root } = debianTree(debian, packages, join(cache, 'userland'));
+  const extra =
+    more.length === 0 ? [] : programEntries(debianTree(debian, more, join(cache, basename(scenario))).root, libraries);
   const shared = ['lib', 'usr/lib'].flatMap((place) => globSync(join(root, place, libraries, '*.so*')));
   const folders = ['bin', 'dev', 'proc', 'sys', 'tmp', 'lib', 'lib64', `lib/${libraries}`];
   const links = globSync(join(root, '{lib,lib64}/ld-linux*'));
@@ -117,6 +140,8 @@ function guestParts(arch: Architecture): Parts {
       copy(nodeOf(arch), 'bin/node'),
       ...shared.map((path) => copy(path, `lib/${libraries}/${basename(path)}`)),
       ...links.map((path) => copy(path, loader)),
+      ...extra,
+      ...moduleEntries(boot.root, modules),
     ],
   };
 }
@@ -132,6 +157,10 @@ export interface GuestOptions {
   readonly options?: readonly string[];
   readonly timeoutMs: number;
   readonly files?: readonly CpioEntry[];
+  /** Debian packages whose programs and libraries the scenario needs. What they depend on must be named too. */
+  readonly packages?: readonly string[];
+  /** Modules of the kernel, for the scenario to load from `/modules`. */
+  readonly modules?: readonly string[];
 }
 
 /** Why guests of this architecture cannot be had here, or `false`. */
@@ -145,7 +174,7 @@ export function lacksGuest(arch: Architecture): string | false {
 export async function runGuest(guest: GuestOptions): Promise<Record<string, unknown>> {
   const { arch, scenario, cpus, append = '', options = [], timeoutMs, files = [] } = guest;
   const { qemu, machine, console: tty } = MACHINES[arch];
-  const { kernel, entries } = guestParts(arch);
+  const { kernel, entries } = guestParts(guest);
   const cache = join(ROOT, 'dist/cache/guest', arch);
   mkdirSync(cache, { recursive: true });
   const outfile = join(cache, 'scenario.cjs');

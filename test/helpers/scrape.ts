@@ -4,12 +4,22 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type AnyCollector, hostOf, type Machine, setUp } from '../../src/core/assemble.ts';
 import type { Acquired } from '../../src/core/collector.ts';
-import { render } from '../../src/core/exposition.ts';
 import { parseFlags } from '../../src/core/flag.ts';
-import { type KernelFs, openTree } from '../../src/core/kernel_fs.ts';
+import type { Tree } from '../../src/core/host.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
-import { createRegistry, scrapeMetrics } from '../../src/core/registry.ts';
-import { Samples } from '../../src/core/writer.ts';
+import { loadPatterns } from '../../src/core/pattern.ts';
+import { createRegistry } from '../../src/core/registry.ts';
+import { Samples } from '../../src/core/samples.ts';
+import type { System } from '../../src/core/system.ts';
+import type { Netlink } from '../../src/netlink/netlink.ts';
+import { openNetwork } from '../../src/netlink/network.ts';
+import { Page } from '../../src/page/page.ts';
+import { LOOK_MS } from '../../src/source/clock.ts';
+import { type Disk, disk as systemDisk } from '../../src/source/disk.ts';
+import { createSource, type Source } from '../../src/source/source.ts';
+import { openSystem } from '../../src/syscall/system.ts';
+
+await loadPatterns();
 
 export const FIXTURES = new URL('../fixtures/', import.meta.url).pathname;
 const GOLDEN = new URL('../golden/', import.meta.url).pathname;
@@ -27,63 +37,89 @@ export interface ScrapeOptions {
   readonly now?: number;
   readonly log?: Logger;
   readonly acquired?: Acquired;
+  /** What the system answers; see `alteredDisk`. */
+  readonly disk?: Disk;
+  /** What netlink answers, by protocol; this machine's by default. */
+  readonly netlink?: (protocol: number) => Netlink;
+  /** What system calls answer, where it is not what this machine says. */
+  readonly system?: Partial<System>;
   /** Wraps the trees, to make their files look otherwise. */
-  readonly wrap?: (tree: KernelFs) => KernelFs;
+  readonly wrap?: (tree: Tree) => Tree;
 }
 
 export interface Scraped {
   /** The families, without those about the scrape itself. */
   readonly text: string;
   readonly success: boolean;
-  /** What the collector threw, if it did. */
+  /** Why it did not succeed, if so: what it threw, or its first fault. */
   readonly error: unknown;
 }
 
-/** A collector that is set up over a tree; the function scrapes it, again and again if need be. */
-export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): () => Promise<Scraped> {
-  const { argv = [], root = FIXTURES, rootfs = '/', beside = [], now = 0, log = silent } = options;
-  const { acquired, wrap = (tree) => tree } = options;
-  const machine: Machine = {
-    proc: wrap(openTree(join(root, 'proc'))),
-    sys: wrap(openTree(join(root, 'sys'))),
-    udev: wrap(openTree(join(root, 'run/udev/data'))),
+/** The same of a collector that was scraped before. */
+export interface Lived extends Scraped {
+  /** Lines, attributes and devices left out in all scrapes so far. */
+  readonly faultsTotal: number;
+  /** How often something was laid out in all scrapes so far. */
+  readonly layouts: number;
+}
+
+/** The machine of a test: trees below `root`, over a source of its own. */
+export function machineOf(source: Source, options: ScrapeOptions = {}): Machine {
+  const { root = FIXTURES, rootfs = '/', now = 0, log = silent, wrap = (tree) => tree } = options;
+  const open = (path: string): Tree => wrap(source.openTree(path));
+  return {
+    proc: open(join(root, 'proc')),
+    sys: open(join(root, 'sys')),
+    udev: open(join(root, 'run/udev/data')),
+    root: open(rootfs),
     rootfs,
+    own: open('/proc'),
+    openTree: open,
+    network: openNetwork(source.clock, options.netlink),
+    system: { ...openSystem(), now: () => now, ...options.system },
     log,
-    now: () => now,
   };
+}
+
+/** A collector that is set up over a tree; the function scrapes it, again and again if need be. */
+export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): () => Promise<Lived> {
+  const { argv = [], root = FIXTURES, beside = [], log = silent, acquired, disk = systemDisk } = options;
+  // Every scrape is a minute after the one before: nothing may be older.
+  let time = 0;
+  const source = createSource({ disk, now: () => time });
+  const machine = machineOf(source, options);
   const parsed = parseFlags(argv, Object.values(collector.flags));
   const parts = { machine, parsed, enabled: [collector, ...beside], ...(acquired === undefined ? {} : { acquired }) };
   const ready = setUp(collector, hostOf(collector, parts));
-  let error: unknown;
-  const registry = createRegistry(
-    [
-      {
-        name: ready.name,
-        async collect(out, turn) {
-          try {
-            await ready.collect(out, turn);
-            error = undefined;
-          } catch (thrown) {
-            error = thrown;
-            throw thrown;
-          }
-        },
-      },
-    ],
-    { timeoutMs: 5000, log },
-  );
+  const onBegin = (): void => {
+    time += LOOK_MS;
+    source.clock.begin();
+  };
+  const registry = createRegistry([ready], { timeoutMs: 5000, log, onBegin });
+  const page = new Page();
+  const taker = {
+    take: (part: number, samples: Samples) => {
+      if (part > 0) page.take(part, samples);
+    },
+    clear: (part: number) => page.clear(part),
+  };
+  const meta = new Samples();
   return async () => {
-    const written = await registry.scrape();
-    const own = written.filter((samples) => !samples.columns.has(scrapeMetrics.success));
+    await registry.scrape(taker, meta);
+    const [report] = registry.states();
     // Paths in labels hold the root, which is another on every machine.
-    const text = render(own).text.replaceAll(root.endsWith('/') ? root : `${root}/`, '<root>/');
-    return { text, success: error === undefined, error };
+    const text = page
+      .render()
+      .toString()
+      .replaceAll(root.endsWith('/') ? root : `${root}/`, '<root>/');
+    const { cause: error, faults: faultsTotal = 0 } = report ?? {};
+    return { text, success: report?.state === 'ok', error, faultsTotal, layouts: source.clock.layouts };
   };
 }
 
 /** Scrapes a collector once. */
 export const scrape = (collector: AnyCollector, options?: ScrapeOptions): Promise<Scraped> =>
-  prepared(collector, options)();
+  prepared(collector, options)().then(({ text, success, error }) => ({ text, success, error }));
 
 /**
  * Scrapes the fixtures and holds the text against `test/golden/<name>.txt` (`npm test -- --test-update-snapshots` writes it).
@@ -115,5 +151,8 @@ export function tree(t: TestContext, files: Readonly<Record<string, string>>): s
 export function written(write: (out: Samples) => void): string {
   const samples = new Samples();
   write(samples);
-  return render([samples]).text;
+  samples.close();
+  const page = new Page();
+  page.take(0, samples);
+  return page.render().toString();
 }

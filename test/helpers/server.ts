@@ -5,20 +5,23 @@ import { type LogFields, type Logger, silent } from '../../src/core/log.ts';
 import { gauge } from '../../src/core/metric.ts';
 import { createRegistry, type Ready } from '../../src/core/registry.ts';
 import { parseAddress } from '../../src/server/address.ts';
+import { exporterParts } from '../../src/server/exporter_metrics.ts';
 import { type RunningServer, type ServerOptions, startServer } from '../../src/server/start.ts';
+import { openTree } from '../../src/source/source.ts';
 
 const value = gauge('node_test', 'A number.', 'collector');
 
 /** A collector that writes one series, after `before` is done. */
 export const collectorNamed = (name: string, before?: () => Promise<void>): Ready => ({
   name,
-  collect:
+  parts: [
     before === undefined
       ? (out) => out.sample(value, 1, name)
       : async (out) => {
           await before();
           out.sample(value, 1, name);
         },
+  ],
 });
 
 export interface TestServer {
@@ -28,11 +31,12 @@ export interface TestServer {
 }
 
 export interface TestServerOptions extends Partial<Omit<ServerOptions, 'listenOn'>> {
+  readonly exporterMetrics?: boolean;
   readonly collectors?: readonly Ready[];
   readonly listenOn?: readonly string[];
 }
 
-const BUILD = {
+export const BUILD = {
   branch: 'main',
   goarch: 'amd64',
   goos: 'linux',
@@ -44,18 +48,23 @@ const BUILD = {
 
 /** A server on a port of its own, with two collectors (`cpu`, `stat`) unless others are given; it goes away with the test. */
 export async function serve(t: TestContext, options: TestServerOptions = {}): Promise<TestServer> {
-  const { collectors = [collectorNamed('cpu'), collectorNamed('stat')], listenOn = ['127.0.0.1:0'], ...rest } = options;
+  const {
+    collectors = [collectorNamed('cpu'), collectorNamed('stat')],
+    listenOn = ['127.0.0.1:0'],
+    ...others
+  } = options;
+  const { exporterMetrics = true, ...rest } = others;
   const server = await startServer({
     registry: createRegistry(collectors, { timeoutMs: 5000, log: silent }),
     log: silent,
     build: BUILD,
     telemetryPath: '/metrics',
     requestsMax: 40,
-    exporterMetrics: true,
+    own: exporterMetrics ? exporterParts({ own: openTree('/proc'), pageSizeBytes: 4096, layouts: () => 0 }) : undefined,
     disabled: ['ntp'],
     webConfigFile: '',
     ...rest,
-    listenOn: listenOn.map(parseAddress),
+    listenOn: listenOn.map((text) => parseAddress(text)),
   });
   t.after(() => server.close(0));
   const [first = ''] = server.addresses;
@@ -103,6 +112,7 @@ export function keepingLog(kept: Told[], bound: LogFields = {}): Logger {
   const at = (level: string) => (message: string, fields?: LogFields) =>
     void kept.push({ level, message, fields: { ...bound, ...fields } });
   return {
+    isDebug: true,
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),

@@ -3,23 +3,24 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/core/errors.ts';
 import {
-  attributeAfter,
-  attributeType,
   bytesOf,
+  encodeU32,
+  hardwareAddressOf,
+  i8Of,
   textOf,
   u8Of,
   u16Of,
   u32Of,
   u64At,
+  u64Of,
+  walkAttributes,
+  walkNested,
 } from '../../src/netlink/attributes.ts';
-import { attribute, between } from '../helpers/netlink.ts';
+import { attribute, between, u64s } from '../helpers/netlink.ts';
 
 const walk = (view: DataView, start: number, end: number): [type: number, bytes: number[]][] => {
   const found: [number, number[]][] = [];
-  for (let at = start, after = at; at < end; at = after) {
-    after = attributeAfter(view, at, end);
-    found.push([attributeType(view, at), [...bytesOf(view, at)]]);
-  }
+  walkAttributes(view, start, end, (type, at) => found.push([type, [...bytesOf(view, at)]]));
   return found;
 };
 
@@ -49,6 +50,7 @@ for (const [why, bytes] of [
 ] as const)
   test(`an attribute that is ${why} is refused`, () => {
     assert.throws(() => between(Uint8Array.from(bytes), 0xff, walk), ParseError);
+    assert.throws(() => between(Uint8Array.from(bytes), 0xff, walk), / at byte 64"$/);
   });
 
 test('a value is read at its width, and refused where it is shorter', () => {
@@ -59,6 +61,30 @@ test('a value is read at its width, and refused where it is shorter', () => {
   assert.throws(() => between(attribute(1, value.subarray(0, 3)), 0xff, u32Of), ParseError);
   assert.throws(() => between(attribute(1, value.subarray(0, 1)), 0xff, u16Of), ParseError);
   assert.throws(() => between(attribute(1, new Uint8Array(0)), 0xff, u8Of), ParseError);
+});
+
+test('numbers of other widths, and with a sign', () => {
+  assert.equal(between(attribute(1, Uint8Array.of(0xcc)), 0, i8Of), -52);
+  assert.equal(between(attribute(1, u64s(2n ** 53n - 1n)), 0, u64Of), 2 ** 53 - 1);
+  assert.throws(() => between(attribute(1, new Uint8Array(7)), 0xff, u64Of), ParseError);
+});
+
+test('a number is encoded as an attribute that can be read', () => {
+  assert.deepEqual(Buffer.from(encodeU32(3, 0xfffffffe)), attribute(3, { u32: 0xfffffffe }));
+});
+
+test('attributes within an attribute are walked up to its end', () => {
+  const nested = attribute(9, Buffer.concat([attribute(1, { u8: 1 }), attribute(2, { u8: 2 })]));
+  const types: number[] = [];
+  between(Buffer.concat([nested, attribute(3, { u8: 3 })]), 0xff, (view, start) =>
+    walkNested(view, start, (type) => types.push(type)),
+  );
+  assert.deepEqual(types, [1, 2]);
+});
+
+test('a hardware address has a colon after each byte but the last', () => {
+  assert.equal(between(attribute(1, Uint8Array.of(2, 0, 0xab)), 0, hardwareAddressOf), '02:00:ab');
+  assert.equal(between(attribute(1, new Uint8Array(0)), 0, hardwareAddressOf), '');
 });
 
 test('a text ends at its zero, or where the value ends', () => {

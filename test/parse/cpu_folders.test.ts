@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openTree } from '../../src/core/kernel_fs.ts';
 import { cpuFolders } from '../../src/parse/cpu_folders.ts';
+import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
 const DIR = 'devices/system/cpu';

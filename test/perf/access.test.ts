@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openTree } from '../../src/core/kernel_fs.ts';
 import {
   type Access,
   CAP_PERFMON,
@@ -10,6 +9,7 @@ import {
   parseFilesMax,
   readAccess,
 } from '../../src/perf/access.ts';
+import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
 const PERFMON = 1n << BigInt(CAP_PERFMON);

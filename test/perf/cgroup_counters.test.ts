@@ -6,10 +6,10 @@ import perf from '../../src/collectors/perf.ts';
 import { hostOf } from '../../src/core/assemble.ts';
 import type { Acquired } from '../../src/core/collector.ts';
 import { parseFlags } from '../../src/core/flag.ts';
-import { openTree } from '../../src/core/kernel_fs.ts';
 import { silent } from '../../src/core/log.ts';
+import { createSource } from '../../src/source/source.ts';
 import { acquiring, type GroupOf } from '../helpers/perf_groups.ts';
-import { golden, prepared, tree } from '../helpers/scrape.ts';
+import { golden, machineOf, prepared, tree } from '../helpers/scrape.ts';
 
 const ONLINE = 'sys/devices/system/cpu/online';
 const ARGV = [
@@ -137,16 +137,14 @@ test('opened again after hotplug the sums go on, but for one that is another now
     for (const group of [0, 1, 2, 3]) second.next(group, 1, 1, 5);
     return second.acquired;
   };
-  const machineOf = {
-    proc: openTree(join(root, 'proc')),
-    sys: openTree(join(root, 'sys')),
-    udev: openTree(root),
-    rootfs: '/',
-    log: silent,
-    now: () => 0,
-  };
   const parsed = parseFlags(ARGV, Object.values(perf.flags));
-  const parts = { machine: machineOf, parsed, enabled: [perf], acquired: first.acquired, reacquire };
+  const parts = {
+    machine: machineOf(createSource(), { root }),
+    parsed,
+    enabled: [perf],
+    acquired: first.acquired,
+    reacquire,
+  };
   const host = hostOf(perf, parts);
   const collector = { ...perf, setup: (own: typeof host) => perf.setup({ ...own, ...host } as never, perf.metrics) };
   const again = prepared(collector, { root, argv: ARGV });

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { openTree } from '../../src/core/kernel_fs.ts';
 import { compilePattern } from '../../src/core/pattern.ts';
 import { openCgroupFolders } from '../../src/perf/cgroup_folder.ts';
 import { cgroupLabel, chooseCgroups, findCgroups, findCgroupTree } from '../../src/perf/cgroup_tree.ts';
+import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
 const PODS = 'kubepods.slice/kubepods-burstable.slice';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/core/errors.ts';
-import { openTree } from '../../src/core/kernel_fs.ts';
 import { parseEventGroups } from '../../src/perf/event_text.ts';
 import { baseUnit, encodeTerms, isCounting, parseField, parseTerms, readPmus } from '../../src/perf/pmu.ts';
+import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
 const pair = (low: number, high: number): readonly [number, number] => [low, high];

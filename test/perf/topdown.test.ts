@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { openTree } from '../../src/core/kernel_fs.ts';
 import { viewMachine } from '../../src/perf/acquire.ts';
 import { presetGroups } from '../../src/perf/presets.ts';
 import { categoriesOf, planTopdown, topdownMethod } from '../../src/perf/topdown.ts';
+import { openTree } from '../../src/source/source.ts';
 import { FAMILIES, type FamilyName, familyFiles } from '../helpers/cpu_families.ts';
 import { tree } from '../helpers/scrape.ts';
 

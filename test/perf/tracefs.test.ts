@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type KernelFs, openTree } from '../../src/core/kernel_fs.ts';
+import type { Tree } from '../../src/core/host.ts';
 import { parseTracefsMounts, readTracepointId, type TracepointId } from '../../src/perf/tracefs.ts';
+import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
 const MOUNTS = `proc /proc proc rw 0 0
@@ -15,7 +16,7 @@ test('parseTracefsMounts puts the usual place first and reads octal escapes', ()
 
 /** Reads below `root`; `refusal` is what every file of tracefs answers. */
 function read(root: string, event: string, refusal?: string): TracepointId {
-  const openPoint = (path: string): KernelFs => {
+  const openPoint = (path: string): Tree => {
     const own = openTree(`${root}${path}`);
     const readOnce = (): never => {
       throw Object.assign(new Error('refused'), { code: refusal });

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UsageError } from '../../src/core/errors.ts';
-import { parseAddress } from '../../src/server/address.ts';
+import { parseAddress, parseService } from '../../src/server/address.ts';
+
+const SERVICES = `# Network services
+tftp\t\t69/udp
+http-alt\t8080/tcp\twebcache\t# WWW caching service
+http-alt\t8080/udp
+broken
+negative\t-1/tcp
+`;
 
 for (const [text, host, port] of [
   [':9100', '', 9100],
@@ -13,8 +21,15 @@ for (const [text, host, port] of [
   ['[127.0.0.1]:8100', '127.0.0.1', 8100],
   ['[fe80::1%eth0]:9100', 'fe80::1%eth0', 9100],
   ['node.example:', 'node.example', 0],
+  [':+9100', '', 9100],
+  [':http-alt', '', 8080],
+  ['localhost:WebCache', 'localhost', 8080],
 ] as const)
-  test(`parseAddress takes ${text}`, () => assert.deepEqual(parseAddress(text), { host, port }));
+  test(`parseAddress takes ${text}`, () =>
+    assert.deepEqual(
+      parseAddress(text, () => SERVICES),
+      { host, port },
+    ));
 
 for (const [text, why] of [
   ['9100', /missing port/],
@@ -23,12 +38,19 @@ for (const [text, why] of [
   ['[::1]', /too many colons/],
   ['[::1]:9100:1', /too many colons/],
   [':99999', /invalid port/],
-  [':http', /invalid port/],
+  [':nope', /no such port number, nor a TCP service/],
+  [':tftp', /nor a TCP service/],
+  [':9100x', /nor a TCP service/],
   [':-1', /invalid port/],
   ['vsock://:9100', /vsock/],
 ] as const)
   test(`parseAddress refuses ${JSON.stringify(text)}`, () =>
     assert.throws(
-      () => parseAddress(text),
+      () => parseAddress(text, () => SERVICES),
       (error: Error) => error instanceof UsageError && why.test(error.message),
     ));
+
+test('parseService passes over lines that are none', () => {
+  assert.equal(parseService(SERVICES, 'http-alt'), 8080);
+  for (const name of ['broken', 'negative', 'caching', '', '#']) assert.equal(parseService(SERVICES, name), undefined);
+});

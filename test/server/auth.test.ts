@@ -39,6 +39,21 @@ test('many wrong passwords at once are all refused, and the right one still coun
   assert.equal(await check(users, 'ops', 'pass:word'), true);
 });
 
+test('a hash that takes long to check holds up the own user alone', async () => {
+  const check = await createPasswordCheck();
+  const users = new Map([
+    ['slow', hash.replace('$04$', '$15$')],
+    ['ops', hash],
+  ]);
+  let isSlowDone = false;
+  const slow = Promise.resolve(check(users, 'slow', 'wrong')).finally(() => {
+    isSlowDone = true;
+  });
+  assert.equal(await check(users, 'ops', 'pass:word'), true);
+  assert.equal(isSlowDone, false);
+  assert.equal(await slow, false);
+});
+
 test('the rate limit lets a burst pass and then one in each interval', () => {
   let now = 0;
   const pass = createRateLimit(100, 2, () => now);

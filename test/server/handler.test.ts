@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { gauge } from '../../src/core/metric.ts';
-import type { Samples } from '../../src/core/writer.ts';
+import type { Samples } from '../../src/core/samples.ts';
 import { parseTarget } from '../../src/server/handler.ts';
 import { collectorNamed, exchange, keepingLog, serve, type Told } from '../helpers/server.ts';
 
@@ -36,7 +36,7 @@ test('without exporter metrics only the build is left of them', async (t) => {
   const { url } = await serve(t, { exporterMetrics: false });
   const text = await (await get(`${url}/metrics`)).text();
   assert.match(text, /^node_exporter_build_info/m);
-  assert.doesNotMatch(text, /^(process|nodejs|promhttp|keyhole)_/m);
+  assert.doesNotMatch(text, /^(process|nodejs|promhttp|keyhole_(?!collector))_/m);
 });
 
 test('gzip where it is preferred, the same text inside', async (t) => {
@@ -105,27 +105,28 @@ test('HEAD has the headers alone, other methods are served as GET', async (t) =>
   assert.match(await (await get(`${url}/metrics`, {}, 'POST')).text(), /^node_test/m);
 });
 
-test('the landing page links to the metrics and names the collectors', async (t) => {
-  const { url } = await serve(t, { telemetryPath: '/a"b' });
-  const answer = await get(`${url}/`);
-  assert.equal(answer.headers.get('content-type'), 'text/html; charset=UTF-8');
-  const html = await answer.text();
-  assert.match(html, /^<!doctype html>/);
-  assert.match(html, /href="\/a&#34;b"/);
-  assert.match(html, /1\.2\.3/);
-  assert.match(html, /<code>cpu<\/code> <code>stat<\/code>/);
-});
-
 test('with the metrics at / every path has them', async (t) => {
   const { url } = await serve(t, { telemetryPath: '/' });
   for (const path of ['/', '/anything']) assert.match(await (await get(url + path)).text(), /^node_test/m);
+});
+
+test('a path that ends with a slash has all below it, and is found without the slash', async (t) => {
+  const { url } = await serve(t, { telemetryPath: '/node/metrics/' });
+  for (const path of ['/node/metrics/', '/node/metrics/x?collect[]=cpu'])
+    assert.match(await (await get(url + path)).text(), /^node_test/m);
+  const moved = await get(`${url}/node/metrics?collect[]=cpu`);
+  assert.equal(moved.status, 301);
+  assert.equal(moved.headers.get('location'), '/node/metrics/?collect[]=cpu');
+  assert.match(await (await fetch(`${url}/node/metrics?collect[]=cpu`)).text(), /^node_test/m);
+  for (const path of ['/node', '/node/', '/metrics']) assert.equal((await get(url + path)).status, 404);
 });
 
 test('other paths are not found, those that are not clean are redirected', async (t) => {
   const { url, port } = await serve(t);
   const missing = await get(`${url}/metrics/`);
   assert.equal(missing.status, 404);
-  assert.equal(await missing.text(), '404 page not found\n');
+  assert.equal(missing.headers.get('content-type'), 'text/plain; charset=utf-8');
+  assert.equal(await missing.text(), '404 page not found\nThe metrics are at /metrics, the status page is at /.\n');
   for (const [path, location] of [
     ['//metrics?a=b', '/metrics?a=b'],
     ['/./metrics', '/metrics'],
@@ -170,7 +171,7 @@ test('series that were there already are left out, counted, and told once', asyn
     out.sample(family, 2);
   };
   const told: Told[] = [];
-  const { url } = await serve(t, { collectors: [{ name: 'twice', collect: twice }], log: keepingLog(told) });
+  const { url } = await serve(t, { collectors: [{ name: 'twice', parts: [twice] }], log: keepingLog(told) });
   await (await get(`${url}/metrics`)).text();
   const text = await (await get(`${url}/metrics`)).text();
   assert.match(text, /^node_twice 1$/m);

@@ -126,6 +126,8 @@ test('parseAltNames takes the kinds away and the quotes', () => {
     'a@b',
   ]);
   assert.deepEqual(parseAltNames(undefined), []);
+  // OpenSSL writes every group.
+  assert.deepEqual(parseAltNames('IP Address:2001:DB8:0:0:0:0:0:1, DNS:x'), ['2001:db8::1', 'x']);
 });
 
 test('a configuration that cannot be used ends the start', async (t) => {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import process from 'node:process';
 import { test } from 'node:test';
-import { NoSyscallsError, SyscallError, struct, syscall } from '../../src/syscall/libc.ts';
+import { addressOf, NoSyscallsError, SyscallError, struct, syscall } from '../../src/syscall/libc.ts';
 
 const F_GETFD = 1;
 const F_SETFD = 2;
@@ -50,4 +50,22 @@ test('a structure is laid out as C does it', () => {
   const values = { a: 4294967295, b: -2n, c: -3, d: 4, e: 2n ** 64n - 1n, f: 0 };
   assert.deepEqual(layout.decode(layout.encode(values)), values);
   assert.throws(() => layout.decode(new Uint8Array(39)), RangeError);
+});
+
+test('a structure can point to bytes, which the kernel reads and writes there', () => {
+  // SIOCGIFCONF fills what its structure points to.
+  const [AF_NETLINK, SOCK_RAW, SIOCGIFCONF] = [16, 3, 0x8912];
+  const interfaces = Buffer.alloc(40 * 8);
+  const request = Buffer.alloc(16);
+  request.writeInt32LE(interfaces.length, 0);
+  request.writeBigUInt64LE(addressOf(interfaces), 8);
+  const socket = syscall('socket', AF_NETLINK, SOCK_RAW, 0);
+  try {
+    syscall('ioctl', socket, SIOCGIFCONF, request);
+  } finally {
+    closeSync(socket);
+  }
+  const length = request.readInt32LE(0);
+  assert.ok(length % 40 === 0 && length <= interfaces.length);
+  if (length > 0) assert.match(interfaces.toString('latin1', 0, 16), /^\w/);
 });

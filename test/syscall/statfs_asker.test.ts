@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { StatfsAnswer } from '../../src/syscall/statfs.ts';
+import type { StatfsAnswer } from '../../src/core/system.ts';
 import { createStatfsAsker, NOT_ASKED, TIMED_OUT } from '../../src/syscall/statfs_asker.ts';
 
 const SIZE = { blockBytes: 512, blocks: 8, blocksFree: 4, blocksAvailable: 3, files: 2, filesFree: 1 };

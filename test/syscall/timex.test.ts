@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { adjtimex, timexLayout } from '../../src/syscall/timex.ts';
+import { createTimexReader, timexLayout } from '../../src/syscall/timex.ts';
 
 test('struct timex has the size and the offsets of the kernel header', () => {
   assert.equal(timexLayout.sizeBytes, 208);
@@ -11,12 +11,13 @@ test('struct timex has the size and the offsets of the kernel header', () => {
   assert.equal(timexLayout.offsets.tai, 160);
 });
 
-test('the clock of this machine can be read without a privilege', () => {
-  const before = BigInt(Math.floor(Date.now() / 1000));
-  const { state, tick, tvSec, tvUsec, maxerror } = adjtimex();
-  assert.ok(state >= 0 && state <= 5);
-  assert.ok(tick > 8000n && tick < 12000n, String(tick));
-  assert.ok(tvSec >= before && tvSec <= before + 5n);
-  assert.ok(tvUsec >= 0n && tvUsec < 1_000_000_000n);
-  assert.ok(maxerror >= 0n);
+test('the clock of this machine can be read without a privilege, again and again', () => {
+  const read = createTimexReader();
+  for (let i = 0; i < 3; i += 1) {
+    const { state, tick, maxerror, tai } = read();
+    assert.ok(state >= 0 && state <= 5);
+    assert.ok(tick > 8000 && tick < 12000, String(tick));
+    assert.ok(maxerror >= 0);
+    assert.ok(tai >= 0 && tai < 100, String(tai));
+  }
 });

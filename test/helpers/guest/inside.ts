@@ -36,14 +36,21 @@ const TRIES = 600;
 const BUNDLE = [process.execPath, '--disable-warning=ExperimentalWarning', '/keyhole.cjs'];
 
 /** Starts Keyhole with the perf collector alone and waits for its first answer. */
-export async function startKeyhole(
+export const startKeyhole = (
+  port: number,
+  args: readonly string[],
+  command: readonly string[] = BUNDLE,
+): Promise<Keyhole> => startExporter(port, ['--collector.perf', ...args], command);
+
+/** Starts Keyhole, or another exporter, with the collectors in `args` alone and waits for its first answer. */
+export async function startExporter(
   port: number,
   args: readonly string[],
   command: readonly string[] = BUNDLE,
   uid?: number,
 ): Promise<Keyhole> {
   const [program, ...rest] = command as [string, ...string[]];
-  const all = [...rest, '--collector.disable-defaults', '--collector.perf', ...args];
+  const all = [...rest, '--collector.disable-defaults', ...args];
   const child = spawn(program, [...all, `--web.listen-address=127.0.0.1:${port}`], {
     stdio: ['ignore', 'ignore', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
@@ -85,7 +92,7 @@ export async function startAsNobody(port: number, args: readonly string[]): Prom
     chmodSync(node, 0o755);
     execFileSync('setcap', ['cap_perfmon=p', node]);
   }
-  return startKeyhole(port, args, [node, ...BUNDLE.slice(1)], NOBODY);
+  return startExporter(port, ['--collector.perf', ...args], [node, ...BUNDLE.slice(1)], NOBODY);
 }
 
 /** The values of a family by CPU. */

@@ -1,0 +1,35 @@
+import { enabledOf } from '../core/assemble.ts';
+import { parseFlags } from '../core/flag.ts';
+import { createLogger } from '../core/log.ts';
+import { warnAbout } from './command_line.ts';
+import type { Command } from './commands.ts';
+import { findingRows } from './doctor.ts';
+import { textfileFindings, webConfigFinding } from './findings.ts';
+import { programFlags } from './flags.ts';
+import { openTrial } from './trial.ts';
+
+const HELP = `usage: keyhole check [flags]
+
+Checks what the flags ask for, without serving: the flags themselves, the collectors that they switch on, the web
+configuration with its certificates, and the folders of text files. The status is 0, or 1 where something cannot be used.
+`;
+
+/** `keyhole check`. Throws a `UsageError` for a command line that the server would refuse. */
+export const check: Command = async (argv, program) => {
+  const { declared, env, write } = program;
+  const parsed = parseFlags(argv, declared.flags, env);
+  if (parsed.valueOf(programFlags.help)) {
+    write(HELP);
+    return 0;
+  }
+  warnAbout(parsed, declared, createLogger({ level: 'info', format: 'logfmt', write }));
+  const enabled = enabledOf(program.collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
+  openTrial(program, parsed, enabled).close();
+  const findings = [
+    { topic: 'flags', level: 'ok', text: `can be used; ${enabled.length} collectors are switched on` } as const,
+    await webConfigFinding(program, parsed),
+    ...(await textfileFindings(program, parsed)),
+  ];
+  write(findingRows(findings));
+  return findings.some(({ level }) => level === 'problem') ? 1 : 0;
+};

@@ -1,0 +1,69 @@
+import { enabledOf } from '../core/assemble.ts';
+import type { CollectorState } from '../core/collector_state.ts';
+import { flag, parseFlags } from '../core/flag.ts';
+import { type Command, columns, type Program } from './commands.ts';
+import { programFlags } from './flags.ts';
+import { openTrial } from './trial.ts';
+
+const json = flag.bool('json', 'Write JSON.');
+
+const HELP = `usage: keyhole collectors [--json] [flags]
+
+Runs every collector that the flags switch on, twice, and reports how the second run went: its state, how many series it
+wrote, how long it took, and why it gave nothing. The status is 0, or 1 where a collector failed.
+`;
+
+const WORDS: Readonly<Record<CollectorState['state'], string>> = {
+  failed: 'FAILED',
+  ok: 'ok',
+  no_data: 'nothing here',
+  never_run: 'not run',
+};
+
+const milliseconds = (seconds: number): string => `${(seconds * 1000).toFixed(2)} ms`;
+
+function textOf(states: readonly CollectorState[], disabled: readonly string[]): string {
+  const total = states.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0);
+  const rows = states.map(({ name, state, series, durationSeconds, error = '' }) => [
+    name,
+    WORDS[state],
+    String(series),
+    milliseconds(durationSeconds),
+    error,
+  ]);
+  const heads = ['COLLECTOR', 'STATE', 'SERIES', 'TIME', 'WHY'];
+  return `${columns([heads, ...rows])}
+${states.length} collectors, ${milliseconds(total)} in all.
+Switched off (--collector.NAME switches them on): ${disabled.join(', ') || 'none'}
+`;
+}
+
+/** One after the other, so that none waits for another. The first run opens what later ones keep open. */
+async function statesOf(program: Program, parsed: ReturnType<typeof parseFlags>): Promise<readonly CollectorState[]> {
+  const enabled = enabledOf(program.collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
+  const { registry, scrape, close } = openTrial(program, parsed, enabled);
+  for (const name of registry.names) {
+    await scrape([name]);
+    await scrape([name]);
+  }
+  const states = registry.states();
+  close();
+  return states;
+}
+
+/** `keyhole collectors` */
+export const collectorsCommand: Command = async (argv, program) => {
+  const { declared, collectors, env, write } = program;
+  const parsed = parseFlags(argv, [...declared.flags, json], env);
+  if (parsed.valueOf(programFlags.help)) {
+    write(HELP);
+    return 0;
+  }
+  const states = await statesOf(program, parsed);
+  const on = new Set(states.map(({ name }) => name));
+  const disabled = collectors.map(({ name }) => name).filter((name) => !on.has(name));
+  write(
+    parsed.valueOf(json) ? `${JSON.stringify({ collectors: states, disabled }, null, 2)}\n` : textOf(states, disabled),
+  );
+  return states.some(({ state }) => state === 'failed') ? 1 : 0;
+};

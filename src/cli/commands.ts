@@ -1,0 +1,99 @@
+import type { AnyCollector } from '../core/assemble.ts';
+import type { Metric } from '../core/collector.ts';
+import type { ParsedFlags } from '../core/flag.ts';
+import type { Logger } from '../core/log.ts';
+import type { OpenMachine } from '../machine.ts';
+import type { Declared } from './command_line.ts';
+
+/** What a web configuration asks for. */
+export interface WebConfigFacts {
+  readonly tls: boolean;
+  /** When the server's certificate ends; missing without TLS. */
+  readonly certificateEnds?: Date;
+  readonly users: number;
+  readonly rateLimit: boolean;
+}
+
+/** What the program hands to its commands. */
+export interface Program {
+  /** The name it was started by. */
+  readonly name: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly declared: Declared;
+  readonly collectors: readonly AnyCollector[];
+  /** The machine that these flags name. Throws a `UsageError` where it is not there. */
+  openMachine(parsed: ParsedFlags, log: Logger): OpenMachine;
+  /** Reads a web configuration as the server does, with its certificates. Throws a `UsageError`. */
+  checkWebConfig(path: string): Promise<WebConfigFacts>;
+  /** What the exporter says of itself, beside its collectors. */
+  ownMetrics(): Promise<readonly Metric[]>;
+  write(text: string): void;
+}
+
+export const collectorsNamed = ({ collectors }: Program, name: string): readonly AnyCollector[] =>
+  collectors.filter((each) => each.name === name);
+
+/** `argv` is what follows the word; answers the exit status. */
+export type Command = (argv: readonly string[], program: Program) => Promise<number>;
+
+interface Entry {
+  /** What `--help` says. */
+  readonly text: string;
+  /** What has to follow the word. */
+  readonly operand?: string;
+  load(): Promise<Command>;
+}
+
+/** What the program does beside serving, by the word that comes first on the command line. */
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  doctor: {
+    text: 'Report why perf counters, text files, TLS or energy do not work here, and what to change.',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  events: {
+    text: 'List the events, presets and cgroups that perf counters can be asked for on this machine.',
+    load: async () => (await import('./events.ts')).eventsCommand,
+  },
+  collectors: {
+    text: 'Run every collector now, and report its state, its series and what it costs.',
+    load: async () => (await import('./collectors.ts')).collectorsCommand,
+  },
+  explain: {
+    text: 'Report where a metric comes from, down to the line of the kernel file.',
+    operand: 'METRIC',
+    load: async () => (await import('./explain.ts')).explain,
+  },
+  check: {
+    text: 'Check flags, web configuration and text file folders without serving.',
+    load: async () => (await import('./check.ts')).check,
+  },
+};
+
+export const commandNames: readonly string[] = Object.keys(COMMANDS);
+
+/** Each command with what has to follow it, and what it does. */
+export const commandTexts = (): (readonly [name: string, text: string])[] =>
+  Object.entries(COMMANDS).map(([name, { text, operand }]) => [
+    operand === undefined ? name : `${name} ${operand}`,
+    text,
+  ]);
+
+export const isCommand = (word: string | undefined): boolean => word !== undefined && Object.hasOwn(COMMANDS, word);
+
+/** The command of this name, loaded only now; `undefined` where there is none. */
+export const commandNamed = (word: string | undefined): Promise<Command> | undefined =>
+  isCommand(word) ? COMMANDS[word as string]?.load() : undefined;
+
+/** Puts rows under one another, each column as wide as its widest cell. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}

@@ -1,0 +1,52 @@
+/** The kernel's own documents by the beginning of a file's path; the longest that fits counts. */
+const DOCUMENTS: readonly (readonly [path: string, document: string])[] = [
+  ['/proc/', 'filesystems/proc.html'],
+  ['/proc/diskstats', 'admin-guide/iostats.html'],
+  ['/proc/mdstat', 'admin-guide/md.html'],
+  ['/proc/meminfo', 'filesystems/proc.html#meminfo'],
+  ['/proc/net/ip_vs', 'networking/ipvs-sysctl.html'],
+  ['/proc/net/netstat', 'networking/snmp_counter.html'],
+  ['/proc/net/rpc/', 'filesystems/nfs/index.html'],
+  ['/proc/net/snmp', 'networking/snmp_counter.html'],
+  ['/proc/net/softnet_stat', 'networking/scaling.html'],
+  ['/proc/net/stat/nf_conntrack', 'networking/nf_conntrack-sysctl.html'],
+  ['/proc/net/xfrm_stat', 'networking/xfrm_proc.html'],
+  ['/proc/pressure/', 'accounting/psi.html'],
+  ['/proc/schedstat', 'scheduler/sched-stats.html'],
+  ['/proc/self/mountstats', 'filesystems/nfs/index.html'],
+  ['/proc/sys/', 'admin-guide/sysctl/index.html'],
+  ['/proc/sys/fs/', 'admin-guide/sysctl/fs.html'],
+  ['/proc/sys/kernel/', 'admin-guide/sysctl/kernel.html'],
+  ['/proc/sys/net/netfilter/', 'networking/nf_conntrack-sysctl.html'],
+  ['/sys/', 'admin-guide/abi.html'],
+  ['/sys/block/', 'block/stat.html'],
+  ['/sys/block/<md>/', 'admin-guide/md.html'],
+  ['/sys/bus/event_source/', 'admin-guide/perf-security.html'],
+  ['/sys/bus/pci/', 'PCI/sysfs-pci.html'],
+  ['/sys/class/drm/', 'gpu/amdgpu/driver-misc.html'],
+  ['/sys/class/fc_host/', 'scsi/scsi_fc_transport.html'],
+  ['/sys/class/hwmon/', 'hwmon/sysfs-interface.html'],
+  ['/sys/class/net/', 'networking/statistics.html'],
+  ['/sys/class/net/<master>/', 'networking/bonding.html'],
+  ['/sys/class/net/bonding_masters', 'networking/bonding.html'],
+  ['/sys/class/power_supply/', 'ABI/testing/sysfs-class-power.html'],
+  ['/sys/class/powercap/', 'power/powercap/powercap.html'],
+  ['/sys/class/scsi_tape/', 'scsi/st.html'],
+  ['/sys/class/thermal/', 'driver-api/thermal/sysfs-api.html'],
+  ['/sys/devices/system/clocksource/', 'timers/timekeeping.html'],
+  ['/sys/devices/system/cpu/<cpu>/cpufreq/', 'admin-guide/pm/cpufreq.html'],
+  ['/sys/devices/system/cpu/<cpu>/topology/', 'admin-guide/cputopology.html'],
+  ['/sys/devices/system/cpu/vulnerabilities/', 'admin-guide/hw-vuln/index.html'],
+  ['/sys/devices/system/edac/', 'admin-guide/RAS/main.html'],
+  ['/sys/devices/system/node/', 'admin-guide/numastat.html'],
+  ['/sys/fs/bcache/', 'admin-guide/bcache.html'],
+  ['/sys/fs/bcachefs/', 'filesystems/bcachefs/'],
+  ['/sys/kernel/mm/ksm/', 'admin-guide/mm/ksm.html'],
+  ['/sys/kernel/tracing/', 'trace/ftrace.html'],
+];
+
+/** Where the kernel documents a file; `undefined` where it is no file of the kernel. */
+export function documentOf(file: string): string | undefined {
+  const [best] = DOCUMENTS.filter(([path]) => file.startsWith(path)).sort(([a], [b]) => b.length - a.length);
+  return best === undefined ? undefined : `https://docs.kernel.org/${best[1]}`;
+}

@@ -1,0 +1,175 @@
+import { type AnyCollector, enabledOf, toggleOf } from '../core/assemble.ts';
+import type { Metric } from '../core/collector.ts';
+import { UsageError } from '../core/errors.ts';
+import { flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
+import { nearest } from '../core/similar.ts';
+import type { Command, Program } from './commands.ts';
+import { documentOf } from './documents.ts';
+import { programFlags } from './flags.ts';
+import { type Located, locate, type Series, seriesNow } from './locate.ts';
+import { promqlOf } from './promql.ts';
+
+const json = flag.bool('json', 'Write JSON.');
+
+const HELP = `usage: keyhole explain METRIC [--json] [flags]
+
+Reports which collector a metric comes from, from which kernel file, where in it the value stands now, the kernel's own
+document, and a query to use it. METRIC is a name, or a name with labels in quotes: 'node_cpu_seconds_total{mode="user"}'.
+To find the place, the collector runs over a copy of its files in which one number after the other is changed: the number
+that changes the metric is the one. Where none does, the report says so.
+`;
+
+/** A metric and who declares it; the exporter itself where there is no collector. */
+interface Declaration {
+  readonly metric: Metric;
+  readonly collector: AnyCollector | undefined;
+}
+
+const nameOf = (metric: Metric): string => ('pattern' in metric ? metric.pattern : metric.name);
+
+/** The parts of histograms and summaries have names of their own. */
+const partOf = (name: string): string => name.replace(/_(bucket|sum|count)$/, '');
+
+function matches(metric: Metric, name: string): boolean {
+  if (metric.type === 'any') return false;
+  const isCompound = metric.type === 'histogram' || metric.type === 'summary';
+  const names = isCompound ? [name, partOf(name)] : [name];
+  if (!('pattern' in metric)) return names.includes(metric.name);
+  const source = metric.pattern.replace(/<[a-z_]+>/g, '[a-zA-Z0-9_:]+');
+  return names.some((each) => each === metric.pattern || new RegExp(`^${source}$`).test(each));
+}
+
+/** The declaration with the most letters of its own: `node_memory_<field>` would take names that others have. */
+async function declarationOf(name: string, program: Program): Promise<Declaration> {
+  const all: Declaration[] = [
+    ...program.collectors.flatMap((collector) =>
+      Object.values(collector.metrics as Record<string, Metric>).map((metric) => ({ metric, collector })),
+    ),
+    ...(await program.ownMetrics()).map((metric) => ({ metric, collector: undefined })),
+  ];
+  const exactness = ({ metric }: Declaration): number => nameOf(metric).replace(/<[a-z_]+>/g, '').length;
+  const [found] = all.filter(({ metric }) => matches(metric, name)).sort((a, b) => exactness(b) - exactness(a));
+  if (found !== undefined) return found;
+  const meant = nearest(
+    name,
+    all.map(({ metric }) => nameOf(metric)),
+  );
+  throw new UsageError(
+    `no collector declares ${name}`,
+    meant === undefined ? {} : { hint: `did you mean '${meant}'?` },
+  );
+}
+
+/** `name{a="b"}` as typed. */
+function parseMetric(text: string): { name: string; labels: ReadonlyMap<string, string> } {
+  const [, name, braces = ''] = /^([a-zA-Z_:][a-zA-Z0-9_:<>]*)(?:\{(.*)\})?$/.exec(text) ?? [];
+  if (name === undefined) throw new UsageError(`${JSON.stringify(text)} is no metric`);
+  const pairs = [...braces.matchAll(/([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"/g)];
+  return { name, labels: new Map(pairs.map(([, label = '', value = '']) => [label, value])) };
+}
+
+interface Report {
+  readonly metric: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly collector?: string;
+  readonly enabled?: boolean;
+  readonly reads: readonly string[];
+  readonly documents: readonly string[];
+  readonly series: readonly (Series & { readonly place?: Located })[];
+  readonly seriesCount: number;
+  readonly promql: string;
+}
+
+/** Each place costs a few runs of the collector, or some thousand where there is none. */
+const SHOWN_MAX = 3;
+const TRIED_MS = 4000;
+
+async function reportOf(text: string, program: Program, parsed: ParsedFlags): Promise<Report> {
+  const { name, labels } = parseMetric(text);
+  const { metric, collector } = await declarationOf(name, program);
+  const about = {
+    metric: name,
+    type: metric.type,
+    help: metric.help,
+    labels: metric.labels,
+    promql: promqlOf(metric, name),
+  };
+  if (collector === undefined) return { ...about, reads: [], documents: [], series: [], seriesCount: 0 };
+  const reads = collector.reads;
+  const found = await seriesNow({ program, parsed, collector, name, labels });
+  const shown = found.slice(0, SHOWN_MAX);
+  const series: (Series & { place?: Located })[] = [];
+  const untilMs = performance.now() + TRIED_MS;
+  for (const each of shown) {
+    const place = await locate({ program, parsed, collector, name, series: each, untilMs });
+    series.push(place === undefined ? each : { ...each, place });
+  }
+  const enabled = enabledOf([collector], parsed, parsed.valueOf(programFlags.disableDefaults)).length > 0;
+  const documents = [...new Set(reads.flatMap((file) => documentOf(file) ?? []))];
+  return { ...about, collector: collector.name, enabled, reads, documents, series, seriesCount: found.length };
+}
+
+const WIDTH = 12;
+const row = (topic: string, text: string): string => `${topic.padEnd(WIDTH)}${text}\n`;
+const rows = (topic: string, texts: readonly string[]): string =>
+  texts.map((text, i) => row(i === 0 ? topic : '', text)).join('');
+
+/** So much of a line is shown, around the number. */
+const SHOWN_BEFORE = 60;
+const SHOWN_AFTER = 40;
+
+function placeRows({ file, line, column, text, number }: Located): string {
+  const from = Math.max(0, column - 1 - SHOWN_BEFORE);
+  const part = text.slice(from, column - 1 + number.length + SHOWN_AFTER).replaceAll('\t', ' ');
+  const pointer = `${' '.repeat(column - 1 - from)}${'^'.repeat(number.length)}`;
+  return rows('stands at', [`${file}, line ${line}, column ${column}`, part, pointer]);
+}
+
+const NOWHERE = [
+  'cannot tell: no number was found in these files that makes the value alone. It is calculated, it changes by',
+  'itself, or it comes from a system call or over netlink.',
+];
+
+function seriesRows({ key, value, place }: Report['series'][number]): string {
+  return `\n${row('value now', `${key} ${place?.value ?? value}`)}${place === undefined ? rows('stands at', NOWHERE) : placeRows(place)}`;
+}
+
+function textOf(report: Report, toggle: string): string {
+  const { metric, type, help, collector, enabled, reads, documents, series, seriesCount, promql } = report;
+  const head = `${metric} (${type})\n${help}\n\n`;
+  const query = `\n${row('PromQL', promql)}`;
+  if (collector === undefined) return `${head}${row('collector', 'none: the exporter writes it about itself')}${query}`;
+  const state = enabled === true ? `switched on (--no-${toggle} switches it off)` : `off (--${toggle} switches it on)`;
+  const more = seriesCount - series.length;
+  const note =
+    seriesCount === 0
+      ? `\n${row('value now', 'none: this machine gives no such series')}`
+      : more > 0
+        ? `\n${row('more', `${more} other series: labels in METRIC choose among them`)}`
+        : '';
+  return [
+    head,
+    row('collector', `${collector}, ${state}`),
+    rows('reads', reads),
+    rows('document', documents.length === 0 ? ['none that is known of'] : documents),
+    ...series.map(seriesRows),
+    note,
+    query,
+  ].join('');
+}
+
+/** `keyhole explain METRIC` */
+export const explain: Command = async ([metric = '--help', ...argv], program) => {
+  if (metric === '--help' || metric === '-h') {
+    program.write(HELP);
+    return 0;
+  }
+  const parsed = parseFlags(argv, [...program.declared.flags, json], program.env);
+  const report = await reportOf(metric, program, parsed);
+  const collector = program.collectors.find(({ name }) => name === report.collector);
+  const toggle = collector === undefined ? '' : toggleOf(collector).name;
+  program.write(parsed.valueOf(json) ? `${JSON.stringify(report, null, 2)}\n` : textOf(report, toggle));
+  return 0;
+};

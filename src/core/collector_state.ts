@@ -1,0 +1,14 @@
+/** How the last run of a collector went. Kept at no cost while nobody looks. */
+export interface CollectorState {
+  readonly name: string;
+  readonly state: 'ok' | 'no_data' | 'failed' | 'never_run';
+  /** What went wrong, in words; missing where nothing did. */
+  readonly error?: string;
+  /** The same as it was thrown. */
+  readonly cause?: unknown;
+  readonly durationSeconds: number;
+  /** How many series it wrote. */
+  readonly series: number;
+  /** How many lines, attributes and devices were left out so far. */
+  readonly faults: number;
+}

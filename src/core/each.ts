@@ -1,0 +1,28 @@
+import type { Turn } from './host.ts';
+
+/**
+ * Goes over many things, and lets other collectors run in between. Makes no promise unless somebody has to be waited for.
+ * `write` must not throw for one thing alone: what it throws ends the rest.
+ */
+export function eachOf<T>(things: readonly T[], turn: Turn, write: (thing: T) => void): void | Promise<void> {
+  for (let i = 0; i < things.length; i += 1) {
+    write(things[i] as T);
+    const wait = i + 1 < things.length ? turn.pause() : undefined;
+    if (wait !== undefined) return goOn(things, i + 1, wait, turn, write);
+  }
+  return undefined;
+}
+
+async function goOn<T>(
+  things: readonly T[],
+  first: number,
+  wait: Promise<void>,
+  turn: Turn,
+  write: (thing: T) => void,
+): Promise<void> {
+  await wait;
+  for (let i = first; i < things.length; i += 1) {
+    write(things[i] as T);
+    await turn.pause();
+  }
+}

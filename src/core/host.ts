@@ -1,0 +1,246 @@
+import type { ParseError } from './errors.ts';
+import type { Flags, FlagValues } from './flag.ts';
+import type { Logger } from './log.ts';
+import type { Network } from './network.ts';
+import type { Reading } from './reading.ts';
+import type { System } from './system.ts';
+import type { LayoutWriter, Writer } from './writer.ts';
+
+/**
+ * The door: every input of a collector comes through its `Host`, as a handle made in `setup`. Nothing of a collector reaches a
+ * file, a socket or a system call by itself, so tests can put hostile input in every place, and what is read is known.
+ */
+
+/** One run of a collector. */
+export interface Turn {
+  /** Aborted when the collector's time is over. */
+  readonly signal: AbortSignal;
+  /** Milliseconds until then. */
+  leftMs(): number;
+  /**
+   * To be awaited between devices by a collector that may have thousands: `undefined` at once, or, when the event loop has
+   * been held for some milliseconds, a promise that lets others run. Throws when the collector's time is over.
+   */
+  pause(): Promise<void> | undefined;
+}
+
+/** What runs at every scrape. */
+export type Collect = (out: Writer, turn: Turn) => void | Promise<void>;
+
+/** A line of a file while it is laid out. Columns are what stands between blanks, from 0 on. */
+export interface Line {
+  /** How many columns there are. */
+  readonly length: number;
+  /** The text of a column. Throws a `ParseError` where there is none. */
+  word(column: number): string;
+  /** The text of a column; `undefined` where there is none. */
+  find(column: number): string | undefined;
+  /** From a column to the end of the line, with the blanks between. */
+  rest(column: number): string;
+  /** The number in a column, behind `before` where the column begins with that. Throws a `ParseError` for what is none. */
+  number(column: number, before?: string): Reading;
+  /** The same for a number without sign and point. */
+  uint(column: number, before?: string): Reading;
+  /** The same in hexadecimal. */
+  hex(column: number, before?: string): Reading;
+  /** The same as ParseInt with base 0 of Go takes it: `0x…`, `0…` for octal, a sign. */
+  auto(column: number): Reading;
+  /** The error that quotes the line. */
+  fault(): ParseError;
+}
+
+/** A file while it is laid out. */
+export interface Lines extends Iterable<Line> {
+  readonly length: number;
+  at(index: number): Line | undefined;
+  /** One line after the other. One that throws costs itself alone: it is a fault, and what it wrote is taken back. */
+  each(layOut: (line: Line, index: number) => void): void;
+  /** The same for one line that is looked at together with others. */
+  one(line: Line, layOut: () => void): void;
+  /**
+   * The text of another file, which cannot change as long as the devices are the same: looked at again only when devices came
+   * or went, and once a minute. `undefined` where it is absent or refused.
+   */
+  fixed(file: KernelFile): string | undefined;
+  /** The text of another file, which is compared at every scrape. */
+  followed(file: KernelFile): string | undefined;
+}
+
+/**
+ * Looks at words and says where numbers stand; called again as soon as any of these words is another. It gets every input
+ * from its arguments: what it reads elsewhere is not followed.
+ */
+export type Layout = (lines: Lines, out: LayoutWriter) => void;
+
+/** A device, that is a folder of attributes, while it is laid out. What has no value now, is absent or refused is `undefined`. */
+export interface Device {
+  /** The name of the folder. */
+  readonly id: string;
+  /** The folder, relative to the tree. */
+  readonly path: string;
+  /**
+   * The number in a file; text that is none is a fault of the device, and `undefined`. `none`: what the kernel writes where it
+   * has no number.
+   */
+  number(file: string, none?: string): Reading | undefined;
+  /** The same as ParseInt with base 0 of Go takes it. */
+  auto(file: string, none?: string): Reading | undefined;
+  /** As `number`, where the file may hold any text: what is no number is nothing. */
+  numberOrNothing(file: string): Reading | undefined;
+  /** The text of a file without the blanks around it. */
+  word(file: string): string | undefined;
+  /** The same of what cannot change as long as the device is there: looked at again only when devices came or went, and once a minute. */
+  fixed(file: string): string | undefined;
+  /** The lines of a file, each followed as in a table. */
+  lines(file: string): Lines | undefined;
+  /** The names in the folder, or in one below it; empty where it is absent. */
+  list(folder?: string): readonly string[];
+  /** Where a symbolic link in the folder points; looked at as `fixed`. */
+  link(name: string): string | undefined;
+  /** The path of the folder or of one below it without symbolic links; looked at as `fixed`. */
+  real(name?: string): string | undefined;
+  /** A folder below, whose attributes belong to this device. */
+  inside(folder: string): Device;
+}
+
+export type DeviceLayout = (device: Device, out: LayoutWriter) => void;
+
+/** What has another version when it is another. */
+export type Beside = Pick<KernelFile, 'tryRead' | 'version'>;
+
+export interface PartOptions {
+  /** What else the layout looks at, such as other files: another version of them is another layout. */
+  readonly beside?: readonly Beside[];
+  /** What to do where the file or the folder is not there: throws, or returns to write nothing. Without it the errno is thrown. */
+  readonly ifAbsent?: () => void;
+}
+
+export interface TableOptions extends PartOptions {
+  /** Looks over the numbers, by the places of their readings, before samples are made of them. */
+  readonly adjust?: (numbers: Float64Array) => void;
+}
+
+/** A file that is read at most once in a scrape, whoever asks. */
+export interface KernelFile {
+  /** The whole path. */
+  readonly path: string;
+  /** What was read last, up to `length`. */
+  readonly bytes: Buffer;
+  readonly length: number;
+  /** Another one as soon as the content is another. */
+  readonly version: number;
+  /** Reads it. Throws what the kernel answers. */
+  read(): void;
+  /** Reads it and answers whether it is there; absent and refused are the same here, and there is nothing in it then. */
+  tryRead(): boolean;
+  /** Reads it and answers its text, which is made again only when the content is another. */
+  text(): string;
+  /** The same; `undefined` where it is absent or refused. */
+  tryText(): string | undefined;
+  /** Reads it and answers the number that is all of its content; `undefined` where there is none. */
+  number(): number | undefined;
+  /** What `parse` makes of the text, made again only when that is another; `undefined` where the file is absent or refused. */
+  as<T>(parse: (text: string) => T): () => T | undefined;
+  /** For what is gone: gives the descriptor back. */
+  close(): void;
+}
+
+/** A folder whose names are listed at most once in a scrape. */
+export interface Folder {
+  /** Sorted by bytes; the same array as long as they are the same. Throws where there is no such folder. */
+  names(): readonly string[];
+}
+
+/**
+ * A kernel file tree (`/proc`, `/sys`) under a root that flags or tests may move. Reads are synchronous: they never reach a
+ * disk. Paths are relative to the root. What the kernel refuses is thrown as Node's error with its errno name in `code`;
+ * `optional` turns absence into `undefined`.
+ */
+export interface Tree {
+  readonly root: string;
+  /** The whole path, for messages and for labels that show it. */
+  path(relative: string): string;
+  /** A file that stays: its descriptor is kept as long as there are enough of them. */
+  file(path: string): KernelFile;
+  /** A file that is replaced, or that must not be held: opened at every read. */
+  passing(path: string): KernelFile;
+  folder(path: string): Folder;
+  /** A file of words and numbers, laid out once and followed from then on. */
+  table(path: string, layout: Layout, options?: TableOptions): Collect;
+  /** The same for a file whose lines stand alone. One without any is a fault. */
+  lineTable(path: string, layOut: (line: Line, out: LayoutWriter) => void, options?: TableOptions): Collect;
+  /** The folders of these names in a folder, each laid out alone and followed from then on. */
+  devices(folder: string, pattern: RegExp, layout: DeviceLayout, options?: PartOptions): Collect;
+
+  /** The text of `file`. */
+  read(path: string): string;
+
+  // For what comes and goes from one scrape to the next, such as processes, and for what is read once.
+
+  /** Opens, reads, closes. */
+  readOnce(path: string): string;
+  /** A one-value file of a device, without the blanks around it; `undefined` where it is absent. */
+  attribute(path: string): string | undefined;
+  /** The names in a folder, sorted by bytes. */
+  list(path: string): string[];
+  /** Where a symbolic link points, as it is written. */
+  link(path: string): string;
+  /** A path without symbolic links. */
+  real(path: string): string;
+  exists(path: string): boolean;
+  /** What stat(2) says of the size. Throws what the kernel answers. */
+  sizeBytes(path: string): number;
+}
+
+/** The capabilities that a collector may ask for, named as in capabilities(7). */
+export type Privilege = 'dac_read_search' | 'perfmon' | 'sys_admin';
+
+/** A descriptor that only a privilege opens, and that stays readable when the privilege is gone. */
+export interface Held {
+  /** Unique within the collector. */
+  readonly key: string;
+  readonly fd: number;
+  /** What the second stage checks: an open perf event, the file at `path`, or a socket. */
+  readonly kind: 'event' | 'file' | 'socket';
+  readonly path?: string;
+}
+
+export interface Acquired {
+  readonly held: readonly Held[];
+  /** What else there is to know, as plain JSON: why something could not be opened. */
+  readonly facts: unknown;
+}
+
+/** What a collector may touch: the kernel's file trees, its own flags, its logger. Nothing global. */
+export interface Host<F extends Flags = Flags> {
+  /** `--path.procfs` */
+  readonly proc: Tree;
+  /** `--path.sysfs` */
+  readonly sys: Tree;
+  /** `--path.udev.data` */
+  readonly udev: Tree;
+  /** `--path.rootfs` */
+  readonly root: Tree;
+  /** `--path.rootfs`, without a trailing slash; the root itself is `/`. */
+  readonly rootfs: string;
+  /** Another tree, for what stands where the kernel says, such as the mount of tracefs. */
+  openTree(path: string): Tree;
+  /** The `/proc` in which this process is, wherever `--path.procfs` points. */
+  readonly own: Tree;
+  readonly flags: FlagValues<F>;
+  /** Whether a flag was given, on the command line or by its environment variable. */
+  isGiven(flag: keyof F): boolean;
+  /** Whether a collector of this name runs. */
+  isEnabled(collector: string): boolean;
+  readonly log: Logger;
+  /** What netlink says of the network. */
+  readonly network: Network;
+  /** What system calls say. */
+  readonly system: System;
+  /** What `acquire` opened, in this process or in the one before the seal. Missing where the collector has no `acquire`. */
+  readonly acquired?: Acquired;
+  /** Does `acquire` again, with the privilege of the start. Missing once the process has sealed itself. */
+  readonly reacquire?: () => Acquired;
+  /** Ends the process in good order with the status that `Machine.end` documents, for its supervisor to start it again. */
+  readonly end?: (why: string) => void;
+}

@@ -1,0 +1,156 @@
+import type { CollectorState } from './collector_state.ts';
+import { DeadlineError, messageOf, NoDataError } from './errors.ts';
+import type { Collect } from './host.ts';
+import type { Logger } from './log.ts';
+import { Samples } from './samples.ts';
+import { createTurn, type Deadline, type Pace } from './turn.ts';
+
+/** A collector that is set up. */
+export interface Ready {
+  readonly name: string;
+  /** One after the other; one that throws does not silence the others. */
+  readonly parts: readonly Collect[];
+  /** What it writes comes from others: it is shown where nobody else writes the same series. */
+  readonly isForeign?: boolean;
+}
+
+/** Runs one collector: times it, catches what it throws, gives up on it at the deadline, and logs what happened once. */
+export interface Runner {
+  readonly name: string;
+  readonly isForeign: boolean;
+  /** What it wrote in the run that ended last. */
+  readonly samples: Samples;
+  /** How long that took; 0 where it was not run, since it is still busy with an earlier one. */
+  readonly seconds: number;
+  /** Why it did not succeed. */
+  readonly error: unknown;
+  /** Whether it did not end in time: what it wrote is not to be shown. */
+  readonly isLate: boolean;
+  readonly state: CollectorState['state'];
+  /** Lines, attributes and devices left out so far. */
+  readonly faultsTotal: number;
+  /** A promise only where it has to be waited for. Whoever asks while it runs waits for the same run. */
+  run(deadline: Deadline): void | Promise<void>;
+}
+
+export interface RunnerParts {
+  readonly timeoutMs: number;
+  readonly log: Logger;
+  readonly clock: () => number;
+  readonly pace: Pace;
+}
+
+/** That one part found nothing of its kind does not hide what another ran into. */
+const whyOf = (faults: readonly unknown[]): unknown =>
+  faults.find((fault) => !(fault instanceof NoDataError)) ?? faults[0];
+
+const thrownOf = (error: unknown): unknown => error ?? new Error('threw nothing');
+
+export function createRunner({ name, parts, isForeign = false }: Ready, options: RunnerParts): Runner {
+  const { log, clock, pace, timeoutMs } = options;
+  const samples = new Samples((what) => log.info('passed over what is not known', { name, what }));
+  const turn = createTurn(timeoutMs, clock, pace);
+  const report = createReporter(log, name);
+  let running: Promise<void> | undefined;
+  let isOverdue = false;
+  let startedAt = 0;
+  const last = {
+    seconds: 0,
+    error: undefined as unknown,
+    isLate: false,
+    state: 'never_run' as CollectorState['state'],
+    faultsTotal: 0,
+  };
+
+  const conclude = (error: unknown, seconds: number): void => {
+    last.seconds = seconds;
+    last.error = error;
+    last.state = error === undefined ? 'ok' : error instanceof NoDataError ? 'no_data' : 'failed';
+    report(error, seconds);
+  };
+  const finish = (lateness?: unknown): void => {
+    samples.close();
+    last.isLate = lateness !== undefined;
+    last.faultsTotal += samples.faultCount;
+    conclude(lateness ?? whyOf(samples.faults), (clock() - startedAt) / 1000);
+  };
+
+  /** Runs the parts from one on; a promise as soon as one has to be waited for. */
+  const goOn = (first: number): void | Promise<void> => {
+    for (let i = first; i < parts.length; i += 1) {
+      try {
+        const work = (parts[i] as Collect)(samples, turn);
+        if (work !== undefined)
+          return work.catch((error: unknown) => samples.fault(thrownOf(error))).then(() => goOn(i + 1));
+      } catch (error) {
+        samples.fault(thrownOf(error));
+      }
+    }
+    return undefined;
+  };
+
+  const wait = async (work: Promise<void>, deadline: Deadline): Promise<void> => {
+    const lateness = await Promise.race([work, deadline.passed()]);
+    if (lateness instanceof DeadlineError) {
+      turn.end(lateness);
+      // It may still hang somewhere. Until it returns nobody starts it again and nobody waits for it.
+      isOverdue = true;
+      void work.then(() => {
+        isOverdue = false;
+      });
+    }
+    finish(lateness ?? undefined);
+  };
+
+  return {
+    name,
+    isForeign,
+    samples,
+    get seconds() {
+      return last.seconds;
+    },
+    get error() {
+      return last.error;
+    },
+    get isLate() {
+      return last.isLate;
+    },
+    get state() {
+      return last.state;
+    },
+    get faultsTotal() {
+      return last.faultsTotal;
+    },
+    run(deadline) {
+      if (isOverdue) return conclude(new DeadlineError('still busy with an earlier scrape'), 0);
+      if (running !== undefined) return running;
+      samples.begin();
+      startedAt = clock();
+      turn.begin(startedAt);
+      const work = goOn(0);
+      if (work === undefined) return finish();
+      running = wait(work, deadline).finally(() => {
+        running = undefined;
+      });
+      return running;
+    },
+  };
+}
+
+/** A fault is logged when it comes and when it changes, not at every scrape. */
+function createReporter(log: Logger, name: string): (error: unknown, seconds: number) => void {
+  let before = '';
+  return (error, seconds) => {
+    // The common case makes nothing.
+    if (error === undefined && before === '' && !log.isDebug) return;
+    const fields = { name, duration_seconds: seconds };
+    if (error === undefined && before === '') return log.debug('collector succeeded', fields);
+    const message = error === undefined ? '' : messageOf(error);
+    const failed = error === undefined ? fields : { ...fields, err: message };
+    if (error === undefined) log.info('collector works again', failed);
+    else if (error instanceof NoDataError) log.debug('collector returned no data', failed);
+    else if (message === before) log.debug('collector failed again', failed);
+    else log.error('collector failed', failed);
+    before = error === undefined || error instanceof NoDataError ? '' : message;
+  };
+}

@@ -1,0 +1,86 @@
+/** What system calls say of the machine: the part of `Host` that is no file. */
+export interface System {
+  /** `undefined` where it is closed to us. */
+  readonly pageSizeBytes: number | undefined;
+  /** The zone that `TZ` names, if it does. */
+  readonly timeZone: string | undefined;
+  uname(): SystemNames;
+  /** Addresses as the C library gives them, by device: only of devices that are up. */
+  interfaceAddresses(): readonly InterfaceAddress[];
+  /** Reads the state of the kernel's clock. Throws what the kernel answers. The answer holds until the next call. */
+  adjtimex(): Timex;
+  /** Milliseconds since 1970, with their fraction. */
+  now(): number;
+  /** The size of a file system, asked on the thread that answers: only where nothing can hang. The path holds one character per byte. */
+  statfs(path: string): StatfsAnswer;
+  /** The same off the thread, for what may hang. */
+  createStatfsAsker(options: StatfsAskerOptions): StatfsAsker;
+}
+
+/** https://man7.org/linux/man-pages/man2/uname.2.html, without the domain name. */
+export interface SystemNames {
+  readonly sysname: string;
+  readonly release: string;
+  readonly version: string;
+  readonly machine: string;
+  readonly nodename: string;
+}
+
+export interface InterfaceAddress {
+  readonly device: string;
+  readonly address: string;
+  readonly prefixLength: string;
+}
+
+/** Numbers of struct timex, in the kernel's units. https://man7.org/linux/man-pages/man2/adjtimex.2.html */
+export interface Timex {
+  /** What adjtimex returned: TIME_OK 0, TIME_INS 1, TIME_DEL 2, TIME_OOP 3, TIME_WAIT 4, TIME_ERROR 5. */
+  readonly state: number;
+  /** Nanoseconds where `status` has STA_NANO, else microseconds; so is `jitter`. */
+  readonly offset: number;
+  readonly freq: number;
+  readonly maxerror: number;
+  readonly esterror: number;
+  readonly status: number;
+  readonly constant: number;
+  readonly tick: number;
+  readonly ppsfreq: number;
+  readonly jitter: number;
+  readonly shift: number;
+  readonly stabil: number;
+  readonly jitcnt: number;
+  readonly calcnt: number;
+  readonly errcnt: number;
+  readonly stbcnt: number;
+  readonly tai: number;
+}
+
+/** What `statfs(2)` says of a file system; 64 bit numbers as the nearest doubles. https://man7.org/linux/man-pages/man2/statfs.2.html */
+export interface FileSystemSize {
+  /** `f_bsize`: the bytes of a block, which is what the blocks below are counted in. */
+  readonly blockBytes: number;
+  readonly blocks: number;
+  readonly blocksFree: number;
+  /** Free for processes without privileges. */
+  readonly blocksAvailable: number;
+  readonly files: number;
+  readonly filesFree: number;
+}
+
+/** A file system's size, or what the system call (or the one who would have made it) says instead. */
+export type StatfsAnswer = FileSystemSize | { readonly refusal: string };
+
+export interface StatfsAsker {
+  /**
+   * Asks these paths, the same path once, and answers within `leftMs`. What does not answer in time is remembered:
+   * until its call returns it is refused at once. Not to be called again before it has answered.
+   */
+  ask(paths: readonly string[], leftMs: number): Promise<ReadonlyMap<string, StatfsAnswer>>;
+}
+
+export interface StatfsAskerOptions {
+  /** How many calls are made at a time; slow ones are not counted, so that they hold nobody up. */
+  readonly workers: number;
+  /** How long one call may take. */
+  readonly timeoutMs: number;
+}

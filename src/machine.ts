@@ -1,0 +1,76 @@
+import { readFileSync, statSync } from 'node:fs';
+import { programFlags } from './cli/flags.ts';
+import type { Machine } from './core/assemble.ts';
+import { messageOf, NOTHING, optional, UsageError } from './core/errors.ts';
+import type { ParsedFlags } from './core/flag.ts';
+import type { Logger } from './core/log.ts';
+import { openNetwork } from './netlink/network.ts';
+import { parseLimits } from './parse/limits.ts';
+import { createSource, type Source } from './source/source.ts';
+import { openSystem } from './syscall/system.ts';
+
+/** What is closed to us is none. */
+const isFolder = (path: string): boolean => optional(() => statSync(path).isDirectory(), NOTHING) === true;
+
+function requireFolder(flag: string, path: string): void {
+  if (!isFolder(path)) throw new UsageError(`--${flag}: ${path} is not a directory`);
+}
+
+/** Some machines have no sysfs: what is read below it is absent then, and the rest works. */
+function lookForFolder(flag: string, path: string, log: Logger): void {
+  if (optional(() => statSync(path), NOTHING) !== undefined) requireFolder(flag, path);
+  else log.warn('there is nothing: what is read below is missing', { flag: `--${flag}`, path });
+}
+
+/**
+ * The chart gives `--path.udev.data` only with image tags of 1.4.0 and later, which are not ours: in a container what is below
+ * the host's root serves as well.
+ */
+function udevFolder(parsed: ParsedFlags, rootfs: string): string {
+  const given = parsed.valueOf(programFlags.udevData);
+  const below = `${rootfs}${given}`;
+  return rootfs !== '/' && !parsed.isGiven(programFlags.udevData) && !isFolder(given) && isFolder(below)
+    ? below
+    : given;
+}
+
+/** RLIMIT_NOFILE; what POSIX promises where it is closed to us. */
+const openFilesMax = (): number =>
+  parseLimits(optional(() => readFileSync('/proc/self/limits', 'utf8'), NOTHING) ?? '').openFiles ?? 256;
+
+/** Descriptors, clock and buffers of everything that is read. */
+const openSource = (log: Logger): Source =>
+  createSource({
+    openFiles: openFilesMax(),
+    onRefused: (path, error) => log.info('not readable, left out', { path, err: messageOf(error) }),
+  });
+
+/** A machine to read, and what its handles share. */
+export interface OpenMachine {
+  readonly machine: Machine;
+  readonly source: Source;
+}
+
+/** Opens what the flags name. Throws a `UsageError` where it is not there. `end` ends the process in good order. */
+export function openMachine(parsed: ParsedFlags, log: Logger, end: (why: string) => void): OpenMachine {
+  const source = openSource(log);
+  const { openTree } = source;
+  const [procfs, sysfs] = [parsed.valueOf(programFlags.procfs), parsed.valueOf(programFlags.sysfs)];
+  requireFolder('path.procfs', procfs);
+  lookForFolder('path.sysfs', sysfs, log);
+  const rootfs = parsed.valueOf(programFlags.rootfs).replace(/\/+$/, '') || '/';
+  const machine: Machine = {
+    proc: openTree(procfs),
+    sys: openTree(sysfs),
+    udev: openTree(udevFolder(parsed, rootfs)),
+    root: openTree(rootfs),
+    rootfs,
+    own: openTree('/proc'),
+    openTree,
+    network: openNetwork(source.clock),
+    system: openSystem(),
+    log,
+    end,
+  };
+  return { machine, source };
+}

@@ -1,0 +1,22 @@
+import { X509Certificate } from 'node:crypto';
+import { silent } from '../core/log.ts';
+import { createTlsCarrier, pem } from './tls.ts';
+import { openWebConfig } from './web_config.ts';
+
+export interface WebConfigFacts {
+  readonly tls: boolean;
+  /** When the server's certificate ends; missing without TLS. */
+  readonly certificateEnds?: Date;
+  readonly users: number;
+  readonly rateLimit: boolean;
+}
+
+/** Reads a web configuration and its certificates as the server does, without serving. Throws a `UsageError`. */
+export async function checkWebConfig(path: string): Promise<WebConfigFacts> {
+  const read = await openWebConfig(path);
+  const { tls, users, rateLimit } = read();
+  const facts = { tls: tls !== undefined, users: users.size, rateLimit: rateLimit !== undefined };
+  if (tls === undefined) return facts;
+  createTlsCarrier(read, {}, { watch() {}, onRequest() {} }, silent);
+  return { ...facts, certificateEnds: new X509Certificate(pem(tls.cert)).validToDate };
+}

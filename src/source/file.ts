@@ -1,0 +1,214 @@
+import { hasErrno, LimitError, NOTHING, REFUSED } from '../core/errors.ts';
+import type { KernelFile } from '../core/host.ts';
+import { decodeUtf8 } from '../core/utf8.ts';
+import type { SourceClock } from './clock.ts';
+import type { Descriptors, Keeper } from './descriptors.ts';
+import type { Disk } from './disk.ts';
+import { takeNumber, takeWhole } from './numbers.ts';
+
+/** What the files of a source share. */
+export interface FileContext {
+  readonly disk: Disk;
+  readonly clock: SourceClock;
+  readonly descriptors: Descriptors;
+  /** Grows where a file needs it, and is never given back. */
+  readonly scratch: { bytes: Buffer };
+  /** Called once for each path that was refused. */
+  onRefused(path: string, error: unknown): void;
+}
+
+export interface FileTraits {
+  /** Whether a descriptor may be kept: not of what is replaced, and not of what must not be held. */
+  readonly isKept: boolean;
+  /** Whether the first read gives all of it; a file of records ends with an empty read. */
+  readonly isWhole: boolean;
+  /** Whether the kernel reports when it comes: then what is absent is not looked for before that. */
+  readonly isTold: boolean;
+  onClose(): void;
+}
+
+const FILE_BYTES_MAX = 64 << 20;
+const NONE = Buffer.alloc(0);
+const one = new Float64Array(1);
+
+/** Below this a loop is cheaper than a call into native code. */
+const NEAR = 48;
+
+function isSame(a: Buffer, b: Buffer, length: number): boolean {
+  if (length > NEAR) return a.compare(b, 0, length, 0, length) === 0;
+  for (let i = 0; i < length; i += 1) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** A class, since a large machine has thousands of them. */
+export class TreeFile implements KernelFile, Keeper {
+  readonly path: string;
+  bytes = NONE;
+  length = 0;
+  version = 0;
+  readonly #context: FileContext;
+  readonly #traits: FileTraits;
+  #fd = -1;
+  #readAt = 0;
+  #error: unknown;
+  #text: string | undefined;
+  #textVersion = -1;
+  #number: number | undefined;
+  #numberVersion = -1;
+  #isAbsent = false;
+  #absentAt = 0;
+
+  constructor(path: string, context: FileContext, traits: FileTraits) {
+    this.path = path;
+    this.#context = context;
+    this.#traits = traits;
+  }
+
+  read(): void {
+    const { scrape, look } = this.#context.clock;
+    if (scrape !== 0 && scrape === this.#readAt) {
+      if (this.#error !== undefined) throw this.#error;
+      return;
+    }
+    this.#readAt = scrape;
+    if (this.#isAbsent) {
+      // Asking whether it has come is cheaper than another error.
+      const isStill = (this.#traits.isTold && look === this.#absentAt) || !this.#context.disk.isThere(this.path);
+      this.#absentAt = look;
+      if (isStill) throw this.#error;
+    }
+    this.#error = undefined;
+    try {
+      this.#take(this.#fd < 0 ? this.#readOpening() : this.#readKept());
+      this.#isAbsent = false;
+    } catch (error) {
+      this.#error = error;
+      this.#isAbsent = hasErrno(error, ['ENOENT']);
+      this.#absentAt = look;
+      this.#take(0, true);
+      throw error;
+    }
+  }
+
+  tryRead(): boolean {
+    try {
+      this.read();
+      return true;
+    } catch (error) {
+      if (!hasErrno(error, NOTHING)) throw error;
+      if (hasErrno(error, REFUSED)) this.#context.onRefused(this.path, error);
+      return false;
+    }
+  }
+
+  /** Whether it was absent or refused when it was read last, not only without a value. */
+  get isGone(): boolean {
+    return this.#error !== undefined && (hasErrno(this.#error) || hasErrno(this.#error, REFUSED));
+  }
+
+  text(): string {
+    this.read();
+    return this.#decoded();
+  }
+
+  tryText(): string | undefined {
+    return this.tryRead() ? this.#decoded() : undefined;
+  }
+
+  number(): number | undefined {
+    if (!this.tryRead()) return undefined;
+    if (this.#numberVersion !== this.version) {
+      this.#number = takeWhole(this.bytes, this.length, takeNumber, one, 0) ? one[0] : undefined;
+      this.#numberVersion = this.version;
+    }
+    return this.#number;
+  }
+
+  as<T>(parse: (text: string) => T): () => T | undefined {
+    let version = -1;
+    let parsed: T | undefined;
+    return () => {
+      const text = this.tryText();
+      if (version === this.version && version >= 0) return parsed;
+      // What throws is thrown again at the next scrape.
+      version = -1;
+      parsed = text === undefined ? undefined : parse(text);
+      version = this.version;
+      return parsed;
+    };
+  }
+
+  #decoded(): string {
+    if (this.#textVersion !== this.version || this.#text === undefined) {
+      this.#text = decodeUtf8(this.bytes, 0, this.length);
+      this.#textVersion = this.version;
+    }
+    return this.#text;
+  }
+
+  release(): void {
+    if (this.#fd >= 0) this.#context.descriptors.close(this.#fd);
+    this.#fd = -1;
+  }
+
+  close(): void {
+    this.#traits.onClose();
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#context.descriptors.forget(this);
+    this.release();
+  }
+
+  /** Adopts what was read into the scratch buffer, if it is another content. */
+  #take(length: number, isGone = false): void {
+    const { bytes } = this.#context.scratch;
+    if (!isGone && length === this.length && this.version > 0 && isSame(bytes, this.bytes, length)) return;
+    if (this.bytes.length < length) this.bytes = Buffer.allocUnsafeSlow(length + (length >> 3) + 8);
+    bytes.copy(this.bytes, 0, 0, length);
+    this.length = length;
+    this.version += 1;
+  }
+
+  #readKept(): number {
+    try {
+      return this.#readAll(this.#fd);
+    } catch (error) {
+      // The thing behind the descriptor is gone. Something may be at its path again.
+      this.#drop();
+      if (!hasErrno(error)) throw error;
+      return this.#readOpening();
+    }
+  }
+
+  #readOpening(): number {
+    const { descriptors } = this.#context;
+    const fd = descriptors.open(this.path);
+    let isKept = false;
+    try {
+      const length = this.#readAll(fd);
+      isKept = this.#traits.isKept && descriptors.keep(this);
+      if (isKept) this.#fd = fd;
+      return length;
+    } finally {
+      if (!isKept) descriptors.close(fd);
+    }
+  }
+
+  #readAll(fd: number): number {
+    const { scratch, disk } = this.#context;
+    let length = 0;
+    for (;;) {
+      const room = scratch.bytes.length - length;
+      const count = disk.read(fd, scratch.bytes, length, room, length);
+      length += count;
+      if (count === 0 || (this.#traits.isWhole && count < room)) return length;
+      if (count < room) continue;
+      if (length >= FILE_BYTES_MAX) throw new LimitError(`${this.path}: longer than ${FILE_BYTES_MAX} bytes`);
+      const larger = Buffer.allocUnsafeSlow(length * 2);
+      scratch.bytes.copy(larger, 0, 0, length);
+      scratch.bytes = larger;
+    }
+  }
+}

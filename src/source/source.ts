@@ -1,0 +1,163 @@
+import { hasErrno, NOTHING, optional, ParseError, REFUSED } from '../core/errors.ts';
+import type { Folder, Line, Tree } from '../core/host.ts';
+import { decodeUtf8 } from '../core/utf8.ts';
+import { type ClockOptions, createClock, type SourceClock } from './clock.ts';
+import { createDescriptors, type Descriptors } from './descriptors.ts';
+import { createDevices, type DeviceContext } from './devices.ts';
+import { type Disk, disk as systemDisk } from './disk.ts';
+import { type FileContext, TreeFile } from './file.ts';
+import { createTable } from './table.ts';
+
+/** Where bytes come from: trees of files that share a clock, descriptors and a buffer. */
+export interface Source {
+  readonly clock: SourceClock;
+  readonly descriptors: Descriptors;
+  openTree(root: string): Tree;
+  /** Closes what is kept. */
+  close(): void;
+}
+
+export interface SourceOptions extends Partial<ClockOptions> {
+  /** The system by default. */
+  readonly disk?: Disk;
+  /** RLIMIT_NOFILE. */
+  readonly openFiles?: number;
+  /** Called once for each path that the system refuses to us. */
+  readonly onRefused?: (path: string, error: unknown) => void;
+}
+
+/** A tree by itself, for what is read once. */
+export const openTree = (root: string): Tree => createSource().openTree(root);
+
+const OPEN_FILES = 1024;
+const REFUSED_MAX = 256;
+
+export function createSource(options: SourceOptions = {}): Source {
+  const { openFiles = OPEN_FILES, onRefused = () => {}, now = () => performance.now(), events } = options;
+  const { disk = systemDisk } = options;
+  const clock = createClock({ now, events });
+  const refused = new Set<string>();
+  const context: FileContext = {
+    disk,
+    clock,
+    descriptors: createDescriptors(openFiles, disk),
+    scratch: { bytes: Buffer.allocUnsafeSlow(64 << 10) },
+    onRefused(path, error) {
+      if (refused.has(path) || refused.size >= REFUSED_MAX) return;
+      refused.add(path);
+      onRefused(path, error);
+    },
+  };
+  return {
+    clock,
+    descriptors: context.descriptors,
+    openTree: (root) => treeOf(root, context),
+    close: () => context.descriptors.giveBack(),
+  };
+}
+
+// include/uapi/linux/magic.h
+const PROC_SUPER_MAGIC = 0x9fa0;
+const SYSFS_MAGIC = 0x62656572;
+
+/** Files of procfs that come whole with the first read, by the kernel's `single_open`; so do all below `sys`. */
+const WHOLE = /^(sys\/|pressure\/|(stat|meminfo|loadavg|uptime|softirqs|self\/stat|net\/(netstat|snmp6?|sockstat6?))$)/;
+
+function treeOf(given: string, context: FileContext): Tree {
+  const base = given.endsWith('/') ? given.slice(0, -1) : given;
+  const root = base || '/';
+  const path = (relative: string): string => (relative === '' ? root : `${base}/${relative}`);
+  const magic = context.disk.magic(root);
+  const isWhole = (relative: string): boolean => magic !== PROC_SUPER_MAGIC || WHOLE.test(relative);
+  const isTold = context.clock.isTold && magic === SYSFS_MAGIC;
+  const files = new Map<string, TreeFile>();
+  const shared = (relative: string, isKept: boolean): TreeFile => {
+    let file = files.get(relative);
+    if (file === undefined) {
+      const onClose = (): void => void files.delete(relative);
+      file = new TreeFile(path(relative), context, { isKept, isWhole: isWhole(relative), isTold, onClose });
+      files.set(relative, file);
+    }
+    return file;
+  };
+  const folders = new Map<string, Folder>();
+  const { disk } = context;
+  const readOnce = (relative: string): string => decodeUtf8(disk.readWhole(path(relative)));
+  const list = (relative: string): string[] => disk.list(path(relative)).sort();
+  const textOf = (relative: string): string | undefined => {
+    try {
+      return readOnce(relative).trim();
+    } catch (error) {
+      if (!hasErrno(error, NOTHING)) throw error;
+      if (hasErrno(error, REFUSED)) context.onRefused(path(relative), error);
+      return undefined;
+    }
+  };
+  const tree: Tree = {
+    root,
+    path,
+    file: (relative) => shared(relative, true),
+    passing: (relative) => shared(relative, false),
+    folder(relative) {
+      const folder = folders.get(relative) ?? createFolder(() => list(relative), context.clock, isTold);
+      folders.set(relative, folder);
+      return folder;
+    },
+    table: (relative, layout, settings) => createTable(shared(relative, true), layout, context.clock, settings),
+    lineTable: (relative, layOut, settings) =>
+      tree.table(
+        relative,
+        (lines, out) => {
+          lines.each((line: Line) => layOut(line, out));
+          // The kernel does not write these files without a line.
+          if (lines.length === 0) out.fault(new ParseError(path(relative), ''));
+        },
+        settings,
+      ),
+    devices: (folder, pattern, layout, settings) => createDevices(devices, folder, pattern, layout, settings),
+    read: (relative) => shared(relative, true).text(),
+    readOnce,
+    attribute: (relative) => optional(() => readOnce(relative).trim()),
+    list,
+    link: (relative) => disk.link(path(relative)),
+    real: (relative) => disk.real(path(relative)),
+    sizeBytes: (relative) => disk.sizeBytes(path(relative)),
+    exists: (relative) => disk.isThere(path(relative)),
+  };
+  const devices: DeviceContext = {
+    tree,
+    clock: context.clock,
+    attribute: (relative) =>
+      new TreeFile(path(relative), context, { isKept: true, isWhole: true, isTold, onClose() {} }),
+    textOf,
+    isTold,
+    identityOf: (relative) => optional(() => disk.identity(path(relative)), NOTHING),
+  };
+  return tree;
+}
+
+/** Lists at every scrape, or where the kernel reports devices only when some came or went. */
+function createFolder(list: () => string[], clock: SourceClock, isTold: boolean): Folder {
+  let names: readonly string[] | undefined;
+  let error: unknown;
+  let listedAt = 0;
+  return {
+    names() {
+      const now = isTold ? clock.look : clock.scrape;
+      if (now === 0 || now !== listedAt) {
+        listedAt = now;
+        try {
+          const found = list();
+          if (names === undefined || found.length !== names.length || found.some((name, i) => name !== names?.[i]))
+            names = found;
+          error = undefined;
+        } catch (thrown) {
+          names = undefined;
+          error = thrown;
+        }
+      }
+      if (names === undefined) throw error;
+      return names;
+    },
+  };
+}

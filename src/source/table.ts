@@ -1,0 +1,121 @@
+import { Block } from '../core/block.ts';
+import { ABSENT, hasErrno } from '../core/errors.ts';
+import type { Beside, Collect, KernelFile, Layout, TableOptions } from '../core/host.ts';
+import { LaidSamples, setReadings } from '../core/laid_samples.ts';
+import type { Reading } from '../core/reading.ts';
+import type { Writer } from '../core/writer.ts';
+import type { SourceClock } from './clock.ts';
+import { LaidLines } from './lines.ts';
+import { follow, type Program } from './program.ts';
+
+/** What a file was laid out to. */
+interface Laid {
+  readonly program: Program;
+  readonly numbers: Float64Array;
+  readonly readings: readonly (Reading | number)[];
+  readonly faults: readonly unknown[];
+  readonly passedOver: readonly string[];
+  readonly fixedFiles: ReadonlyMap<KernelFile, number>;
+  readonly followedFiles: ReadonlyMap<KernelFile, number>;
+}
+
+/** Whether the file is there; where it is not, `ifAbsent` says what that means. */
+export function isRead(read: () => void, ifAbsent: (() => void) | undefined): boolean {
+  try {
+    read();
+    return true;
+  } catch (error) {
+    if (ifAbsent === undefined || !hasErrno(error, ABSENT)) throw error;
+    ifAbsent();
+    return false;
+  }
+}
+
+/** Lays a file out, and follows what was laid out. */
+export function createTable(
+  file: KernelFile,
+  layout: Layout,
+  clock: SourceClock,
+  { adjust, beside = [], ifAbsent }: TableOptions = {},
+): Collect {
+  const block = new Block();
+  let laid: Laid | undefined;
+  let version = -1;
+  let look = -1;
+  const besides = beside.map(() => -1);
+
+  const layOut = (): Laid => {
+    clock.layouts += 1;
+    const out = new LaidSamples();
+    const found: number[] = [];
+    const lines = new LaidLines(file.path, file.bytes, file.length, found, out);
+    layout(lines, out);
+    const numbers = Float64Array.from(found);
+    adjust?.(numbers);
+    if (out.families.length === block.count && out.isIn(block, 0, 0)) {
+      for (const [i, value] of out.values.entries())
+        block.set(i, typeof value === 'number' ? value : value.of(numbers));
+    } else {
+      block.cut(0, 0);
+      out.addTo(block, numbers);
+    }
+    const { values: readings, faults, names: passedOver } = out;
+    const { fixedFiles, followedFiles } = lines;
+    return { program: lines.compile(), numbers, readings, faults, passedOver, fixedFiles, followedFiles };
+  };
+
+  const update = (isOther: boolean): Laid => {
+    if (laid !== undefined && !isOther && follow(laid.program, file.bytes, file.length, laid.numbers)) {
+      adjust?.(laid.numbers);
+      setReadings(block, 0, laid.readings, laid.numbers);
+      return laid;
+    }
+    laid = undefined;
+    try {
+      return layOut();
+    } catch (error) {
+      // Half a file would look like a whole one.
+      block.cut(0, 0);
+      throw error;
+    }
+  };
+
+  /** Whether what was looked at elsewhere has another content. */
+  const areOther = (before: Laid | undefined): boolean => {
+    const isLook = look !== clock.look;
+    look = clock.look;
+    if (before === undefined) return false;
+    return hasOther(before.followedFiles) || (isLook && hasOther(before.fixedFiles));
+  };
+
+  return (out: Writer) => {
+    if (!isRead(() => file.read(), ifAbsent)) return;
+    const isOther = hasMoved(beside, besides) || areOther(laid);
+    if (laid === undefined || isOther || file.version !== version) laid = update(isOther);
+    version = file.version;
+    out.put(block);
+    for (const name of laid.passedOver) out.passedOver(name);
+    for (const fault of laid.faults) out.fault(fault);
+  };
+}
+
+/** Reads files, and answers whether one has another content than was seen. */
+export function hasOther(files: ReadonlyMap<KernelFile, number>): boolean {
+  for (const [file, version] of files) {
+    file.tryRead();
+    if (file.version !== version) return true;
+  }
+  return false;
+}
+
+/** Reads files, and answers whether one has another content than at the time of `versions`, which are brought up to date. */
+export function hasMoved(files: readonly Beside[], versions: number[]): boolean {
+  let moved = false;
+  for (let i = 0; i < files.length; i += 1) {
+    const file = files[i] as Beside;
+    file.tryRead();
+    moved ||= file.version !== versions[i];
+    versions[i] = file.version;
+  }
+  return moved;
+}

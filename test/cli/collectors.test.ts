@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { check } from '../../src/cli/check.ts';
+import { collectorsCommand } from '../../src/cli/collectors.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { OVER_FIXTURES, runCommand } from '../helpers/program.ts';
+
+test('every collector is run, and those that are off are named', async () => {
+  const { status, text } = await runCommand(
+    collectorsCommand,
+    ...OVER_FIXTURES,
+    '--collector.disable-defaults',
+    '--collector.loadavg',
+    '--collector.dmi',
+  );
+  assert.equal(status, 0);
+  assert.match(text, /^COLLECTOR {2}STATE {2,}SERIES {2}TIME {5}WHY\n/);
+  assert.match(text, /^loadavg {4}ok +3 +\d\.\d\d ms$/m);
+  assert.match(text, /^2 collectors, \d+\.\d\d ms in all\.$/m);
+  assert.match(text, /^Switched off .*: arp, bcache, /m);
+});
+
+test('a collector that fails is the status, and JSON has the same', async () => {
+  const argv = ['--path.procfs=/sys', '--collector.disable-defaults', '--collector.loadavg', '--json'];
+  const { status, text } = await runCommand(collectorsCommand, ...argv);
+  assert.equal(status, 1);
+  const { collectors, disabled } = JSON.parse(text);
+  assert.equal(collectors.length, 1);
+  assert.equal(collectors[0].state, 'failed');
+  assert.match(collectors[0].error, /ENOENT/);
+  assert.ok(disabled.includes('cpu'));
+});
+
+for (const command of [collectorsCommand, check])
+  test('--help says what it does', async () => {
+    const { status, text } = await runCommand(command, '--help');
+    assert.equal(status, 0);
+    assert.match(text, /^usage: keyhole (collectors|check) /);
+  });
+
+test('check finds what the server could not use', async () => {
+  const good = await runCommand(check, ...OVER_FIXTURES, '--collector.disable-defaults', '--collector.cpu');
+  assert.equal(good.status, 0);
+  assert.match(good.text, /^ok {6}flags +can be used; 1 collectors are switched on$/m);
+  const bad = await runCommand(check, '--collector.textfile.directory=/nope');
+  assert.equal(bad.status, 1);
+  assert.match(bad.text, /^PROBLEM text files +\/nope: there is no such folder$/m);
+  await assert.rejects(runCommand(check, '--colector.cpu'), UsageError);
+  const both = ['--collector.netdev.device-include=a', '--collector.netdev.device-exclude=b'];
+  await assert.rejects(runCommand(check, ...both), UsageError);
+});

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import process from 'node:process';
+import { test } from 'node:test';
+import { documentOf } from '../../src/cli/documents.ts';
+import { explain } from '../../src/cli/explain.ts';
+import { promqlOf } from '../../src/cli/promql.ts';
+import { collectors } from '../../src/collectors/index.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { OVER_FIXTURES, runCommand } from '../helpers/program.ts';
+
+interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly number: string;
+}
+
+async function reportOf(metric: string, ...argv: string[]) {
+  const { status, text } = await runCommand(explain, metric, '--json', ...OVER_FIXTURES, ...argv);
+  assert.equal(status, 0);
+  return JSON.parse(text) as {
+    collector?: string;
+    enabled?: boolean;
+    documents: string[];
+    promql: string;
+    series: { key: string; value: string; place?: Place }[];
+    seriesCount: number;
+  };
+}
+
+for (const [metric, file, line, column, number] of [
+  ['node_load15', '/proc/loadavg', 1, 11, undefined],
+  ['node_memory_MemFree_bytes', '/proc/meminfo', 2, undefined, undefined],
+  ['node_cpu_seconds_total{cpu="0",mode="user"}', '/proc/stat', 2, 6, undefined],
+  ['node_forks_total', '/proc/stat', undefined, 11, undefined],
+  ['node_network_mtu_bytes{device="lo"}', '/sys/devices/virtual/net/lo/mtu', 1, 1, '65536'],
+] as const)
+  test(`${metric} stands in ${file}`, async () => {
+    const { series, documents } = await reportOf(metric);
+    const place = series[0]?.place;
+    assert.equal(place?.file, file);
+    if (line !== undefined) assert.equal(place?.line, line);
+    if (column !== undefined) assert.equal(place?.column, column);
+    if (number !== undefined) assert.equal(place?.number, number);
+    assert.match(documents[0] ?? '', /^https:\/\/docs\.kernel\.org\/.*\.html/);
+  });
+
+test('a value that no number alone makes has no place, and the text says so', async () => {
+  const { series } = await reportOf('node_uname_info');
+  assert.equal(series.length, 1);
+  assert.equal(series[0]?.place, undefined);
+  const { text } = await runCommand(explain, 'node_uname_info', ...OVER_FIXTURES);
+  assert.match(text, /^stands at +cannot tell: /m);
+});
+
+test('the text points at the number', async () => {
+  const { text } = await runCommand(explain, 'node_load5', ...OVER_FIXTURES);
+  const [, before = '', pointer = ''] = /^ {12}(.*)\n {12}( *\^+)$/m.exec(text) ?? [];
+  const value = /^value now +node_load5 (\S+)$/m.exec(text)?.[1] ?? '';
+  assert.equal(Number(before.slice(pointer.indexOf('^'), pointer.length)), Number(value));
+  assert.match(text, /^collector +loadavg, switched on \(--no-collector\.loadavg switches it off\)$/m);
+});
+
+test('labels choose among series', async () => {
+  const all = await reportOf('node_cpu_seconds_total');
+  assert.ok(all.seriesCount > 3);
+  assert.equal(all.series.length, 3);
+  const { text } = await runCommand(explain, 'node_cpu_seconds_total', ...OVER_FIXTURES);
+  assert.match(text, /^more +\d+ other series: labels in METRIC choose among them$/m);
+  assert.equal((await reportOf('node_cpu_seconds_total{mode="idle",cpu="0"}')).seriesCount, 1);
+  const none = await runCommand(explain, 'node_cpu_seconds_total{cpu="x"}', ...OVER_FIXTURES);
+  assert.match(none.text, /^value now +none: this machine gives no such series$/m);
+});
+
+test('a name from the kernel finds the declaration with its pattern, and a collector that is off says so', async () => {
+  assert.equal((await reportOf('node_vmstat_pgfault')).collector, 'vmstat');
+  assert.equal((await reportOf('node_vmstat_<field>')).seriesCount, 0);
+  assert.equal((await reportOf('node_buddyinfo_blocks')).enabled, false);
+});
+
+test('what the exporter writes about itself has no collector', async () => {
+  const { text } = await runCommand(explain, 'node_scrape_collector_success');
+  assert.match(text, /^collector +none: the exporter writes it about itself$/m);
+});
+
+test('an unknown metric is an error with a hint', async () => {
+  await assert.rejects(runCommand(explain, 'node_lod1'), (error) => {
+    assert.ok(error instanceof UsageError);
+    assert.equal(error.hint, "did you mean 'node_load1'?");
+    return true;
+  });
+  await assert.rejects(runCommand(explain, 'what is this'), UsageError);
+  await assert.rejects(runCommand(explain, 'x'.repeat(50)), UsageError);
+});
+
+test('without a metric it says what it does, and nothing is left behind', async () => {
+  assert.match((await runCommand(explain)).text, /^usage: keyhole explain METRIC/);
+  assert.match((await runCommand(explain, '-h')).text, /^usage: keyhole explain METRIC/);
+  assert.deepEqual(
+    readdirSync(tmpdir()).filter((name) => name.startsWith(`keyhole-explain-${process.pid}-`)),
+    [],
+  );
+});
+
+for (const [type, labels, name, query] of [
+  ['counter', [], 'a_total', 'rate(a_total[5m])'],
+  ['counter', ['cpu'], 'a_total', 'sum by (instance, cpu) (rate(a_total[5m]))'],
+  ['counter', ['cpu', 'mode'], 'a_total', 'sum by (instance, mode) (rate(a_total[5m]))'],
+  ['gauge', [], 'a', 'a'],
+  ['gauge', ['b', 'c'], 'a_info', 'count by (b, c) (a_info)'],
+  ['gauge', [], 'a_info', 'count by (instance) (a_info)'],
+  ['gauge', [], 'a_time_seconds', 'time() - a_time_seconds'],
+  ['histogram', [], 'a_bucket', 'histogram_quantile(0.9, sum by (instance, le) (rate(a_bucket[5m])))'],
+  ['summary', [], 'a', 'rate(a_sum[5m]) / rate(a_count[5m])'],
+] as const)
+  test(`the query of the ${type} ${name}`, () => assert.equal(promqlOf({ type, labels }, name), query));
+
+test('every kernel file that a collector reads has a document', () => {
+  const files = collectors.flatMap(({ reads }) => reads).filter((file) => /^\/(proc|sys)\//.test(file));
+  assert.deepEqual(
+    files.filter((file) => documentOf(file) === undefined),
+    [],
+  );
+  assert.equal(documentOf('/etc/os-release'), undefined);
+  assert.equal(documentOf('/proc/sys/fs/file-nr'), 'https://docs.kernel.org/admin-guide/sysctl/fs.html');
+});

@@ -1,0 +1,32 @@
+import type { Collect, Turn } from '../../src/core/host.ts';
+import { Samples } from '../../src/core/samples.ts';
+import { render } from './render.ts';
+
+const never: Turn = { signal: new AbortController().signal, leftMs: () => 1000, pause: () => undefined };
+
+/** What a part wrote: everything that anybody can see of it. */
+export interface Ran {
+  readonly text: string;
+  readonly faults: readonly string[];
+  readonly passedOver: readonly string[];
+  readonly thrown: string | undefined;
+}
+
+/** Runs a part that waits for nothing, again and again. */
+export function runner(part: Collect, turn = never): () => Ran {
+  const passedOver: string[] = [];
+  const samples = new Samples((what) => passedOver.push(what));
+  return () => {
+    samples.begin();
+    let thrown: string | undefined;
+    try {
+      const work = part(samples, turn);
+      if (work !== undefined) throw new Error('it waits');
+    } catch (error) {
+      thrown = String(error);
+    }
+    samples.close();
+    const { text } = render([samples]);
+    return { text, faults: samples.faults.map(String), passedOver: [...passedOver], thrown };
+  };
+}
