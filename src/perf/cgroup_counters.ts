@@ -124,8 +124,8 @@ function adopt(book: Book, { held, facts }: Acquired): void {
   book.closed.clear();
 }
 
-/** Nobody opens counters for this process any more. */
-const CLOSED = ['EACCES', 'EPERM', 'EPIPE'];
+/** Nobody opens counters for this process any more, or not yet. */
+const CLOSED = ['EACCES', 'EPERM', 'EPIPE', 'EAGAIN'];
 
 /** Opens what came since, where this process may. */
 function openNew(book: Book, chosen: readonly Cgroup[]): void {

@@ -34,6 +34,7 @@ function directKernel(cgroupRoot: string | undefined): PerfKernel {
 
 /** The opener answers in microseconds; one that takes this long never will. */
 const TIMEOUT_MS = 3000;
+const WAITS_MAX = 3;
 const WNOHANG = 1;
 const ANY_CHILD = -1;
 const EMFILE = 24;
@@ -44,6 +45,8 @@ interface Opener {
   /** `undefined` when it is gone. */
   fd: number | undefined;
   hello: Hello | undefined;
+  /** How often it was waited for in vain before it said who it is: on a busy machine its start takes longer than that. */
+  waits: number;
 }
 
 let opener: Opener | undefined;
@@ -51,7 +54,7 @@ let opener: Opener | undefined;
 /** From here on counters are opened by the process at the other end of this socket. */
 export function useOpener(fd: number): void {
   setSocketTimeout(fd, TIMEOUT_MS);
-  opener = { fd, hello: undefined };
+  opener = { fd, hello: undefined, waits: 0 };
 }
 
 /** Nothing more is asked of it. It is the only child of this process, and one that ended is to be waited for. */
@@ -83,7 +86,8 @@ function exchange<T>(peer: Opener, talk: (fd: number) => T | undefined): T {
   try {
     return talk(peer.fd) ?? giveUp(peer);
   } catch (error) {
-    if (hasErrno(error, ['EAGAIN', 'ECONNRESET', 'EPIPE'])) return giveUp(peer);
+    if (hasErrno(error, ['EAGAIN']) && peer.hello === undefined && peer.waits < WAITS_MAX) peer.waits += 1;
+    else if (hasErrno(error, ['EAGAIN', 'ECONNRESET', 'EPIPE'])) return giveUp(peer);
     throw error;
   }
 }

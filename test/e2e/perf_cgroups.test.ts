@@ -28,8 +28,13 @@ const COUNTED = [
 ];
 const PERFMON = 1n << 38n;
 
-const start = (mode: string, ...more: readonly string[]): Promise<Exporter> =>
-  startExporter([...NOBODY, ...command('p')], [...COUNTED, `--privilege.mode=${mode}`, ...more]);
+async function start(mode: string, ...more: readonly string[]): Promise<Exporter> {
+  const exporter = await startExporter([...NOBODY, ...command('p')], [...COUNTED, `--privilege.mode=${mode}`, ...more]);
+  if (mode === 'separated') await until(() => isSealed(openerOf(exporter)), 'the opener seals itself');
+  return exporter;
+}
+
+const isSealed = (pid: number): boolean => readFileSync(`/proc/${pid}/status`, 'utf8').includes('NoNewPrivs:\t1');
 
 interface Seen {
   /** Counts by the cgroup's name below ours. */
@@ -191,7 +196,6 @@ describe('the process that opens counters', { skip, concurrency: false }, () => 
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const exporter = await start('separated');
       const opener = openerOf(exporter);
-      await until(() => readFileSync(`/proc/${opener}/status`, 'utf8').includes('NoNewPrivs:\t1'), 'it seals itself');
       await see(exporter);
       for (const { permitted, effective, noNewPrivs } of threadsOf(opener)) {
         assert.equal(permitted, PERFMON);
