@@ -219,6 +219,11 @@ async function main(): Promise<void> {
   const commandLine = { program: programName(process.argv), argv: process.argv.slice(2), env: process.env };
   try {
     const [word, ...rest] = commandLine.argv;
+    if (word === 'opener') {
+      const { opener } = await import('./cli/opener.ts');
+      process.exitCode = opener(rest, process.env);
+      return;
+    }
     const declared = declare(collectors);
     const command = await commandNamed(word);
     if (command !== undefined) {

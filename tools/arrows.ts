@@ -13,10 +13,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   syscall: ['core', 'parse'],
   netlink: ['core', 'syscall'],
   daemon: ['core', 'syscall'],
-  perf: ['core', 'parse', 'syscall'],
+  perf: ['core', 'parse', 'source', 'syscall'],
   privilege: ['core', 'parse', 'perf', 'source', 'syscall'],
   server: ['core', 'page', 'parse'],
-  cli: ['core', 'page', 'privilege', 'source', 'syscall', 'parse'],
+  cli: ['core', 'page', 'parse', 'perf', 'privilege', 'source', 'syscall'],
   collectors: ['core', 'parse', 'perf'],
 };
 
@@ -40,7 +40,6 @@ const PAST_HOST: readonly string[] = [
   'network_route',
   'ntp',
   'pcidevice',
-  'perf',
   'qdisc',
   'rapl',
   'runit',

@@ -56,6 +56,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     text: 'Report why perf counters, text files, TLS or energy do not work here, and what to change.',
     load: async () => (await import('./doctor.ts')).doctor,
   },
+  events: {
+    text: 'List the events, presets and cgroups that perf counters can be asked for on this machine.',
+    load: async () => (await import('./events.ts')).eventsCommand,
+  },
   collectors: {
     text: 'Run every collector now, and report its state, its series and what it costs.',
     load: async () => (await import('./collectors.ts')).collectorsCommand,

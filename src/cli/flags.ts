@@ -35,7 +35,7 @@ export const programFlags = {
   rootfs: flag.text('path.rootfs', "Where the host's root file system is mounted.", '/'),
   udevData: flag.text(
     'path.udev.data',
-    'The folder in which udev keeps what it knows about devices. If the flag is not given and there is no such folder, the one below --path.rootfs is used.',
+    'Where udev keeps what it knows about devices. Where it is not given and there is no such folder, the one below --path.rootfs serves.',
     '/run/udev/data',
   ),
   disableDefaults: flag.bool(
@@ -52,8 +52,8 @@ export const programFlags = {
   },
   privilegeMode: flag.choice(
     'privilege.mode',
-    'What to do with capabilities after the start: sealed gives all of them up for good, retained keeps those that reopen counters, none keeps them as they are.',
-    ['sealed', 'retained', 'none'],
+    'What to do with capabilities after the start: sealed gives all of them up for good; separated does too, and keeps a second process that opens counters for this one; retained keeps those that reopen counters; none keeps them as they are.',
+    ['sealed', 'separated', 'retained', 'none'],
     'sealed',
   ),
   privilegeUser: flag.text(

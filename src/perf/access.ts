@@ -15,12 +15,14 @@ export type Reason =
   | 'seccomp'
   | 'no_pmu'
   | 'no_event'
+  | 'no_room'
   | 'no_tracefs'
   | 'files_limit'
   | 'cpu_offline'
   | 'busy'
   | 'not_in_kernel'
   | 'no_syscalls'
+  | 'no_opener'
   | 'other';
 
 export interface Verdict {
@@ -180,6 +182,17 @@ const PLAIN: Readonly<Record<string, Verdict>> = {
     reason: 'no_syscalls',
     why: 'this runtime cannot call the kernel directly',
     remedy: 'use the executable that Keyhole ships',
+  },
+  NO_ROOM: {
+    reason: 'no_room',
+    why: 'a group needs more counters at once than the PMU has',
+    remedy: 'take events out of the group, or write them without braces',
+  },
+  ESTALE: { reason: 'no_event', why: 'the cgroup is gone', remedy: '' },
+  EPIPE: {
+    reason: 'no_opener',
+    why: 'the process that opens counters has ended',
+    remedy: 'look into the log for why, and start again',
   },
   EBUSY: {
     reason: 'busy',

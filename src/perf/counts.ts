@@ -44,6 +44,8 @@ export function advance(tally: Tally, { enabledNs, runningNs, members }: Reading
   }
   for (const [i, { value }] of members.entries()) {
     const counted = value - (tally.values[i] ?? 0n);
+    // A metric event of top-down is computed by the kernel, and may shrink by a little.
+    if (counted < 0n) continue;
     const estimate = running >= enabled ? counted : (counted * enabled) / running;
     tally.totals[i] = (tally.totals[i] ?? 0n) + estimate;
     tally.values[i] = value;
@@ -54,13 +56,29 @@ export function advance(tally: Tally, { enabledNs, runningNs, members }: Reading
   tally.waitingNs = 0n;
 }
 
+/** What a living group may do. */
+export interface Habits {
+  /** Its time may stand still: that of a cgroup whose tasks all sleep. */
+  readonly rests?: boolean;
+  /** Its counts may shrink, but for the leader's. */
+  readonly shrinks?: boolean;
+}
+
 /** Whether this reading can be of a living group: all of its members, in order, and time that goes on. */
-export function isAlive(tally: Tally, reading: Reading, ids: readonly number[]): boolean {
+export function isAlive(
+  tally: Tally,
+  { enabledNs, runningNs, members }: Reading,
+  ids: readonly number[],
+  { rests = false, shrinks = false }: Habits = {},
+): boolean {
+  const before = tally.enabledNs + tally.waitingNs;
   return (
-    reading.enabledNs > tally.enabledNs + tally.waitingNs &&
-    reading.runningNs >= tally.runningNs &&
-    reading.members.length === ids.length &&
-    reading.members.every(({ id, value }, i) => Number(id) === ids[i] && value >= (tally.values[i] ?? 0n))
+    (enabledNs > before || (rests && enabledNs === before)) &&
+    runningNs >= tally.runningNs &&
+    members.length === ids.length &&
+    members.every(
+      ({ id, value }, i) => Number(id) === ids[i] && ((shrinks && i > 0) || value >= (tally.values[i] ?? 0n)),
+    )
   );
 }
 

@@ -1,17 +1,25 @@
 import type { Held } from '../core/collector.ts';
 import { type Access, explain, type Verdict } from './access.ts';
-import type { Opened, Unopened } from './open.ts';
-import type { Missing, PerfKind } from './plan.ts';
+import type { Cgroup } from './cgroup_tree.ts';
+import type { OpenGroup, Unopened } from './open.ts';
+import type { Missing, PerfKind } from './planned.ts';
 
-/** What the first stage tells the second, as plain JSON: which event sits in which group, and what could not be had. */
+/** What the first stage hands to the second, as plain JSON: which event sits in which group, and what could not be had. */
 export interface PerfFacts {
   /** To count on; those of them that were online. */
   readonly cpus: readonly number[];
   readonly groups: readonly GroupFacts[];
+  readonly cgroups: readonly CgroupFacts[];
   readonly unopened: readonly Unopened[];
   readonly missing: readonly Missing[];
-  /** What the refusals mean, by errno name: judged with the capabilities that the first stage had. */
+  /** What the refusals mean, by errno name: judged with the capabilities of who opened. */
   readonly verdicts: Readonly<Record<string, Verdict>>;
+}
+
+/** What a package's counters count for: numbers of `<sysfs>/devices/system/cpu/cpu<n>/topology`. */
+export interface PackagePlace {
+  readonly package: string;
+  readonly die: string;
 }
 
 export interface GroupFacts {
@@ -20,6 +28,8 @@ export interface GroupFacts {
   readonly cpu: number;
   readonly index: number;
   readonly moves: boolean;
+  /** Where the PMU is a package's. */
+  readonly place?: PackagePlace;
   readonly members: readonly MemberFacts[];
 }
 
@@ -31,28 +41,47 @@ export interface MemberFacts {
   readonly id: number;
   readonly scale?: number;
   readonly unit?: string;
+  /** The same event is in a group before: it is opened for that group's sake, and written once. */
+  readonly repeats?: true;
 }
 
-interface FactsParts extends Pick<PerfFacts, 'cpus' | 'missing'> {
-  readonly opened: Opened;
-  readonly access: Access;
+/** The groups that count for one cgroup. */
+export interface CgroupFacts extends Cgroup {
+  readonly groups: readonly GroupFacts[];
 }
 
-export function toFacts({ cpus, missing, opened, access }: FactsParts): { held: Held[]; facts: PerfFacts } {
+/** Describes open groups, and the descriptors that they hold; keys begin with `prefix`. */
+export function describeGroups(
+  groups: readonly OpenGroup[],
+  placeOf: (cpu: number) => PackagePlace,
+  prefix = '',
+): { held: Held[]; groups: GroupFacts[] } {
   const held: Held[] = [];
-  const groups = opened.groups.map(({ batch: { kind, pmu, moves }, cpu, index, events }): GroupFacts => {
+  const seen = new Set<string>();
+  const described = groups.map(({ batch: { kind, pmu, moves }, cpu, index, events }): GroupFacts => {
     const members = events.map(({ event, fd, id }, place): MemberFacts => {
-      const key = `${kind}/${pmu}/${cpu}/${index}/${place}`;
+      const key = `${prefix}${kind}/${pmu}/${cpu}/${index}/${place}`;
       held.push({ key, fd, kind: 'event' });
       const { name, scale, unit } = event;
-      return { key, name, id, ...(scale === undefined ? {} : { scale }), ...(unit === undefined ? {} : { unit }) };
+      const series = `${kind}/${pmu}/${cpu}/${name}`;
+      const repeats = seen.has(series);
+      seen.add(series);
+      return {
+        key,
+        name,
+        id,
+        ...(scale === undefined ? {} : { scale }),
+        ...(unit === undefined ? {} : { unit }),
+        ...(repeats ? { repeats } : {}),
+      };
     });
-    return { kind, pmu, cpu, index, moves, members };
+    return { kind, pmu, cpu, index, moves, ...(moves ? { place: placeOf(cpu) } : {}), members };
   });
-  const errnos = new Set(opened.unopened.map(({ errno }) => errno));
-  const verdicts = Object.fromEntries([...errnos].map((errno) => [errno, explain(errno, access)]));
-  return { held, facts: { cpus, groups, unopened: opened.unopened, missing, verdicts } };
+  return { held, groups: described };
 }
+
+export const verdictsOf = (unopened: readonly Unopened[], access: Access): Record<string, Verdict> =>
+  Object.fromEntries([...new Set(unopened.map(({ errno }) => errno))].map((errno) => [errno, explain(errno, access)]));
 
 const NOTHING: Verdict = { reason: 'cpu_offline', why: 'none of the CPUs asked for is online', remedy: '' };
 

@@ -1,6 +1,8 @@
 import { UsageError } from '../core/errors.ts';
 import { type Flag, flag } from '../core/flag.ts';
 import { CATALOG, type CatalogEvent, type CatalogKind } from './catalog.ts';
+import { type EventGroup, parseEventGroups } from './event_text.ts';
+import { PRESETS, type Preset } from './presets.ts';
 
 /** What the perf flags take. Everything that cannot be used is a `UsageError` that quotes it. */
 
@@ -9,11 +11,6 @@ export interface TracepointName {
   readonly event: string;
   /** The number given with it, for where tracefs cannot be read. */
   readonly id?: number;
-}
-
-export interface EventName {
-  readonly pmu: string;
-  readonly event: string;
 }
 
 const items = (texts: readonly string[]): string[] =>
@@ -79,16 +76,26 @@ export function parseTracepoints(texts: readonly string[]): readonly TracepointN
   return unique(parsed, ({ subsystem, event }) => `${subsystem}:${event}`);
 }
 
-/** `power/energy-pkg/,msr/tsc/` */
-export function parseEvents(texts: readonly string[]): readonly EventName[] {
-  const parsed = items(texts).map((text): EventName => {
-    const [, pmu, event] = /^([\w.-]+)\/([\w.-]+)\/$/.exec(text) ?? [];
-    if (pmu === undefined || event === undefined || /^\.+$/.test(pmu) || /^\.+$/.test(event))
-      throw new UsageError(`cannot use ${JSON.stringify(text)}; an event is written as in 'power/energy-pkg/'`);
-    return { pmu, event };
-  });
-  return unique(parsed, ({ pmu, event }) => `${pmu}/${event}`);
+/** Names of presets: comma lists, repeated or not. */
+export function parsePresets(texts: readonly string[]): readonly Preset[] {
+  const known = Object.keys(PRESETS) as Preset[];
+  const names = items(texts);
+  const unknown = names.find((name) => !known.some((each) => each === name));
+  if (unknown !== undefined)
+    throw new UsageError(`unknown preset ${JSON.stringify(unknown)}; known are ${known.join(', ')}`);
+  return known.filter((each) => names.includes(each));
 }
+
+const CGROUP_EVENTS = '{cycles,instructions}';
+
+const atLeastOne = (flagged: Flag<number>): Flag<number> => ({
+  ...flagged,
+  parse: (texts) => {
+    const number = flagged.parse(texts);
+    if (number < 1) throw new UsageError(`${JSON.stringify(texts[0])} is less than 1`);
+    return number;
+  },
+});
 
 const profilers = (kind: CatalogKind): Flag<readonly CatalogEvent[]> => {
   const [first, second] = CATALOG.filter((each) => each.kind === kind) as [CatalogEvent, CatalogEvent];
@@ -117,9 +124,30 @@ export const perfFlags = {
   cache: profilers('cache'),
   events: listFlag(
     'collector.perf.events',
-    'Other events that this machine names in its event sources, as in power/energy-pkg/,msr/tsc/. Repeatable.',
-    parseEvents,
+    'Other events, written as perf does: instructions:u, r01c0, power/energy-pkg/, {cycles,instructions}:k. Repeatable.',
+    parseEventGroups,
   ),
+  presets: listFlag(
+    'collector.perf.presets',
+    `Events for a question, as far as this machine names them, in place of all hardware and cache counters: ${Object.keys(PRESETS).join(', ')}. Repeatable.`,
+    parsePresets,
+  ),
+  cgroupInclude: flag.regexp(
+    'collector.perf.cgroup-include',
+    'Regexp of the cgroups to count for, by their paths as in /kubepods.slice/kubepods-burstable.slice; none by default.',
+  ),
+  cgroupDepth: atLeastOne(
+    flag.int('collector.perf.cgroup-depth', 'How many levels of cgroups below the root are looked at.', 4),
+  ),
+  cgroupMax: atLeastOne(flag.int('collector.perf.cgroup-max', 'For how many cgroups to count at most.', 200)),
+  cgroupEvents: {
+    ...flag.texts(
+      'collector.perf.cgroup-events',
+      'What to count for a cgroup, written as in --collector.perf.events. Repeatable.',
+      [CGROUP_EVENTS],
+    ),
+    parse: parseEventGroups,
+  } as Flag<readonly EventGroup[]>,
   onHotplug: flag.choice(
     'collector.perf.on-hotplug',
     'What a sealed process does when a CPU comes whose counters it cannot open: leave it out, or end to be started again.',

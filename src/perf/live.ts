@@ -1,6 +1,8 @@
-import type { Acquired } from '../core/collector.ts';
-import { advance, isAlive, newTally, type Reading, type Tally } from './counts.ts';
-import type { GroupFacts, PerfFacts } from './facts.ts';
+import { closeSync } from 'node:fs';
+import type { Held } from '../core/collector.ts';
+import { advance, type Habits, isAlive, newTally, type Tally } from './counts.ts';
+import type { GroupFacts } from './facts.ts';
+import { readGroup } from './perf_event.ts';
 
 /** A group that is open, and what it has counted. */
 export interface LiveGroup {
@@ -14,32 +16,42 @@ export interface LiveGroup {
 const groupKey = ({ kind, pmu, cpu, index }: GroupFacts): string => `${kind}/${pmu}/${cpu}/${index}`;
 const eventKey = ({ kind, pmu, cpu }: GroupFacts, name: string): string => `${kind}/${pmu}/${cpu}/${name}`;
 
-/** What was counted before counters had to be opened again: totals by event, times by group. */
+/** What groups counted before counters had to be opened again: totals by event, times by group. */
 interface Carried {
   readonly totals: Map<string, bigint>;
   readonly times: Map<string, readonly [enabledNs: bigint, runningNs: bigint]>;
 }
 
+/** Groups that are read together, and what those before them have counted. */
 export interface LiveGroups {
   readonly groups: readonly LiveGroup[];
   /** Reads one group. Forgets it, and answers false, where its counters are dead. */
   read(group: LiveGroup): boolean;
   forget(group: LiveGroup): void;
   /** Takes the counters that were opened in the place of all before; sums go on. */
-  replace(acquired: Acquired): void;
+  replace(groups: readonly GroupFacts[], fds: ReadonlyMap<string, number>): void;
 }
 
-/** Keeps the open groups. `read` throws where a descriptor gives no group any more. */
-export function createLive(acquired: Acquired, read: (fd: number) => Reading, close: (fd: number) => void): LiveGroups {
+/** The descriptors by their keys. */
+export const fdsOf = (held: readonly Held[]): ReadonlyMap<string, number> =>
+  new Map(held.map(({ key, fd }) => [key, fd]));
+
+const HABITS: Readonly<Partial<Record<GroupFacts['kind'], Habits>>> = {
+  cgroup: { rests: true },
+  topdown: { shrinks: true },
+};
+
+/** Keeps open groups. */
+export function createLive(first: readonly GroupFacts[], fds: ReadonlyMap<string, number>): LiveGroups {
   const carried: Carried = { totals: new Map(), times: new Map() };
-  let groups = adopt(acquired, carried);
+  let groups = adopt(first, fds, carried);
   const forget = (group: LiveGroup): void => {
-    const { facts, tally, fds } = group;
-    for (const [i, { name }] of facts.members.entries())
-      carried.totals.set(eventKey(facts, name), tally.totals[i] ?? 0n);
+    const { facts, tally } = group;
+    for (const [i, { name, repeats }] of facts.members.entries())
+      if (repeats !== true) carried.totals.set(eventKey(facts, name), tally.totals[i] ?? 0n);
     carried.times.set(groupKey(facts), [tally.enabledTotalNs, tally.runningTotalNs]);
     groups = groups.filter((each) => each !== group);
-    for (const fd of fds.toReversed()) close(fd);
+    for (const fd of group.fds.toReversed()) closeSync(fd);
   };
   return {
     get groups() {
@@ -47,8 +59,8 @@ export function createLive(acquired: Acquired, read: (fd: number) => Reading, cl
     },
     read(group) {
       try {
-        const reading = read(group.leaderFd);
-        if (isAlive(group.tally, reading, group.ids)) {
+        const reading = readGroup(group.leaderFd);
+        if (isAlive(group.tally, reading, group.ids, HABITS[group.facts.kind])) {
           advance(group.tally, reading);
           return true;
         }
@@ -59,15 +71,14 @@ export function createLive(acquired: Acquired, read: (fd: number) => Reading, cl
       return false;
     },
     forget,
-    replace(next) {
-      groups = adopt(next, carried);
+    replace(next, nextFds) {
+      groups = adopt(next, nextFds, carried);
     },
   };
 }
 
-function adopt({ held, facts }: Acquired, carried: Carried): LiveGroup[] {
-  const fdOf = new Map(held.map(({ key, fd }) => [key, fd]));
-  return (facts as PerfFacts).groups.map((group): LiveGroup => {
+function adopt(all: readonly GroupFacts[], fdOf: ReadonlyMap<string, number>, carried: Carried): LiveGroup[] {
+  return all.map((group): LiveGroup => {
     const fds = group.members.map(({ key }) => {
       const fd = fdOf.get(key);
       if (fd === undefined) throw new Error(`no descriptor for the counter ${key}`);

@@ -1,9 +1,19 @@
 import { errnoOf, messageOf } from '../core/errors.ts';
-import type { Batch, PerfKind, PlannedEvent } from './plan.ts';
+import type { Privileges } from './access.ts';
+import type { Batch, PerfKind, PlannedEvent } from './planned.ts';
+
+/** Where to count. */
+export interface Place {
+  readonly cpu: number;
+  /** Only what runs in this cgroup and below: its path from the tree's root, without a slash in front. */
+  readonly cgroup?: string;
+}
 
 /** What opening needs of the kernel. Each throws an error with an errno name in `code`. */
 export interface PerfKernel {
-  open(event: PlannedEvent & { readonly config: bigint }, cpu: number, leaderFd: number | undefined): number;
+  open(event: PlannedEvent, place: Place, leaderFd: number | undefined): number;
+  /** Of who opens: they decide what a refusal means. */
+  privileges(): Privileges;
   id(fd: number): bigint;
   /** Starts a group, given its leader. */
   enable(leaderFd: number): void;
@@ -15,7 +25,7 @@ export interface PerfKernel {
 export interface OpenGroup {
   readonly batch: Batch;
   readonly cpu: number;
-  /** Counts the groups of this batch on this CPU. */
+  /** Counts the groups of this kind and PMU on this CPU. */
   readonly index: number;
   /** The leader first. */
   readonly events: readonly { readonly event: PlannedEvent; readonly fd: number; readonly id: number }[];
@@ -37,13 +47,13 @@ export interface Opened {
 }
 
 /** The errnos by which a PMU says that it cannot count this, on any of its CPUs. */
-const LACKS = ['ENOENT', 'ENOTSUP', 'EINVAL', 'ENXIO'];
+const LACKS = ['ENOENT', 'ENOTSUP', 'EINVAL', 'ENXIO', 'NO_ROOM'];
 /** Those that will be the same for the next CPU. */
 const DENIED = ['EACCES', 'EPERM', 'ENOSYS', 'NO_SYSCALLS'];
 /** Those that leave nothing to be tried on this CPU. */
 const CPU_OVER = ['ENODEV', 'EMFILE', 'ENFILE'];
 
-interface Attempt {
+export interface Attempt {
   readonly kernel: PerfKernel;
   /** Descriptors from this number on are left to others. */
   readonly fdMax: number;
@@ -53,17 +63,24 @@ interface Attempt {
   readonly given: Map<PlannedEvent, string>;
 }
 
+export const newAttempt = (kernel: PerfKernel, fdMax: number): Attempt => ({
+  kernel,
+  fdMax,
+  leaders: new Set(),
+  given: new Map(),
+});
+
 const codeOf = (error: unknown): string => errnoOf(error) ?? messageOf(error);
 
 type Result = { readonly fd: number; readonly id: number } | { readonly errno: string };
 
-function openOne({ kernel, fdMax }: Attempt, event: PlannedEvent, cpu: number, leaderFd: number | undefined): Result {
+function openOne({ kernel, fdMax }: Attempt, event: PlannedEvent, place: Place, leaderFd: number | undefined): Result {
   const configs = event.plainConfig === undefined ? [event.config] : [event.config, event.plainConfig];
   let errno = 'ENOENT';
   for (const config of configs) {
     let fd: number | undefined;
     try {
-      fd = kernel.open({ ...event, config }, cpu, leaderFd);
+      fd = kernel.open({ ...event, config }, place, leaderFd);
       if (fd >= fdMax) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
       return { fd, id: Number(kernel.id(fd)) };
     } catch (error) {
@@ -77,9 +94,45 @@ function openOne({ kernel, fdMax }: Attempt, event: PlannedEvent, cpu: number, l
 
 type Building = { event: PlannedEvent; fd: number; id: number }[];
 
-/** Opens a batch on one CPU: each event joins the group before it, or, where the PMU has no room, starts the next. */
-function openOnCpu(attempt: Attempt, batch: Batch, cpu: number) {
-  const { kernel, leaders, given } = attempt;
+interface Done {
+  readonly groups: readonly Building[];
+  readonly refused: readonly { readonly event: PlannedEvent; readonly errno: string }[];
+}
+
+/** Opens a group whose members belong together: all of them, or none. */
+function openWhole(attempt: Attempt, { events }: Batch, place: Place): Done {
+  const { kernel, given } = attempt;
+  const group: Building = [];
+  const refuse = (errno: string): Done => {
+    for (const { fd } of group.toReversed()) kernel.close(fd);
+    return { groups: [], refused: events.map((event) => ({ event, errno })) };
+  };
+  for (const event of events) {
+    const known = given.get(event);
+    if (known !== undefined) return refuse(known);
+    const leaderFd = group[0]?.fd;
+    const result = openOne(attempt, event, place, leaderFd);
+    if ('fd' in result) {
+      group.push({ event, ...result });
+      continue;
+    }
+    let { errno } = result;
+    if (errno === 'EINVAL' && leaderFd !== undefined) {
+      const alone = openOne(attempt, event, place, undefined);
+      if ('fd' in alone) {
+        kernel.close(alone.fd);
+        errno = 'NO_ROOM';
+      }
+    }
+    if (LACKS.includes(errno) || DENIED.includes(errno)) given.set(event, errno);
+    return refuse(errno);
+  }
+  return { groups: [group], refused: [] };
+}
+
+/** Each event joins the group before it, or, where the PMU has no room, starts the next. */
+function openLoose(attempt: Attempt, batch: Batch, place: Place): Done {
+  const { leaders, given } = attempt;
   const groups: Building[] = [];
   const refused: { event: PlannedEvent; errno: string }[] = [];
   for (const [position, event] of batch.events.entries()) {
@@ -89,13 +142,13 @@ function openOnCpu(attempt: Attempt, batch: Batch, cpu: number) {
       continue;
     }
     const group = leaders.has(event) ? undefined : groups.at(-1);
-    let result = openOne(attempt, event, cpu, group?.[0]?.fd);
+    let result = openOne(attempt, event, place, group?.[0]?.fd);
     if (group !== undefined && 'fd' in result) {
       group.push({ event, ...result });
       continue;
     }
     if (group !== undefined && 'errno' in result && result.errno === 'EINVAL') {
-      result = openOne(attempt, event, cpu, undefined);
+      result = openOne(attempt, event, place, undefined);
       if ('fd' in result) leaders.add(event);
     }
     if ('fd' in result) {
@@ -109,16 +162,18 @@ function openOnCpu(attempt: Attempt, batch: Batch, cpu: number) {
       break;
     }
   }
-  for (const group of groups) kernel.enable((group[0] as Building[number]).fd);
-  return { groups: groups.map((events, index): OpenGroup => ({ batch, cpu, index, events })), refused };
+  return { groups, refused };
 }
 
-function openBatch(attempt: Attempt, batch: Batch): Opened {
+/** Opens a batch on its CPUs; for a cgroup where one is given. Its groups count from then on. */
+export function openBatch(attempt: Attempt, batch: Batch, cgroup?: string): Opened {
   const groups: OpenGroup[] = [];
   const refused = new Map<string, { event: PlannedEvent; errno: string; cpus: number[] }>();
   for (const cpu of batch.cpus) {
-    const done = openOnCpu(attempt, batch, cpu);
-    groups.push(...done.groups);
+    const place = cgroup === undefined ? { cpu } : { cpu, cgroup };
+    const done = (batch.isWhole === true ? openWhole : openLoose)(attempt, batch, place);
+    for (const group of done.groups) attempt.kernel.enable((group[0] as Building[number]).fd);
+    groups.push(...done.groups.map((events, index): OpenGroup => ({ batch, cpu, index, events })));
     for (const { event, errno } of done.refused) {
       const key = `${event.name} ${errno}`;
       const before = refused.get(key);
@@ -152,6 +207,17 @@ function idleGroups(kernel: PerfKernel, groups: readonly OpenGroup[]): OpenGroup
   return idle;
 }
 
+/** Counts the groups that share a kind, a PMU and a CPU, whatever batch they came from. */
+export function numbered(groups: readonly OpenGroup[]): OpenGroup[] {
+  const counts = new Map<string, number>();
+  return groups.map((group) => {
+    const key = `${group.batch.kind}/${group.batch.pmu}/${group.cpu}`;
+    const index = counts.get(key) ?? 0;
+    counts.set(key, index + 1);
+    return { ...group, index };
+  });
+}
+
 const SPLITS_MAX = 5;
 
 /**
@@ -160,10 +226,12 @@ const SPLITS_MAX = 5;
  */
 export function openBatches(batches: readonly Batch[], kernel: PerfKernel, fdMax: number): Opened {
   const all = batches.map((batch) => {
-    const attempt: Attempt = { kernel, fdMax, leaders: new Set(), given: new Map() };
+    const attempt = newAttempt(kernel, fdMax);
     return { batch, attempt, opened: openBatch(attempt, batch) };
   });
-  const ofCounters = all.filter(({ batch: { kind } }) => kind !== 'software' && kind !== 'tracepoint');
+  const ofCounters = all.filter(
+    ({ batch: { kind, isWhole } }) => kind !== 'software' && kind !== 'tracepoint' && isWhole !== true,
+  );
   for (const each of ofCounters) {
     for (let round = 0; round < SPLITS_MAX; round += 1) {
       const crowded = idleGroups(kernel, each.opened.groups).filter(({ events }) => events.length > 1);
@@ -177,7 +245,7 @@ export function openBatches(batches: readonly Batch[], kernel: PerfKernel, fdMax
     }
   }
   return {
-    groups: all.flatMap(({ opened }) => opened.groups),
+    groups: numbered(all.flatMap(({ opened }) => opened.groups)),
     unopened: all.flatMap(({ opened }) => opened.unopened),
   };
 }

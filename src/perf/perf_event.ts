@@ -28,12 +28,16 @@ export interface EventSpec {
   readonly excludeUser?: boolean;
   readonly excludeKernel?: boolean;
   readonly excludeHv?: boolean;
+  readonly excludeHost?: boolean;
+  readonly excludeGuest?: boolean;
 }
 
 const FLAG_DISABLED = 1n << 0n;
 const FLAG_EXCLUDE_USER = 1n << 4n;
 const FLAG_EXCLUDE_KERNEL = 1n << 5n;
 const FLAG_EXCLUDE_HV = 1n << 6n;
+const FLAG_EXCLUDE_HOST = 1n << 19n;
+const FLAG_EXCLUDE_GUEST = 1n << 20n;
 
 const FORMAT_TOTAL_TIME_ENABLED = 1n << 0n;
 const FORMAT_TOTAL_TIME_RUNNING = 1n << 1n;
@@ -47,16 +51,23 @@ const IOC_FLAG_GROUP = 1;
 
 export const NO_GROUP = -1;
 
+/** `include/uapi/linux/perf_event.h` */
+const FLAG_PID_CGROUP = 1 << 2;
+const EVERYTHING = -1;
+
 /**
- * Opens a counter of everything that runs on one CPU, and returns its descriptor. It survives an exec. The leader of a
- * group (`groupFd` is `NO_GROUP`) is opened stopped, until `enableGroup`. https://man7.org/linux/man-pages/man2/perf_event_open.2.html
+ * Opens a counter of everything that runs on one CPU, or of what there is in the cgroup of this folder, and returns its
+ * descriptor. It survives an exec. The leader of a group (`groupFd` is `NO_GROUP`) is opened stopped, until `enableGroup`.
+ * https://man7.org/linux/man-pages/man2/perf_event_open.2.html
  */
-export function openEvent(spec: EventSpec, cpu: number, groupFd: number): number {
+export function openEvent(spec: EventSpec, cpu: number, groupFd: number, cgroupFd?: number): number {
   const flags =
     (groupFd === NO_GROUP ? FLAG_DISABLED : 0n) |
     (spec.excludeUser === true ? FLAG_EXCLUDE_USER : 0n) |
     (spec.excludeKernel === true ? FLAG_EXCLUDE_KERNEL : 0n) |
-    (spec.excludeHv === true ? FLAG_EXCLUDE_HV : 0n);
+    (spec.excludeHv === true ? FLAG_EXCLUDE_HV : 0n) |
+    (spec.excludeHost === true ? FLAG_EXCLUDE_HOST : 0n) |
+    (spec.excludeGuest === true ? FLAG_EXCLUDE_GUEST : 0n);
   const attr = perfEventAttrLayout.encode({
     type: spec.type,
     size: perfEventAttrLayout.sizeBytes,
@@ -66,7 +77,14 @@ export function openEvent(spec: EventSpec, cpu: number, groupFd: number): number
     readFormat: FORMAT_TOTAL_TIME_ENABLED | FORMAT_TOTAL_TIME_RUNNING | FORMAT_ID | FORMAT_GROUP,
     flags,
   });
-  return syscall('perf_event_open', attr, -1, cpu, groupFd, 0);
+  return syscall(
+    'perf_event_open',
+    attr,
+    cgroupFd ?? EVERYTHING,
+    cpu,
+    groupFd,
+    cgroupFd === undefined ? 0 : FLAG_PID_CGROUP,
+  );
 }
 
 /** Starts a whole group, given its leader. */

@@ -1,8 +1,9 @@
 import { optional, ParseError } from '../core/errors.ts';
 import type { Tree } from '../core/host.ts';
-import { autoBigint, float, uint } from '../core/text.ts';
+import { float, uint } from '../core/text.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
 import { PERF_TYPE_RAW } from './catalog.ts';
+import { type TermText, termValue } from './event_text.ts';
 
 /**
  * The machine's event sources, `/sys/bus/event_source/devices/<pmu>/`.
@@ -79,7 +80,7 @@ export function parseTerms(text: string, file = 'event'): Term[] {
     .split(',')
     .map((item) => {
       const [, name, value = '1'] = /^([\w.-]+)(?:=(\w+))?$/.exec(item.trim()) ?? [];
-      const number = autoBigint(value);
+      const number = termValue(value);
       // `event=?` and the like are for the user to fill in.
       if (name === undefined || number === undefined) throw new ParseError(file, text);
       return { name, value: number };
@@ -93,7 +94,7 @@ export interface Config {
   readonly config2: bigint;
 }
 
-/** Puts a term's value into the bits of its field. Throws where it has more bits than the field. */
+/** Puts a term's value into the bits of its field; `false` where it has more bits than the field. */
 function place(words: Record<Field['word'], bigint>, { word, ranges }: Field, value: bigint): boolean {
   let rest = value;
   for (const [low, high] of ranges) {
@@ -107,18 +108,6 @@ function place(words: Record<Field['word'], bigint>, { word, ranges }: Field, va
 
 const WORDS = ['config', 'config1', 'config2'] as const;
 
-/** What `perf_event_attr` takes for these terms; `fieldOf` gives the field of a term's name. */
-export function encode(terms: readonly Term[], fieldOf: (name: string) => Field | undefined, file = 'event'): Config {
-  const words = { config: 0n, config1: 0n, config2: 0n };
-  for (const { name, value } of terms) {
-    const word = WORDS.find((each) => each === name);
-    const field = fieldOf(name) ?? (word === undefined ? undefined : { word, ranges: [[0, 63] as const] });
-    if (field === undefined || value < 0n || !place(words, field, value))
-      throw new ParseError(file, `${name}=0x${value.toString(16)}`);
-  }
-  return words;
-}
-
 export interface PmuEvent extends Config {
   /** What a count is to be multiplied by. */
   readonly scale: number;
@@ -126,24 +115,91 @@ export interface PmuEvent extends Config {
   readonly unit: string;
 }
 
-/** What an event source says of one of its events; `undefined` where it has none of the name. */
-export function readPmuEvent(sys: Tree, pmu: string, event: string): PmuEvent | undefined {
-  const path = `${DEVICES}/${pmu}/events/${event}`;
-  const text = sys.attribute(path);
-  if (text === undefined || /\.(scale|unit|snapshot|per-pkg)$/.test(event)) return undefined;
-  const file = sys.path(path);
+/** A term or an event that this PMU does not have. Quotes it, and lists what there is. */
+export class UnknownEventError extends Error {
+  override readonly name = 'UnknownEventError';
+}
+
+const LISTED_MAX = 60;
+const NO_EVENT = /\.(scale|unit|snapshot|per-pkg)$/;
+
+/** The events that a PMU names. */
+export const eventsOf = (sys: Tree, pmu: string): string[] =>
+  (optional(() => sys.list(`${DEVICES}/${pmu}/events`)) ?? []).filter((name) => !NO_EVENT.test(name));
+
+/** The names of a PMU's terms. */
+export const termsOf = (sys: Tree, pmu: string): string[] => optional(() => sys.list(`${DEVICES}/${pmu}/format`)) ?? [];
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, LISTED_MAX).join(', ');
+  return names.length > LISTED_MAX ? `${shown} and ${names.length - LISTED_MAX} more` : shown || 'none';
+}
+
+function unknown(sys: Tree, pmu: string, part: string): UnknownEventError {
+  const terms = listed([...termsOf(sys, pmu), ...WORDS]);
+  return new UnknownEventError(
+    `${pmu} has no ${JSON.stringify(part)}; its events: ${listed(eventsOf(sys, pmu))}; its terms: ${terms}`,
+  );
+}
+
+const widthOf = ({ ranges }: Field): number => ranges.reduce((bits, [low, high]) => bits + high - low + 1, 0);
+
+/** What a file of `events/` says beside its terms. */
+function readScale(sys: Tree, path: string): Pick<PmuEvent, 'scale' | 'unit'> {
+  const text = sys.attribute(`${path}.scale`);
+  const scale = text === undefined ? 1 : float(text);
+  if (scale === undefined || !Number.isFinite(scale) || scale <= 0)
+    throw new ParseError(`${sys.path(path)}.scale`, text ?? '');
+  return { scale, unit: sys.attribute(`${path}.unit`) ?? '' };
+}
+
+/**
+ * What `perf_event_attr` takes for these terms, by the PMU's `format/` and `events/`. As perf(1) does it: a name that is both
+ * is a term, and what is written beside a named event is added to its bits.
+ */
+export function encodeTerms(sys: Tree, pmu: string, terms: readonly TermText[]): PmuEvent {
+  const words = { config: 0n, config1: 0n, config2: 0n };
+  let named: Pick<PmuEvent, 'scale' | 'unit'> | undefined;
   const fieldOf = (name: string): Field | undefined => {
     const format = `${DEVICES}/${pmu}/format/${name}`;
     const found = sys.attribute(format);
-    return found === undefined ? undefined : parseField(found, sys.path(format));
+    if (found !== undefined) return parseField(found, sys.path(format));
+    const word = WORDS.find((each) => each === name);
+    return word === undefined ? undefined : { word, ranges: [[0, 63]] };
   };
-  const config = encode(parseTerms(text, file), fieldOf, file);
-  const scaleText = sys.attribute(`${path}.scale`);
-  const scale = scaleText === undefined ? 1 : float(scaleText);
-  if (scale === undefined || !Number.isFinite(scale) || scale <= 0)
-    throw new ParseError(`${file}.scale`, scaleText ?? '');
-  return { ...config, scale, unit: sys.attribute(`${path}.unit`) ?? '' };
+  const put = (name: string, value: bigint): boolean => {
+    const field = fieldOf(name);
+    if (field === undefined) return false;
+    if (!place(words, field, value)) {
+      const most = (1n << BigInt(widthOf(field))) - 1n;
+      throw new UnknownEventError(
+        `${pmu}: ${name}=0x${value.toString(16)} is too large; at most 0x${most.toString(16)}`,
+      );
+    }
+    return true;
+  };
+  for (const { name, value } of terms) {
+    if (put(name, value ?? 1n)) continue;
+    const path = `${DEVICES}/${pmu}/events/${name}`;
+    const text = value === undefined && !NO_EVENT.test(name) ? sys.attribute(path) : undefined;
+    if (text === undefined) throw unknown(sys, pmu, name);
+    if (named !== undefined) throw new UnknownEventError(`${pmu}: ${name} is a second named event in one`);
+    named = readScale(sys, path);
+    for (const term of parseTerms(text, sys.path(path)))
+      if (!put(term.name, term.value)) throw new ParseError(sys.path(path), text);
+  }
+  return { ...words, ...(named ?? { scale: 1, unit: '' }) };
 }
+
+/**
+ * Event sources that record, or put something into the kernel's code, instead of counting; a breakpoint is an address of one
+ * process. Tracepoints have a flag of their own.
+ */
+const NOT_COUNTING =
+  /^(intel_pt|intel_bts|arm_spe_.*|cs_etm|coresight.*|hisi_ptt.*|kprobe|uprobe|breakpoint|tracepoint)$/;
+
+/** Whether an event source counts. */
+export const isCounting = (pmu: string): boolean => !NOT_COUNTING.test(pmu);
 
 /** Units of the kernel's event sources by Prometheus' base unit: its name, and what one of the kernel's is in it. */
 const UNITS: Readonly<Record<string, readonly [name: string, factor: number]>> = {

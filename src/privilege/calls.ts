@@ -84,6 +84,28 @@ export function servingPolicy({ reopens }: CallOptions): Policy {
   };
 }
 
+/** The process that opens counters: from before its exec on. Folders of cgroups are opened by `openat2`. */
+export function openerPolicy(): Policy {
+  const { openat2: _, ...policy } = servingPolicy({ reopens: true });
+  return policy;
+}
+
+/** From when it serves: no other program, no socket but the one it has, and no file. */
+export const openingPolicy: Policy = {
+  execve: 'refused',
+  execveat: 'refused',
+  socket: 'refused',
+  socketpair: 'refused',
+  connect: 'refused',
+  bind: 'refused',
+  listen: 'refused',
+  accept: 'refused',
+  accept4: 'refused',
+  open: 'refused',
+  openat: 'refused',
+  ptrace: 'refused',
+};
+
 const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;

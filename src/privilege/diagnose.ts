@@ -38,6 +38,14 @@ export interface PerfSituation {
   /** Where tracefs is, and whether a tracepoint's number can be read there. */
   readonly tracefs: string;
   readonly isTracefsReadable: boolean;
+  /** Where the tree of cgroups is that perf events know; empty where there is none. */
+  readonly cgroupTree: string;
+  /** How many cgroups there are, down to the depth that is looked at by default. */
+  readonly cgroups: number;
+  /** Presets that would count something here, by what sysfs names. */
+  readonly presets: readonly string[];
+  /** What the kernel answered to a counter of a cgroup. */
+  readonly triedCgroup: string | undefined;
   /** What the kernel answered to a counter on a whole CPU: an errno name, or nothing where it opened. */
   readonly tried: { readonly software: string | undefined; readonly hardware: string | undefined };
 }
@@ -204,6 +212,24 @@ const tracefs: Judge = ({ tracefs: point, isTracefsReadable }) => ({
         : `${point}, not readable: tracepoints have to be given with their number`,
 });
 
+const presets: Judge = ({ presets: named }) => ({
+  topic: 'presets',
+  level: level(named.length > 0, 'note'),
+  text: named.length === 0 ? 'none: this machine names nothing that they count' : named.join(', '),
+});
+
+/** Cycles and instructions, which are counted by default. */
+const EVENTS_OF_CGROUP = 2;
+
+const cgroups: Judge = ({ cgroupTree: tree, cgroups: count, triedCgroup, cpusOnline }, denied) => {
+  const topic = 'cgroups';
+  if (tree === '') return { topic, level: 'note', text: 'no tree of them below the sys file system' };
+  const found = `${tree}: ${count} down to the fourth level`;
+  if (triedCgroup !== undefined)
+    return { topic, level: denied ? 'note' : 'problem', text: `${found}, counters refused: ${triedCgroup}` };
+  return { topic, level: 'ok', text: `${found}, ${EVENTS_OF_CGROUP * cpusOnline} open files for each that is counted` };
+};
+
 const JUDGES: readonly Judge[] = [
   call,
   hardwareCall,
@@ -217,6 +243,8 @@ const JUDGES: readonly Judge[] = [
   userNamespace,
   securityModule,
   pmus,
+  presets,
+  cgroups,
   files,
   tracefs,
 ];

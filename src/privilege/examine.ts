@@ -2,12 +2,16 @@ import { closeSync } from 'node:fs';
 import process from 'node:process';
 import { errnoOf, messageOf, optional } from '../core/errors.ts';
 import type { Tree } from '../core/host.ts';
+import type { Pattern } from '../core/pattern.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
 import { parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
 import { parseFilesMax, readAccess } from '../perf/access.ts';
+import { viewMachine } from '../perf/acquire.ts';
 import { CATALOG, PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE } from '../perf/catalog.ts';
+import { openCgroupFolders } from '../perf/cgroup_folder.ts';
+import { findCgroups, findCgroupTree } from '../perf/cgroup_tree.ts';
 import { NO_GROUP, openEvent } from '../perf/perf_event.ts';
-import { readPmus } from '../perf/pmu.ts';
+import { presetStates } from '../perf/presets.ts';
 import { parseTracefsMounts } from '../perf/tracefs.ts';
 import { openTree } from '../source/source.ts';
 import {
@@ -64,6 +68,21 @@ function tryEvent(type: number, config: bigint, cpu: number): string | undefined
   }
 }
 
+/** The same for the root of the tree of cgroups, which holds everything. */
+function tryCgroup(root: string, cpu: number): string | undefined {
+  try {
+    const spec = { type: PERF_TYPE_SOFTWARE, config: CONTEXT_SWITCHES };
+    openCgroupFolders(root).within('.', (fd) => closeSync(openEvent(spec, cpu, NO_GROUP, fd)));
+    return undefined;
+  } catch (error) {
+    return errnoOf(error) ?? messageOf(error);
+  }
+}
+
+const EVERY: Pattern = { source: '', test: () => true };
+/** As --collector.perf.cgroup-depth has it by default. */
+const DEPTH = 4;
+
 const CONTEXT_SWITCHES = 3n;
 const CYCLES = 0n;
 const FILES_OF_SERVER = 192;
@@ -87,9 +106,11 @@ export function examine({ sysfs, env }: ExamineOptions): PerfSituation {
   const [proc, sys, root] = [openTree('/proc'), openTree(sysfs), openTree('/')];
   const text = (tree: Tree, path: string): string => optional(() => tree.readOnce(path), REFUSALS)?.trim() ?? '';
   const privileges = ownPrivileges();
-  const all = readPmus(sys);
-  const corePmus = all.filter(({ isCore }) => isCore).map(({ name }) => name);
   const online = parseCpulist(text(sys, 'devices/system/cpu/online'), sys.path('devices/system/cpu/online'));
+  const machine = viewMachine(sys, online);
+  const all = machine.pmus;
+  const corePmus = all.filter(({ isCore }) => isCore).map(({ name }) => name);
+  const cgroupTree = findCgroupTree(sys) ?? '';
   const executable = process.execPath;
   const limits = text(proc, 'self/limits');
   const trace = tracefsOf(proc);
@@ -97,6 +118,7 @@ export function examine({ sysfs, env }: ExamineOptions): PerfSituation {
   const tried = withEffective(maskOf(['perfmon', 'sys_admin']), privileges.permitted, () => ({
     software: tryEvent(PERF_TYPE_SOFTWARE, CONTEXT_SWITCHES, cpu),
     hardware: tryEvent(PERF_TYPE_HARDWARE, CYCLES, cpu),
+    cgroup: cgroupTree === '' ? 'ENOENT' : tryCgroup(cgroupTree, cpu),
     // Inside, since the judgement is of what was effective when it was tried.
     access: readAccess({
       proc,
@@ -128,6 +150,10 @@ export function examine({ sysfs, env }: ExamineOptions): PerfSituation {
     filesNeeded: online.length * CATALOG.length + FILES_OF_SERVER,
     tracefs: trace.point,
     isTracefsReadable: trace.isReadable,
+    cgroupTree,
+    cgroups: cgroupTree === '' ? 0 : findCgroups(cgroupTree, EVERY, DEPTH).length,
+    presets: presetStates(machine).flatMap(({ preset, counts }) => (counts.length === 0 ? [] : [preset])),
+    triedCgroup: tried.cgroup,
     tried: { software: tried.software, hardware: tried.hardware },
   };
 }

@@ -5,6 +5,7 @@ import { messageOf, optional } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
+import { useOpener } from '../perf/kernel.ts';
 import {
   clearAmbient,
   hexOf,
@@ -22,9 +23,10 @@ import { type Confinement, confine, SealError } from './confine.ts';
 import { type Handover, requireSeal, takeHandover, takeNothing } from './handover.ts';
 import { planSandbox, prepareLandlock, type SandboxPlan, type SandboxWish } from './sandbox.ts';
 import { type Drop, seal } from './seal.ts';
+import { OPENER, startOpener } from './separate.ts';
 import { chooseUser } from './user.ts';
 
-export type PrivilegeMode = 'sealed' | 'retained' | 'none';
+export type PrivilegeMode = 'sealed' | 'separated' | 'retained' | 'none';
 
 /**
  * How the process that serves came to be: `sealed`, from one that held a capability; `direct`, from one that held none;
@@ -70,7 +72,7 @@ export interface Privilege {
   readonly stage: PrivilegeStage;
   /** What each collector acquired, by its name. */
   readonly acquired: ReadonlyMap<string, Acquired>;
-  /** Does a collector's `acquire` again. Missing in a sealed process. */
+  /** Does a collector's `acquire` again. Missing in a sealed process that is alone. */
   readonly reacquire?: (candidate: Candidate) => Acquired;
   /**
    * To be called when everything is set up and listens: shuts what is not needed any more. Answers what was done, as the fields
@@ -152,6 +154,28 @@ function acquireListeners(addresses: readonly TcpAddress[], permitted: bigint, l
   return held.length === 0 ? undefined : { held, facts: null };
 }
 
+const PERF = maskOf(['perfmon', 'sys_admin']);
+
+/** Starts the process that will open counters when this one cannot any more; there must be something for it to keep. */
+function acquireOpener(options: PrivilegeOptions, permitted: bigint): Acquired | undefined {
+  const { mode, candidates, trees, sandbox, env, log } = options;
+  if (mode !== 'separated' || (wantedBy(candidates) & permitted & PERF) === 0n) return undefined;
+  try {
+    const fd = startOpener({ sysfs: trees['/sys'] ?? '/sys', sandbox, env });
+    return { held: [{ key: OPENER, fd, kind: 'socket' }], facts: null };
+  } catch (error) {
+    log.warn('cannot start the process that opens counters', { err: messageOf(error) });
+    return undefined;
+  }
+}
+
+/** From here on counters are opened by the other process, where one was started. */
+function connect(acquired: ReadonlyMap<string, Acquired>): boolean {
+  const fd = acquired.get(OPENER)?.held[0]?.fd;
+  if (fd !== undefined) useOpener(fd);
+  return fd !== undefined;
+}
+
 const NOTHING: Acquired = { held: [], facts: undefined };
 
 interface Served {
@@ -228,6 +252,7 @@ const reopens = (stage: PrivilegeStage, acquired: Served['acquired']): boolean =
 function serve(served: Served, options: PrivilegeOptions): Privilege {
   const { stage, acquired, permitted, wasExecuted } = served;
   const { mode, sandbox, candidates, log } = options;
+  const isSeparated = connect(acquired);
   let state: (State & Confinement) | undefined;
   return {
     stage,
@@ -240,7 +265,7 @@ function serve(served: Served, options: PrivilegeOptions): Privilege {
     },
     summary: summaryOf(served, mode, stateOf()),
     listenerOf: (address) => acquired.get(WEB)?.held.find(({ key }) => key === keyOf(address))?.fd,
-    ...(reopens(stage, acquired)
+    ...(isSeparated || reopens(stage, acquired)
       ? { reacquire: (candidate: Candidate) => acquireOne(candidate, permitted) ?? NOTHING }
       : {}),
     write(out) {
@@ -312,7 +337,10 @@ export function settlePrivilege(options: PrivilegeOptions): Privilege {
   const handover = takeHandover(env);
   if (handover !== undefined) return resume(handover, options);
   const { permitted } = ownPrivileges();
+  // First, so that it inherits no counters. One that has no memory file to hand it over in would lose it.
+  const opener = nothing ? undefined : acquireOpener(options, permitted);
   const acquired = acquireAll(candidates, permitted);
+  if (opener !== undefined) acquired.set(OPENER, opener);
   const wasCapable = threadPrivileges().some(holdsAny);
   if (nothing)
     return resume({ acquired, permittedAtStart: permitted, keep: kept(options, permitted), wasCapable }, options);

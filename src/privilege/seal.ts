@@ -45,7 +45,7 @@ export interface Drop {
  * Gives up every capability but `keep`, in every set, and the ways to get one back. Each way alone would do for an exec
  * under no_new_privs; an auditor sees all of them shut. What needs CAP_SETPCAP is left where that is not permitted.
  */
-function drop({ keep, forGood, user, ruleset, policy }: Drop, log: Logger): void {
+export function drop({ keep, forGood, user, ruleset, policy }: Drop, log: Logger): void {
   const { permitted } = getCapabilities();
   clearAmbient();
   if (forGood && (permitted & SETPCAP) !== 0n) {
@@ -68,7 +68,7 @@ function drop({ keep, forGood, user, ruleset, policy }: Drop, log: Logger): void
 }
 
 /** Closes at the exec what was inherited from whoever started the program, but for what is passed on purpose. */
-function passOnly(passed: ReadonlySet<number>): void {
+export function passOnly(passed: ReadonlySet<number>): void {
   for (const fd of readdirSync('/proc/self/fd').map(Number)) {
     if (fd < FIRST_FD) continue;
     // The descriptor that listed them is gone.
@@ -78,11 +78,14 @@ function passOnly(passed: ReadonlySet<number>): void {
   }
 }
 
-/** The command line as it was, for Node with a script and for the single executable, whose options are inside it. */
-function ownArguments(): string[] {
+/**
+ * The command line as it was, or with other arguments, for Node with a script and for the single executable, whose options are
+ * inside it.
+ */
+export function ownArguments(rest: readonly string[] = process.argv.slice(2)): string[] {
   const { argv, argv0, execArgv } = process;
   const isSingle = process.getBuiltinModule('node:sea')?.isSea() === true;
-  return isSingle ? [argv0, ...argv.slice(2)] : [argv0, ...execArgv, ...argv.slice(1)];
+  return isSingle ? [argv0, ...rest] : [argv0, ...execArgv, ...argv.slice(1, 2), ...rest];
 }
 
 /** Errors of `process.execve` have the number, and no name. */

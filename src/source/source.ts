@@ -76,13 +76,8 @@ function treeOf(given: string, context: FileContext): Tree {
   const shared = (relative: string, isKept: boolean): TreeFile => {
     let file = files.get(relative);
     if (file === undefined) {
-      const onClose = (): void => void files.delete(relative);
-      file = new TreeFile(path(relative), context, {
-        isKept,
-        isWhole: isWhole(relative),
-        isTold: isToldOf(relative),
-        onClose,
-      });
+      const traits = { isKept, isWhole: isWhole(relative), isTold: isToldOf(relative) };
+      file = new TreeFile(path(relative), context, { ...traits, onClose: () => void files.delete(relative) });
       files.set(relative, file);
     }
     return file;

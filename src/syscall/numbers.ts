@@ -116,6 +116,7 @@ export const NUMBERS = {
   quotactl_fd: { x64: 443, arm64: 443 },
   reboot: { x64: 169, arm64: 142 },
   recvfrom: { x64: 45, arm64: 207 },
+  recvmsg: { x64: 47, arm64: 212 },
   removexattr: { x64: 197, arm64: 14 },
   removexattrat: { x64: 466, arm64: 466 },
   rename: { x64: 82, arm64: undefined },
@@ -134,6 +135,7 @@ export const NUMBERS = {
   semget: { x64: 64, arm64: 190 },
   semop: { x64: 65, arm64: 193 },
   semtimedop: { x64: 220, arm64: 192 },
+  sendmsg: { x64: 46, arm64: 211 },
   sendto: { x64: 44, arm64: 206 },
   setdomainname: { x64: 171, arm64: 162 },
   setfsgid: { x64: 123, arm64: 152 },
@@ -158,6 +160,7 @@ export const NUMBERS = {
   shmctl: { x64: 31, arm64: 195 },
   shmget: { x64: 29, arm64: 194 },
   socket: { x64: 41, arm64: 198 },
+  socketpair: { x64: 53, arm64: 199 },
   swapoff: { x64: 168, arm64: 225 },
   swapon: { x64: 167, arm64: 224 },
   symlink: { x64: 88, arm64: undefined },
@@ -176,6 +179,7 @@ export const NUMBERS = {
   utimes: { x64: 235, arm64: undefined },
   vfork: { x64: 58, arm64: undefined },
   vhangup: { x64: 153, arm64: 58 },
+  wait4: { x64: 61, arm64: 260 },
 } as const;
 
 /** Above this number the table does not know what a call does. Since Linux 5.1 both architectures have the same new numbers. */

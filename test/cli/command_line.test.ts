@@ -76,7 +76,7 @@ test('completions are flags that begin like the word, and the choices of the fla
   assert.equal(text('--completion-bash', '--no-collector.sam'), '--no-collector.sample\n');
   assert.equal(text('--completion-bash', '--log.format', ''), 'logfmt\njson\n');
   assert.equal(text('--completion-bash', 'exp'), 'explain\n');
-  assert.match(text('--completion-bash', ''), /^doctor\ncollectors\nexplain\ncheck\ncompare\n--help\n/);
+  assert.match(text('--completion-bash', ''), /^doctor\nevents\ncollectors\nexplain\ncheck\ncompare\n--help\n/);
   assert.equal(text('--completion-bash', 'explain', 'exp'), '');
 });
 

@@ -1,71 +1,27 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { appendFileSync, closeSync, openSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import perf from '../../src/collectors/perf.ts';
 import { hostOf } from '../../src/core/assemble.ts';
 import type { Acquired } from '../../src/core/collector.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import { silent } from '../../src/core/log.ts';
-import type { GroupFacts, PerfFacts } from '../../src/perf/facts.ts';
 import { createSource } from '../../src/source/source.ts';
+import { acquiring } from '../helpers/perf_groups.ts';
 import { golden, machineOf, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const ONLINE = 'sys/devices/system/cpu/online';
 
-/** What a read of a group answers, as `perf_event_open(2)` lays it out. */
-function record(enabledNs: number, runningNs: number, members: readonly (readonly [value: number, id: number])[]) {
-  const words = [members.length, enabledNs, runningNs, ...members.flat()].map(BigInt);
-  return new Uint8Array(BigUint64Array.from(words).buffer);
-}
-
-interface GroupOf extends Pick<GroupFacts, 'kind' | 'cpu'>, Partial<Pick<GroupFacts, 'pmu' | 'moves' | 'index'>> {
-  readonly names: readonly string[];
-  readonly scale?: number;
-  readonly unit?: string;
-}
-
-/** Groups whose descriptors are files: each read takes the next record, as a counter's does. */
-function acquiring(t: TestContext, root: string, groups: readonly GroupOf[], more: Partial<PerfFacts> = {}) {
-  let id = 100;
-  const held: { key: string; fd: number; kind: 'event' }[] = [];
-  const files: string[] = [];
-  const facts = groups.map(({ kind, cpu, pmu = kind, moves = false, index = 0, names, ...rest }): GroupFacts => {
-    const members = names.map((name, place) => {
-      const key = `${kind}/${pmu}/${cpu}/${index}/${place}`;
-      const file = join(root, randomUUID());
-      writeFileSync(file, '');
-      const fd = openSync(file, 'r');
-      held.push({ key, fd, kind: 'event' });
-      if (place === 0) files.push(file);
-      id += 1;
-      return { key, name, id, ...rest };
-    });
-    return { kind, pmu, cpu, index, moves, members };
-  });
-  t.after(() => {
-    for (const { fd } of held)
-      try {
-        closeSync(fd);
-      } catch {
-        // The collector closes what is dead.
-      }
-  });
-  /** Gives a group its next record; the values count up from `first`. */
-  const next = (group: number, enabledNs: number, runningNs: number, first: number): void => {
-    const { members } = facts[group] as GroupFacts;
-    const values = members.map(({ id: own }, i) => [first + i, own] as const);
-    appendFileSync(files[group] as string, record(enabledNs, runningNs, values));
-  };
-  const cpus = [...new Set(groups.map(({ cpu }) => cpu))];
-  const all: PerfFacts = { cpus, groups: facts, unopened: [], missing: [], verdicts: {}, ...more };
-  const acquired: Acquired = { held, facts: all };
-  return { acquired, next };
-}
-
 const NO_PMU = { reason: 'no_event', why: "this machine's PMU has no such event", remedy: '' } as const;
+
+const PACKAGE = { moves: true, place: { package: '1', die: '0' } } as const;
+const TOPDOWN = [
+  'slots',
+  ...['topdown-retiring', 'topdown-bad-spec', 'topdown-fe-bound', 'topdown-be-bound'],
+  ...['topdown-heavy-ops', 'topdown-br-mispredict', 'topdown-fetch-lat', 'topdown-mem-bound'],
+];
 
 test('perf: every kind of counter, scaled, with what is missing and why', async (t) => {
   const root = tree(t, { [ONLINE]: '0-2\n' });
@@ -77,8 +33,14 @@ test('perf: every kind of counter, scaled, with what is missing and why', async 
       { kind: 'hardware', pmu: 'cpu', cpu: 0, index: 1, names: ['CacheRef'] },
       { kind: 'software', cpu: 0, names: ['PageFault', 'ContextSwitch'] },
       { kind: 'tracepoint', cpu: 0, names: ['sched:sched_switch'] },
-      { kind: 'event', pmu: 'power', cpu: 0, moves: true, names: ['energy-pkg'], scale: 2 ** -32, unit: 'joules' },
+      { kind: 'event', pmu: 'power', cpu: 0, ...PACKAGE, names: ['energy-pkg'], scale: 2 ** -32, unit: 'joules' },
       { kind: 'hardware', pmu: 'cpu', cpu: 1, names: ['CpuCycles', 'CpuInstr'] },
+      { kind: 'event', pmu: 'uncore_imc_0', cpu: 0, ...PACKAGE, names: ['cas_count_read'], scale: 64, unit: 'bytes' },
+      { kind: 'event', pmu: 'uncore_imc_1', cpu: 0, ...PACKAGE, names: ['cas_count_read'], scale: 64, unit: 'bytes' },
+      { kind: 'event', pmu: 'amd_l3', cpu: 0, ...PACKAGE, names: ['event=0x4'] },
+      { kind: 'event', pmu: 'amd_l3', cpu: 2, ...PACKAGE, names: ['event=0x4'] },
+      { kind: 'event', pmu: 'cpu', cpu: 0, names: ['r1c0:u'] },
+      { kind: 'topdown', pmu: 'cpu', cpu: 0, names: TOPDOWN },
     ],
     {
       cpus: [0, 1, 2],
@@ -96,10 +58,17 @@ test('perf: every kind of counter, scaled, with what is missing and why', async 
   next(3, 4e9, 4e9, 12);
   next(4, 4e9, 4e9, 3 * 2 ** 32);
   next(5, 4e9, 0, 0);
+  for (const group of [6, 7, 8, 9, 10, 11]) next(group, 4e9, 4e9, 100 * group);
   await golden(t, perf, {
     root,
     acquired,
-    argv: ['--collector.perf.tracepoint=sched:sched_switch', '--collector.perf.events=power/energy-pkg/,gpu/busy/'],
+    argv: [
+      '--collector.perf.tracepoint=sched:sched_switch',
+      '--collector.perf.events=power/energy-pkg/,gpu/busy/',
+      '--collector.perf.hardware-profilers=CpuCycles,CpuInstr,CacheRef',
+      '--collector.perf.cache-profilers=LLReadHit',
+      '--collector.perf.presets=topdown,membw',
+    ],
   });
 });
 

@@ -47,6 +47,44 @@ test('cycles and instructions of a known loop, alone and among 24 other counters
   near(crowded.loop.cycles, alone.loop.cycles, 0.1, 'cycles, scaled');
 });
 
+interface CgroupsSeen {
+  readonly cycles: Readonly<Record<string, number>>;
+  readonly instructions: Readonly<Record<string, number>>;
+  readonly events: Readonly<Record<string, number>>;
+  readonly missing: Readonly<Record<string, number>>;
+  readonly states: Readonly<Record<string, number>>;
+}
+
+test('cgroups with known loops, raw events and modifiers, as nobody with CAP_PERFMON', { skip }, async (t) => {
+  const results = await runGuest({
+    arch: 'arm64',
+    scenario: 'helpers/guest/cgroups.ts',
+    cpus: 1,
+    options: ['-icount', `shift=${ICOUNT_SHIFT},sleep=off`],
+    timeoutMs: 300_000,
+  });
+  t.diagnostic(JSON.stringify(results));
+  type Pair = { readonly before: CgroupsSeen; readonly after: CgroupsSeen };
+  const { expected, sealed, separated } = results as { expected: number; sealed: Pair; separated: Pair };
+  const counted = ({ before, after }: Pair, name: string, turns: number): void => {
+    const rise = (family: 'cycles' | 'instructions'): number =>
+      (after[family][name] ?? 0) - (before[family][name] ?? 0);
+    near(rise('instructions'), turns, 0.02, `instructions of ${name}`);
+    near(rise('cycles'), turns * CYCLES_PER_INSTRUCTION, 0.02, `cycles of ${name}`);
+  };
+  counted(sealed, '/a', expected);
+  counted(sealed, '/b', expected / 2);
+  counted(separated, '/c', expected);
+  assert.deepEqual(separated.before.states, { counted: 3, late: 0, left_out: 0, refused: 0 });
+  const rise = (event: string): number => (sealed.after.events[event] ?? 0) - (sealed.before.events[event] ?? 0);
+  const programs = rise('instructions:u');
+  near(rise('r8:u'), programs, 0.001, 'the raw number of the same event');
+  near(rise('inst_retired:u'), programs, 0.001, 'the name of the same event');
+  assert.ok(programs > 1.5 * expected, `the loops are programs: ${programs}`);
+  assert.ok(rise('instructions:k') > 0 && rise('instructions:k') < programs, 'the kernel ran less');
+  assert.ok(rise('cycles:u') >= programs);
+});
+
 test('a CPU that comes and goes', { skip }, async (t) => {
   const results = await runGuest({
     arch: 'arm64',
@@ -56,7 +94,7 @@ test('a CPU that comes and goes', { skip }, async (t) => {
     timeoutMs: 300_000,
   });
   t.diagnostic(JSON.stringify(results));
-  const { sealedNew, drop, quick, retained, rises, exit } = results;
+  const { sealedNew, drop, quick, retained, rises, separated, separatedRises, exit } = results;
   const [one, both] = ['0 covered 0=1', '0,1 covered 0=1,1=1'];
   const lost = '0 covered 0=1,1=0';
   assert.deepEqual(sealedNew, [one, lost]);
@@ -64,6 +102,8 @@ test('a CPU that comes and goes', { skip }, async (t) => {
   assert.deepEqual(quick, [both, lost]);
   assert.deepEqual(retained, [both, one, both]);
   assert.equal(rises, true);
+  assert.deepEqual(separated, [both, one, both]);
+  assert.equal(separatedRises, true);
   const { gone, status, log } = exit as { gone: string; status: number; log: string };
   assert.equal(gone, one);
   assert.equal(status, 75);

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
-import { parseCpus, parseEvents, parseProfilers, parseTracepoints, perfFlags } from '../../src/perf/grammar.ts';
+import { parseEventGroups } from '../../src/perf/event_text.ts';
+import { parseCpus, parsePresets, parseProfilers, parseTracepoints, perfFlags } from '../../src/perf/grammar.ts';
 
 describe('--collector.perf.cpus', () => {
   for (const [text, cpus] of [
@@ -57,15 +58,11 @@ describe('tracepoints', () => {
     test(`refuses ${text}`, () => assert.throws(() => parseTracepoints([text]), UsageError));
 });
 
-describe('events', () => {
-  test('of any event source', () =>
-    assert.deepEqual(parseEvents(['power/energy-pkg/,msr/tsc/', 'cpu/topdown-fe-bound/']), [
-      { pmu: 'power', event: 'energy-pkg' },
-      { pmu: 'msr', event: 'tsc' },
-      { pmu: 'cpu', event: 'topdown-fe-bound' },
-    ]));
-  for (const text of ['energy-pkg', 'power/energy-pkg', '../x/', 'a/../', '/x/', 'power//'])
-    test(`refuses ${text}`, () => assert.throws(() => parseEvents([text]), UsageError));
+describe('presets', () => {
+  test('in the order of their list, each once', () =>
+    assert.deepEqual(parsePresets(['energy,ipc', 'ipc']), ['ipc', 'energy']));
+  test('an unknown one is an error that lists the known ones', () =>
+    assert.throws(() => parsePresets(['speed']), /unknown preset "speed"; known are ipc, frequency, cache/));
 });
 
 test('whatever is written parses, or is an error of usage that quotes it', () => {
@@ -75,7 +72,8 @@ test('whatever is written parses, or is an error of usage that quotes it', () =>
       for (const parse of [
         (): unknown => parseCpus(written),
         () => parseTracepoints([written]),
-        () => parseEvents([written]),
+        () => parseEventGroups([written]),
+        () => parsePresets([written]),
         () => parseProfilers('cache', [written]),
       ])
         try {

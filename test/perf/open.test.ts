@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { openBatches, type PerfKernel } from '../../src/perf/open.ts';
-import type { Batch, PlannedEvent } from '../../src/perf/plan.ts';
+import type { Batch, PlannedEvent } from '../../src/perf/planned.ts';
 
 interface Counters {
   /** How many events of one group the PMU takes. */
@@ -22,7 +22,8 @@ function machine({ room, held = 0, refuse = {} }: Counters) {
     throw Object.assign(new Error(code), { code });
   };
   const kernel: PerfKernel = {
-    open({ name, config }, cpu, leaderFd) {
+    privileges: () => ({ effective: 0n, bounding: 0n, noNewPrivs: undefined, seccomp: undefined }),
+    open({ name, config }, { cpu }, leaderFd) {
       const refusal = refuse[name] ?? refuse[`${name}/${config}`] ?? refuse[`cpu${cpu}`];
       if (refusal !== undefined) fail(refusal);
       const size = leaderFd === undefined ? 0 : (sizes.get(leaderFd) as number);

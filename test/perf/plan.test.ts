@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CATALOG } from '../../src/perf/catalog.ts';
-import { type Asked, type MachineView, plan } from '../../src/perf/plan.ts';
+import { parseEventGroups } from '../../src/perf/event_text.ts';
+import { plan } from '../../src/perf/plan.ts';
+import type { Asked, MachineView } from '../../src/perf/planned.ts';
 import type { Pmu } from '../../src/perf/pmu.ts';
 
-const nothing: Asked = { cpus: undefined, catalog: [], tracepoints: [], events: [] };
+const nothing: Asked = { cpus: undefined, catalog: [], tracepoints: [], events: [], topdown: false };
 const some = CATALOG.filter(({ name }) => ['CpuCycles', 'L1DataReadMiss', 'PageFault'].includes(name));
 const cycles = some.slice(0, 1);
 
@@ -18,8 +20,12 @@ const imc = [0, 1].map((i): Pmu => ({ name: `uncore_imc_${i}`, type: 20 + i, cpu
 const machine = (online: readonly number[], ...pmus: readonly Pmu[]): MachineView => ({
   online,
   pmus,
-  readPmuEvent: (_, event) =>
-    event === 'none' ? undefined : { config: 2n, config1: 0n, config2: 0n, scale: 0.5, unit: 'MiB' },
+  encode(pmu, [term]) {
+    if (term?.name === 'none') throw new Error(`${pmu} has no "none"`);
+    return { config: 2n, config1: 0n, config2: 0n, scale: 0.5, unit: 'MiB' };
+  },
+  eventsOf: () => [],
+  capability: () => undefined,
   readTracepointId: ({ event }) => (event === 'sched_switch' ? { id: 314 } : { why: 'tracefs is not mounted' }),
 });
 
@@ -67,10 +73,7 @@ describe('CPUs', () => {
 });
 
 test('an uncore event opens on its own CPUs only, one of a core on all', () => {
-  const events = [
-    { pmu: 'power', event: 'energy-pkg' },
-    { pmu: 'msr', event: 'tsc' },
-  ];
+  const events = parseEventGroups(['power/energy-pkg/,msr/tsc/']);
   assert.deepEqual(shape({ events, cpus: [1] }, machine([0, 1], power, msr)), [
     ['event', 'power', '0', 'energy-pkg 12/0x2', 'moves'],
     ['event', 'msr', '1', 'tsc 9/0x2'],
@@ -80,7 +83,7 @@ test('an uncore event opens on its own CPUs only, one of a core on all', () => {
 });
 
 test('a name without its number stands for every instance', () => {
-  const events = [{ pmu: 'uncore_imc', event: 'cas_count_read' }];
+  const events = parseEventGroups(['uncore_imc/cas_count_read/']);
   assert.deepEqual(
     shape({ events }, machine([0], ...imc)).map(([, pmu]) => pmu),
     ['uncore_imc_0', 'uncore_imc_1'],
@@ -88,10 +91,7 @@ test('a name without its number stands for every instance', () => {
 });
 
 test('what the machine does not name is missing, and no reason to stop', () => {
-  const events = [
-    { pmu: 'power', event: 'none' },
-    { pmu: 'gpu', event: 'x' },
-  ];
+  const events = parseEventGroups(['power/none/', 'gpu/x/']);
   const tracepoints = [
     { subsystem: 'sched', event: 'sched_switch' },
     { subsystem: 'sched', event: 'other' },
@@ -104,7 +104,7 @@ test('what the machine does not name is missing, and no reason to stop', () => {
   );
   assert.deepEqual(missing, [
     { kind: 'tracepoint', pmu: 'tracepoint', event: 'sched:other', why: 'tracefs is not mounted' },
-    { kind: 'event', pmu: 'power', event: 'none', why: 'the event source power names no event none' },
-    { kind: 'event', pmu: 'gpu', event: 'x', why: 'this machine has no event source gpu' },
+    { kind: 'event', pmu: 'power', event: 'none', why: 'power has no "none"' },
+    { kind: 'event', pmu: 'gpu', event: 'x', why: 'this machine has no event source gpu; it has power' },
   ]);
 });

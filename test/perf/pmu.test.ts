@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/core/errors.ts';
-import { baseUnit, encode, parseField, parseTerms, readPmuEvent, readPmus } from '../../src/perf/pmu.ts';
+import { parseEventGroups } from '../../src/perf/event_text.ts';
+import { baseUnit, encodeTerms, isCounting, parseField, parseTerms, readPmus } from '../../src/perf/pmu.ts';
 import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
@@ -31,46 +32,63 @@ describe('parseTerms', () => {
     test(`refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseTerms(text), ParseError));
 });
 
-describe('encode', () => {
-  const fields = { event: 'config:0-7,32-35', umask: 'config:8-15', edge: 'config:18', ldlat: 'config1:0-15' };
-  const fieldOf = (name: string) => {
-    const text = fields[name as keyof typeof fields];
-    return text === undefined ? undefined : parseField(text);
+describe('encodeTerms', () => {
+  const format = { event: 'config:0-7,32-35', umask: 'config:8-15', edge: 'config:18', ldlat: 'config1:0-15' };
+  const named = { loads: 'event=0xcd,umask=1,ldlat=3', odd: 'nothing=1', both: 'event=1', event: 'umask=2' };
+  const open = (t: TestContext) => {
+    const at = 'sys/bus/event_source/devices/cpu';
+    const entries = (folder: string, own: object) =>
+      Object.entries(own).map(([name, text]) => [`${at}/${folder}/${name}`, `${text}\n`]);
+    return openTree(`${tree(t, Object.fromEntries([...entries('format', format), ...entries('events', named)]))}/sys`);
   };
-  const words = (config: bigint, config1 = 0n) => ({ config, config1, config2: 0n });
+  const words = (config: bigint, config1 = 0n) => ({ config, config1, config2: 0n, scale: 1, unit: '' });
+  const encode = (t: TestContext, text: string) =>
+    encodeTerms(open(t), 'cpu', parseEventGroups([`cpu/${text}/`])[0]?.events[0]?.terms ?? []);
   for (const [text, expected] of [
     ['event=0x3c', words(0x3cn)],
     ['event=0x3c,umask=0x01,edge', words(0x4013cn)],
     ['event=0xf12', words(0xf00000012n)],
     ['ldlat=0xffff,event=1', words(1n, 0xffffn)],
     ['config=0x123456789abcdef0', words(0x123456789abcdef0n)],
+    ['loads,ldlat=4', words(0x1cdn, 7n)],
+    ['event', words(1n)],
   ] as const)
-    test(`places ${text}`, () => assert.deepEqual(encode(parseTerms(text), fieldOf), expected));
-  for (const text of ['nothing=1', 'umask=0x100', 'event=0x1000'])
-    test(`refuses ${text}`, () => assert.throws(() => encode(parseTerms(text), fieldOf), ParseError));
+    test(`places ${text}`, (t) => assert.deepEqual(encode(t, text), expected));
+  for (const [text, why] of [
+    ['nothing=1', /has no "nothing"/],
+    ['umask=0x100', /too large/],
+    ['event=0x1000', /too large; at most 0xfff/],
+    ['odd', /events\/odd: cannot parse "nothing=1"/],
+    ['both,loads', /loads is a second named event/],
+    ['loads.scale', /has no "loads.scale"/],
+  ] as const)
+    test(`refuses ${text}`, (t) => assert.throws(() => encode(t, text), why));
 
-  test('every bit of a value lands in its field, and in no other', () =>
+  test('every bit of a value lands in its field, and in no other', (t) => {
+    const sys = open(t);
     fc.assert(
       fc.property(fc.bigInt(0n, 0xfffn), fc.bigInt(0n, 0xffn), (event, umask) => {
-        const terms = [
+        const { config } = encodeTerms(sys, 'cpu', [
           { name: 'event', value: event },
           { name: 'umask', value: umask },
-        ];
-        const { config } = encode(terms, fieldOf);
+        ]);
         assert.equal((config & 0xffn) | ((config >> 24n) & 0xf00n), event);
         assert.equal((config >> 8n) & 0xffn, umask);
         assert.equal(config & ~0xf0000ffffn, 0n);
       }),
-    ));
+    );
+  });
+});
+
+test('what records, or puts probes into code, does not count', () => {
+  const names = ['cpu', 'msr', 'arm_cmn_0', 'intel_pt', 'arm_spe_0', 'kprobe', 'uprobe', 'breakpoint'];
+  assert.deepEqual(names.filter(isCounting), ['cpu', 'msr', 'arm_cmn_0']);
 });
 
 test('whatever sysfs holds is read or refused, never more', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[a-z0-9=,:x?-]{0,20}$/)), (text) => {
-      for (const parse of [
-        (): unknown => parseField(text),
-        () => encode(parseTerms(text), () => parseField('config:0-7')),
-      ])
+      for (const parse of [(): unknown => parseField(text), () => parseTerms(text)])
         try {
           parse();
         } catch (error) {
@@ -112,19 +130,18 @@ test('readPmus of a machine without event sources finds none', (t) => {
   assert.deepEqual(readPmus(openTree(`${tree(t, { 'sys/x': '' })}/sys`)), []);
 });
 
-test("readPmuEvent reads the kernel's scale and unit", (t) => {
+test("encodeTerms reads the kernel's scale and unit", (t) => {
   const sys = openTree(`${tree(t, files)}/sys`);
-  assert.deepEqual(readPmuEvent(sys, 'power', 'energy-pkg'), {
+  const of = (pmu: string, name: string) => encodeTerms(sys, pmu, [{ name }]);
+  assert.deepEqual(of('power', 'energy-pkg'), {
     config: 2n,
     config1: 0n,
     config2: 0n,
     scale: 2 ** -32,
     unit: 'Joules',
   });
-  assert.equal(readPmuEvent(sys, 'cpu', 'cpu-cycles')?.config, 0x3cn);
-  assert.equal(readPmuEvent(sys, 'cpu', 'nothing'), undefined);
-  assert.equal(readPmuEvent(sys, 'power', 'energy-pkg.unit'), undefined);
-  assert.throws(() => readPmuEvent(sys, 'cpu', 'broken'), /events\/broken: cannot parse "event=\?/);
+  assert.equal(of('cpu', 'cpu-cycles').config, 0x3cn);
+  assert.throws(() => of('cpu', 'broken'), /events\/broken: cannot parse "event=\?/);
 });
 
 test('baseUnit', () => {

@@ -55,6 +55,14 @@ async function main(): Promise<void> {
   tell({ retained: seen, rises: Object.keys(last).every((cpu) => (last[cpu] ?? 0) >= (first[cpu] ?? 0)) });
   await retained.stop();
 
+  const separated = await startKeyhole(9106, ['--privilege.mode=separated']);
+  const firstSum = byCpu(await separated.scrape(), COUNTS);
+  const steps = await sequence(separated, [false, true]);
+  const lastSum = byCpu(await separated.scrape(), COUNTS);
+  const isRising = Object.keys(lastSum).every((cpu) => (lastSum[cpu] ?? 0) >= (firstSum[cpu] ?? 0));
+  tell({ separated: steps, separatedRises: isRising, separatedLog: separated.log() });
+  await separated.stop();
+
   const exit = await startKeyhole(9105, ['--collector.perf.on-hotplug=exit']);
   await setOnline(false);
   const gone = await look(exit);

@@ -1,6 +1,7 @@
 // What scenarios inside a guest share.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, copyFileSync, existsSync } from 'node:fs';
 import { get } from 'node:http';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -46,11 +47,13 @@ export async function startExporter(
   port: number,
   args: readonly string[],
   command: readonly string[] = BUNDLE,
+  uid?: number,
 ): Promise<Keyhole> {
   const [program, ...rest] = command as [string, ...string[]];
   const all = [...rest, '--collector.disable-defaults', ...args];
   const child = spawn(program, [...all, `--web.listen-address=127.0.0.1:${port}`], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   let log = '';
   child.stderr.on('data', (chunk) => {
@@ -77,6 +80,19 @@ export async function startExporter(
       return status;
     },
   };
+}
+
+const NOBODY = 65534;
+
+/** Starts it as nobody, with an executable that has CAP_PERFMON and nothing else. */
+export async function startAsNobody(port: number, args: readonly string[]): Promise<Keyhole> {
+  const node = '/tmp/node';
+  if (!existsSync(node)) {
+    copyFileSync(process.execPath, node);
+    chmodSync(node, 0o755);
+    execFileSync('setcap', ['cap_perfmon=p', node]);
+  }
+  return startExporter(port, ['--collector.perf', ...args], [node, ...BUNDLE.slice(1)], NOBODY);
 }
 
 /** The values of a family by CPU. */

@@ -1,0 +1,221 @@
+import type { Acquired, Turn } from '../core/collector.ts';
+import type { Writer } from '../core/writer.ts';
+import { laterCgroups, type PerfHost } from './acquire.ts';
+import { isFinal, openCgroup } from './cgroup_open.ts';
+import { type Cgroup, cgroupLabel, chooseCgroups, findCgroups, findCgroupTree } from './cgroup_tree.ts';
+import type { CgroupFacts, PerfFacts } from './facts.ts';
+import { createLive, fdsOf, type LiveGroup, type LiveGroups } from './live.ts';
+import { cgroupMetrics } from './metrics.ts';
+
+/** A cgroup that is counted. */
+interface Counted {
+  readonly cgroup: Cgroup;
+  readonly live: LiveGroups;
+  /** What the groups of CPUs that went had counted, by event. */
+  readonly gone: Map<string, number>;
+  goneEnabledNs: number;
+  goneRunningNs: number;
+}
+
+/** How many cgroups are in which state. */
+interface States {
+  counted: number;
+  /** More than --collector.perf.cgroup-max. */
+  leftOut: number;
+  /** They came after the start, and nobody may open counters any more. */
+  late: number;
+  refused: number;
+}
+
+const SECOND_NS = 1e9;
+
+/** A CPU's counters end; what they have counted stays in the sum. */
+function endGroup(counted: Counted, group: LiveGroup): void {
+  for (const [i, { name, scale = 1, repeats }] of group.facts.members.entries())
+    if (repeats !== true)
+      counted.gone.set(name, (counted.gone.get(name) ?? 0) + Number(group.tally.totals[i] ?? 0n) * scale);
+  counted.goneEnabledNs += Number(group.tally.enabledTotalNs);
+  counted.goneRunningNs += Number(group.tally.runningTotalNs);
+}
+
+function writeCgroup(out: Writer, counted: Counted): void {
+  const label = cgroupLabel(counted.cgroup.path);
+  const sums = new Map(counted.gone);
+  const units = new Map<string, string>();
+  let [enabledNs, runningNs] = [counted.goneEnabledNs, counted.goneRunningNs];
+  for (const { facts, tally } of counted.live.groups) {
+    enabledNs += Number(tally.enabledTotalNs);
+    runningNs += Number(tally.runningTotalNs);
+    for (const [i, { name, scale = 1, unit = '', repeats }] of facts.members.entries()) {
+      if (repeats === true) continue;
+      sums.set(name, (sums.get(name) ?? 0) + Number(tally.totals[i] ?? 0n) * scale);
+      units.set(name, unit);
+    }
+  }
+  for (const [name, sum] of sums) {
+    if (name === 'cycles' || name === 'instructions') out.sample(cgroupMetrics[name], sum, label);
+    else out.sample(cgroupMetrics.event, sum, label, name, units.get(name) ?? '');
+  }
+  out.sample(cgroupMetrics.enabled, enabledNs / SECOND_NS, label);
+  out.sample(cgroupMetrics.running, runningNs / SECOND_NS, label);
+}
+
+export interface CgroupCounters {
+  /**
+   * Looks which cgroups there are, opens what may be opened, closes what is gone, and reads all. Answers the online CPUs whose
+   * counters have died.
+   */
+  update(turn: Turn, online: readonly number[]): Promise<ReadonlySet<number>>;
+  /** Takes the counters that were opened in the place of all before. */
+  replace(acquired: Acquired): void;
+  /** Closes everything, before it is opened again. */
+  forget(): void;
+  groups(): readonly LiveGroup[];
+  /** How many cgroups are counted. */
+  count(): number;
+  /** Writes nothing where no cgroups are asked for. */
+  write(out: Writer): void;
+}
+
+/** All cgroups that are counted, by their paths, and what is to be remembered between scrapes. */
+interface Book {
+  readonly host: PerfHost;
+  readonly all: Map<string, Counted>;
+  /** Those that were closed to be opened again: their sums go on. */
+  readonly closed: Map<string, Counted>;
+  readonly states: States;
+  readonly reported: Set<string>;
+  /** Whether counters of cgroups were refused when they were opened last: those that have none did not come later. */
+  wasRefused: boolean;
+}
+
+function reportOnce({ host, reported }: Book, what: string, fields: Record<string, string | number>): void {
+  if (reported.has(what)) return;
+  reported.add(what);
+  host.log.warn(what, fields);
+}
+
+function add({ all, closed }: Book, facts: CgroupFacts, fds: ReadonlyMap<string, number>): void {
+  const { path, inode, groups } = facts;
+  const before = closed.get(path);
+  const same = before?.cgroup.inode === inode ? before : undefined;
+  all.set(path, {
+    cgroup: { path, inode },
+    live: createLive(groups, fds),
+    gone: same?.gone ?? new Map(),
+    goneEnabledNs: same?.goneEnabledNs ?? 0,
+    goneRunningNs: same?.goneRunningNs ?? 0,
+  });
+}
+
+function end({ all }: Book, counted: Counted): void {
+  for (const group of counted.live.groups) {
+    endGroup(counted, group);
+    counted.live.forget(group);
+  }
+  all.delete(counted.cgroup.path);
+}
+
+function adopt(book: Book, { held, facts }: Acquired): void {
+  const fds = fdsOf(held);
+  const { cgroups, unopened } = facts as PerfFacts;
+  for (const each of cgroups) add(book, each, fds);
+  book.wasRefused = unopened.some(({ kind }) => kind === 'cgroup');
+  book.closed.clear();
+}
+
+/** Nobody opens counters for this process any more, or not yet. */
+const CLOSED = ['EACCES', 'EPERM', 'EPIPE', 'EAGAIN'];
+
+/** Opens what came since, where this process may. */
+function openNew(book: Book, chosen: readonly Cgroup[]): void {
+  const { host, all, states } = book;
+  const fresh = chosen.filter(({ path }) => !all.has(path));
+  const opening = fresh.length > 0 && host.reacquire !== undefined ? laterCgroups(host) : undefined;
+  const isLate = opening === undefined && !book.wasRefused;
+  states.late = isLate ? fresh.length : 0;
+  states.refused = opening === undefined && !isLate ? fresh.length : 0;
+  for (const [i, cgroup] of fresh.entries()) {
+    if (opening === undefined) break;
+    const result = openCgroup(opening, cgroup);
+    if (result.facts !== undefined) add(book, result.facts, fdsOf(result.held));
+    if (!isFinal(result)) continue;
+    const errno = result.unopened.map((each) => each.errno)[0] ?? '';
+    if (CLOSED.includes(errno)) states.late = fresh.length - i;
+    else {
+      states.refused = fresh.length - i;
+      reportOnce(book, 'cannot count for a cgroup', { cgroup: cgroupLabel(cgroup.path), errno });
+    }
+    break;
+  }
+  if (states.late > 0) {
+    const remedy = '--privilege.mode=separated';
+    reportOnce(book, 'cgroups that came after the start are not counted', { cgroups: states.late, remedy });
+  }
+}
+
+/** Closes what is gone, and opens what is new. */
+function refresh(book: Book): void {
+  const { host, all, states } = book;
+  const { cgroupInclude: include, cgroupDepth: depth, cgroupMax: max } = host.flags;
+  const root = findCgroupTree(host.sys);
+  if (include === undefined || root === undefined) return;
+  const paths = findCgroups(root, include, depth);
+  const known = [...all.values()].map(({ cgroup }) => cgroup);
+  const chosen = chooseCgroups(root, paths, known, max);
+  const inodes = new Map(chosen.map(({ path, inode }) => [path, inode]));
+  for (const counted of all.values()) if (inodes.get(counted.cgroup.path) !== counted.cgroup.inode) end(book, counted);
+  openNew(book, chosen);
+  states.counted = all.size;
+  states.leftOut = Math.max(0, paths.length - chosen.length);
+  if (states.leftOut > 0)
+    reportOnce(book, 'more cgroups than --collector.perf.cgroup-max', { max, left_out: states.leftOut });
+}
+
+/** Adds the online CPUs whose counters are dead to `lost`. */
+function readCounted(counted: Counted, online: readonly number[], lost: Set<number>): void {
+  for (const group of counted.live.groups) {
+    const isOn = online.includes(group.facts.cpu);
+    if (isOn && counted.live.read(group)) continue;
+    endGroup(counted, group);
+    if (isOn) lost.add(group.facts.cpu);
+    else counted.live.forget(group);
+  }
+}
+
+/** The counters of cgroups, from those that were open at the start. */
+export function createCgroupCounters(host: PerfHost, first: Acquired): CgroupCounters {
+  const states: States = { counted: 0, leftOut: 0, late: 0, refused: 0 };
+  const book: Book = { host, all: new Map(), closed: new Map(), states, reported: new Set(), wasRefused: false };
+  const { all, closed } = book;
+  adopt(book, first);
+  return {
+    async update(turn, online) {
+      refresh(book);
+      const lost = new Set<number>();
+      for (const counted of all.values()) {
+        const pause = turn.pause();
+        if (pause !== undefined) await pause;
+        readCounted(counted, online, lost);
+      }
+      return lost;
+    },
+    groups: () => [...all.values()].flatMap(({ live }) => live.groups),
+    replace: (acquired) => adopt(book, acquired),
+    forget() {
+      for (const counted of [...all.values()]) {
+        end(book, counted);
+        closed.set(counted.cgroup.path, counted);
+      }
+    },
+    count: () => all.size,
+    write(out) {
+      if (host.flags.cgroupInclude === undefined) return;
+      for (const counted of all.values()) writeCgroup(out, counted);
+      out.sample(cgroupMetrics.cgroups, states.counted, 'counted');
+      out.sample(cgroupMetrics.cgroups, states.leftOut, 'left_out');
+      out.sample(cgroupMetrics.cgroups, states.late, 'late');
+      out.sample(cgroupMetrics.cgroups, states.refused, 'refused');
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { closeSync, constants, openSync, statfsSync } from 'node:fs';
+import { hasErrno } from '../core/errors.ts';
+import { SyscallError, struct, syscall } from '../syscall/libc.ts';
+
+/** CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC, `include/uapi/linux/magic.h` */
+const CGROUP_FILESYSTEMS: readonly number[] = [0x27e0eb, 0x63677270];
+
+/** struct open_how, `include/uapi/linux/openat2.h` */
+const openHowLayout = struct({ flags: 'u64', mode: 'u64', resolve: 'u64' });
+/** RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH */
+const RESOLVE_WITHIN = 0b1111n;
+const O_CLOEXEC = 0o2000000;
+const FOLDER = BigInt(constants.O_RDONLY | constants.O_DIRECTORY | O_CLOEXEC);
+
+/** What opening the folder of a cgroup that is gone answers: ENOENT would be the PMU's. */
+const ESTALE = 116;
+
+/**
+ * Before Linux 5.6, and where a filter hides the call, the path alone has to do: it is made of names, and a tree of cgroups
+ * holds no links.
+ */
+function openWithin(root: string, rootFd: number, path: string, how: Uint8Array): number {
+  try {
+    return syscall('openat2', rootFd, Buffer.from(`${path}\0`), how, how.length);
+  } catch (error) {
+    if (!hasErrno(error, ['ENOSYS'])) throw error;
+    return openSync(`${root}/${path}`, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  }
+}
+
+export interface CgroupFolders {
+  /** Runs `use` with the open folder of a cgroup. The kernel itself lets no path lead out of the tree. */
+  within<T>(path: string, use: (fd: number) => T): T;
+}
+
+/** The tree of cgroups at `root`. Throws where something else is there. */
+export function openCgroupFolders(root: string): CgroupFolders {
+  const { type } = statfsSync(root);
+  if (!CGROUP_FILESYSTEMS.includes(type)) throw new Error(`${root} is no tree of cgroups`);
+  const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  const how = openHowLayout.encode({ flags: FOLDER, resolve: RESOLVE_WITHIN });
+  return {
+    within(path, use) {
+      let fd: number;
+      try {
+        fd = openWithin(root, rootFd, path, how);
+      } catch (error) {
+        if (hasErrno(error, ['ENOENT'])) throw new SyscallError('openat2', ESTALE);
+        throw error;
+      }
+      try {
+        return use(fd);
+      } finally {
+        closeSync(fd);
+      }
+    },
+  };
+}

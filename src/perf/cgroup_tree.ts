@@ -1,0 +1,80 @@
+import { readdirSync, statSync } from 'node:fs';
+import { optional } from '../core/errors.ts';
+import type { Tree } from '../core/host.ts';
+import type { Pattern } from '../core/pattern.ts';
+
+/** A cgroup, as it is now. */
+export interface Cgroup {
+  /** From the tree's root, without a slash in front: `system.slice/ssh.service`. */
+  readonly path: string;
+  /** The kernel gives the number to no other cgroup while the machine runs (since Linux 5.6 on 64 bit machines). */
+  readonly inode: string;
+}
+
+/** What cAdvisor calls `id`, and the kubelet too. */
+export const cgroupLabel = (path: string): string => `/${path}`;
+
+/**
+ * The folder that perf events know cgroups by, below `<sysfs>/fs/cgroup`: the perf_event hierarchy of version 1 where it is
+ * mounted, else the tree of version 2. https://docs.kernel.org/admin-guide/cgroup-v2.html
+ */
+export function findCgroupTree(sys: Tree): string | undefined {
+  const [v1, v2, hybrid] = ['fs/cgroup/perf_event', 'fs/cgroup', 'fs/cgroup/unified'];
+  if (sys.exists(`${v1}/cgroup.procs`)) return sys.path(v1);
+  for (const place of [v2, hybrid]) if (sys.exists(`${place}/cgroup.procs`)) return sys.path(place);
+  return undefined;
+}
+
+/** No machine has as many; a tree that somebody fills must not hold up a scrape. */
+const VISITED_MAX = 20_000;
+
+const ABSENT = ['ENOENT', 'ENODEV', 'ENOTDIR', 'EACCES'];
+
+/** The paths that are wanted, parents before their children, by name, `depth` levels below the root. */
+export function findCgroups(root: string, include: Pattern, depth: number): string[] {
+  const paths: string[] = [];
+  let visited = 0;
+  const visit = (parent: string, level: number): void => {
+    // A folder without subfolders has two links: from its parent, and from within.
+    const links = optional(() => statSync(`${root}/${parent}`).nlink, ABSENT);
+    if (links === undefined || links === 2) return;
+    const entries = optional(() => readdirSync(`${root}/${parent}`, { withFileTypes: true }), ABSENT) ?? [];
+    const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    for (const name of names.sort()) {
+      visited += 1;
+      if (visited > VISITED_MAX) return;
+      const path = parent === '' ? name : `${parent}/${name}`;
+      if (include.test(cgroupLabel(path))) paths.push(path);
+      if (level < depth) visit(path, level + 1);
+    }
+  };
+  visit('', 1);
+  return paths;
+}
+
+/** The cgroups to count for: those that are counted already stay, and the first of the others fill up to `max`. */
+export function chooseCgroups(
+  root: string,
+  paths: readonly string[],
+  counted: readonly Cgroup[],
+  max: number,
+): Cgroup[] {
+  const known = new Map(counted.map((cgroup) => [cgroup.path, cgroup]));
+  const now = paths.flatMap((path) => {
+    const inode = known.has(path) ? inodeOf(root, path) : undefined;
+    return inode !== undefined && known.get(path)?.inode === inode ? [{ path, inode }] : [];
+  });
+  const staying = new Set(now.map(({ path }) => path));
+  for (const path of paths) {
+    if (now.length >= max) break;
+    const inode = staying.has(path) ? undefined : inodeOf(root, path);
+    if (inode !== undefined) now.push({ path, inode });
+  }
+  return now;
+}
+
+/** Which cgroup is at a path now; `undefined` where none is. */
+export function inodeOf(root: string, path: string): string | undefined {
+  const found = optional(() => statSync(`${root}/${path}`, { bigint: true }), ABSENT);
+  return found?.isDirectory() === true ? String(found.ino) : undefined;
+}

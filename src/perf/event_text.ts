@@ -1,0 +1,202 @@
+import { UsageError } from '../core/errors.ts';
+
+/**
+ * Events as perf(1) writes them: `instructions:u`, `r01c0`, `cpu/event=0x3c,umask=0x1,name=foo/k`, `{cycles,instructions}:u`.
+ * What this machine has is not asked here. https://man7.org/linux/man-pages/man1/perf-list.1.html
+ */
+export interface EventText {
+  /** For the label `event`: its `name=`, or what is written, without the PMU. */
+  readonly label: string;
+  /** Missing for names such as `instructions`, which no PMU is written to. */
+  readonly pmu?: string;
+  /** `instructions`, where no PMU is written. */
+  readonly name?: string;
+  /** Between the slashes; `r1c0` is a term `config`. */
+  readonly terms: readonly TermText[];
+  /** Those of `ukhHG` that are written; empty where everything is counted. */
+  readonly modifiers: string;
+}
+
+export interface TermText {
+  readonly name: string;
+  /** Missing for a term without `=`: a flag, or the name of an event. */
+  readonly value?: bigint;
+}
+
+/** Events that are written in braces are opened together or not at all; one without braces stands alone. */
+export interface EventGroup {
+  readonly isWhole: boolean;
+  readonly events: readonly EventText[];
+}
+
+const MODIFIERS = 'ukhHG';
+
+const REFUSED_MODIFIERS: Readonly<Record<string, string>> = {
+  p: 'precise levels are for samples, and Keyhole counts',
+  P: 'precise levels are for samples, and Keyhole counts',
+  S: 'reads of a group with each sample are for samples, and Keyhole counts',
+  I: 'leaving out the idle task is not offered',
+  D: 'a pinned counter takes its place from everybody else',
+  e: 'an exclusive group takes the PMU from everybody else',
+  W: 'a weak group is what events without braces are',
+  b: 'counting with BPF is not offered',
+};
+
+/** Terms of perf(1) that say how to sample or how perf itself is to work, and nothing about what is counted. */
+const SAMPLING_TERMS: readonly string[] = [
+  'period',
+  'freq',
+  'call-graph',
+  'stack-size',
+  'max-stack',
+  'max-events',
+  'branch_type',
+  'time',
+  'nr',
+  'aux-output',
+  'aux-sample-size',
+  'overwrite',
+  'no-overwrite',
+  'inherit',
+  'no-inherit',
+  'driver-config',
+  'percore',
+  'metric-id',
+];
+
+const quote = (part: string): string => JSON.stringify(part);
+const refuse = (part: string, why: string): never => {
+  throw new UsageError(`cannot use ${quote(part)}: ${why}`);
+};
+
+function parseModifiers(letters: string, whole: string): string {
+  for (const [i, letter] of [...letters].entries()) {
+    const why = REFUSED_MODIFIERS[letter];
+    if (why !== undefined) refuse(whole, `the modifier ${letter}: ${why}`);
+    if (!MODIFIERS.includes(letter)) refuse(whole, `the modifier ${letter} is unknown; known are u, k, h, H and G`);
+    if (letters.indexOf(letter) !== i) refuse(whole, `the modifier ${letter} is there twice`);
+  }
+  return letters;
+}
+
+/** A term's number as perf(1) reads it, in an event's text and in sysfs: decimal even after a zero, or hexadecimal. */
+export function termValue(text: string): bigint | undefined {
+  if (!/^([0-9]+|0[xX][0-9a-fA-F]+)$/.test(text)) return undefined;
+  const value = BigInt(text);
+  return value < 1n << 64n ? value : undefined;
+}
+
+function parseTerm(text: string, whole: string): TermText {
+  const [, name, given] = /^([\w.-]+)(?:=(\w+))?$/.exec(text) ?? [];
+  if (name === undefined || /^\.+$/.test(name))
+    return refuse(whole, `${quote(text)} is no term; one is written as in event=0x3c`);
+  if (SAMPLING_TERMS.includes(name))
+    return refuse(whole, `the term ${name} is about samples or about perf itself, and Keyhole counts`);
+  const [, raw] = given === undefined ? (/^r([0-9a-fA-F]{1,16})$/.exec(name) ?? []) : [];
+  if (raw !== undefined) return { name: 'config', value: BigInt(`0x${raw}`) };
+  if (given === undefined) return { name };
+  const value = termValue(given);
+  if (value === undefined) return refuse(whole, `${quote(given)} is no number for the term ${name}`);
+  return { name, value };
+}
+
+/** Terms between two slashes, and the name that they give. */
+function parseTerms(inside: string, whole: string): { terms: TermText[]; name: string | undefined } {
+  const texts = inside.split(',').map((text) => text.trim());
+  const names = texts.filter((text) => text.startsWith('name='));
+  const [name] = names.map((text) => text.slice('name='.length));
+  if (names.length > 1 || (name !== undefined && !/^[\w.:-]+$/.test(name))) refuse(whole, 'its name= is no name');
+  const terms = texts.filter((text) => !text.startsWith('name=')).map((text) => parseTerm(text, whole));
+  if (terms.length === 0) refuse(whole, 'it has no terms');
+  return { terms, name };
+}
+
+function parseEvent(text: string, more: string): EventText {
+  const [, pmu, inside, after = ''] = /^([^/]*)\/([^/]*)\/(\w*)$/.exec(text) ?? [];
+  if (pmu !== undefined && inside !== undefined) {
+    if (!/^[\w.-]+$/.test(pmu) || /^\.+$/.test(pmu)) refuse(text, 'no event source has such a name');
+    const { terms, name } = parseTerms(inside, text);
+    const own = parseModifiers(after, text);
+    const modifiers = joined(own, more);
+    return { label: name ?? labelOf(inside, modifiers), pmu, terms, modifiers };
+  }
+  const [, name, letters = ''] = /^([\w.-]+)(?::(\w+))?$/.exec(text) ?? [];
+  if (name === undefined || /^\.+$/.test(name))
+    return refuse(text, "an event is written as in 'instructions:u', 'r01c0' or 'power/energy-pkg/'");
+  if (name === 'mem') return refuse(text, 'breakpoints are not counted');
+  // A tracepoint looks like a name with modifiers.
+  if (letters.length > MODIFIERS.length || /[^A-Za-z]/.test(letters))
+    return refuse(text, 'tracepoints are for --collector.perf.tracepoint');
+  const modifiers = parseModifiers(letters, text);
+  const [, raw] = /^r([0-9a-fA-F]{1,16})$/.exec(name) ?? [];
+  const what = raw === undefined ? { name, terms: [] } : { terms: [{ name: 'config', value: BigInt(`0x${raw}`) }] };
+  const all = joined(modifiers, more);
+  return { label: labelOf(name, all), ...what, modifiers: all };
+}
+
+const labelOf = (name: string, modifiers: string): string => (modifiers === '' ? name : `${name}:${modifiers}`);
+
+/** What a group's modifiers add to those of its member. */
+const joined = (own: string, more: string): string =>
+  own + [...more].filter((letter) => !own.includes(letter)).join('');
+
+/** Splits at commas that are neither between slashes nor between braces. */
+function split(text: string): string[] {
+  const parts = [''];
+  let [isInside, depth] = [false, 0];
+  for (const character of text) {
+    if (character === '/') isInside = !isInside;
+    if (!isInside && character === '{') depth += 1;
+    if (!isInside && character === '}') depth -= 1;
+    if (character === ',' && !isInside && depth <= 0) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  return parts.map((part) => part.trim()).filter((part) => part !== '');
+}
+
+function parseGroup(text: string): EventGroup {
+  if (!/[{}]/.test(text)) return { isWhole: false, events: [parseEvent(text, '')] };
+  const [, inside, letters = ''] = /^\{([^{}]*)\}(?::(\w+))?$/.exec(text) ?? [];
+  if (inside === undefined) return refuse(text, "a group is written as in '{cycles,instructions}:u'");
+  const more = parseModifiers(letters, text);
+  const events = split(inside).map((each) => parseEvent(each, more));
+  if (events.length === 0) refuse(text, 'the group is empty');
+  return { isWhole: true, events };
+}
+
+const keyOf = (what: EventGroup | EventText): string =>
+  JSON.stringify(what, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+
+/** Events and groups, in comma lists, repeated or not; the same one once. Throws a `UsageError` that quotes the part. */
+export function parseEventGroups(texts: readonly string[]): EventGroup[] {
+  const groups = texts.flatMap(split).map(parseGroup);
+  const byLabel = new Map<string, string>();
+  for (const event of groups.flatMap(({ events }) => events)) {
+    const place = `${event.pmu ?? ''}/${event.label}`;
+    const before = byLabel.get(place) ?? keyOf(event);
+    if (before !== keyOf(event)) refuse(event.label, 'two different events have this name');
+    byLabel.set(place, before);
+  }
+  return [...new Map(groups.map((group) => [keyOf(group), group])).values()];
+}
+
+/** What is left out of the count: as perf(1) sets it for these modifiers. */
+export interface Excluded {
+  readonly excludeUser: boolean;
+  readonly excludeKernel: boolean;
+  readonly excludeHv: boolean;
+  readonly excludeHost: boolean;
+  readonly excludeGuest: boolean;
+}
+
+export function excludedBy(modifiers: string): Excluded {
+  const has = (letter: string): boolean => modifiers.includes(letter);
+  const picksLevel = has('u') || has('k') || has('h');
+  return {
+    excludeUser: picksLevel && !has('u'),
+    excludeKernel: picksLevel && !has('k'),
+    excludeHv: picksLevel && !has('h'),
+    excludeHost: has('G') && !has('H'),
+    excludeGuest: has('H') && !has('G'),
+  };
+}
