@@ -1,29 +1,12 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
-import { fields, float, lines } from '../core/text.ts';
 
-export interface FreeBlocks {
-  readonly node: string;
-  readonly zone: string;
-  /** How many blocks are free, by order: `counts[3]` are those of 2³ pages. */
-  readonly counts: readonly number[];
-}
+/** Of `Node 0, zone      DMA      1      0 …`: where the counts of free blocks begin, by order. */
+const COUNTS_COLUMN = 4;
 
-/** Parses `/proc/buddyinfo`. https://docs.kernel.org/filesystems/proc.html */
-export function parseBuddyinfo(text: string): FreeBlocks[] {
-  const zones: FreeBlocks[] = [];
-  for (const line of lines(text)) {
-    const [, node, , zone, ...columns] = fields(line);
-    const counts = columns.map(float).filter((count) => count !== undefined);
-    const orders = zones[0]?.counts.length ?? counts.length;
-    if (node === undefined || zone === undefined || counts.length !== columns.length || counts.length !== orders)
-      throw new ParseError('buddyinfo', line);
-    zones.push({ node: node.replace(/,$/, ''), zone: zone.replace(/,$/, ''), counts });
-  }
-  return zones;
-}
+const withoutComma = (word: string): string => word.replace(/,$/, '');
 
+/** https://docs.kernel.org/filesystems/proc.html */
 export default defineCollector({
   name: 'buddyinfo',
   help: 'Exposes how fragmented free memory is: the free blocks of each size.',
@@ -34,9 +17,11 @@ export default defineCollector({
     blocks: gauge('node_buddyinfo_blocks', 'Free blocks of 2^size pages.', 'node', 'zone', 'size'),
   },
   setup({ proc }, metrics) {
-    return (out) => {
-      for (const { node, zone, counts } of parseBuddyinfo(proc.read('buddyinfo')))
-        for (const [order, count] of counts.entries()) out.sample(metrics.blocks, count, node, zone, `${order}`);
-    };
+    return proc.lineTable('buddyinfo', (line, out) => {
+      if (line.length <= COUNTS_COLUMN) throw line.fault();
+      const [node, zone] = [withoutComma(line.word(1)), withoutComma(line.word(3))];
+      for (let order = 0; order < line.length - COUNTS_COLUMN; order += 1)
+        out.sample(metrics.blocks, line.number(order + COUNTS_COLUMN), node, zone, String(order));
+    });
   },
 });

@@ -1,9 +1,7 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields } from '../core/text.ts';
-
-const DIR = 'devices/system/cpu/vulnerabilities';
 
 /** How a file may begin, in any case of letters. */
 const STATES = ['not affected', 'vulnerable', 'mitigation', 'unknown'] as const;
@@ -43,11 +41,18 @@ export default defineCollector({
     ),
   },
   setup({ sys }, metrics) {
-    return (out) => {
-      for (const codename of optional(() => sys.list(DIR)) ?? []) {
-        const { state, mitigation } = parseVulnerability(sys.read(`${DIR}/${codename}`));
-        out.sample(metrics.info, 1, codename, state, mitigation);
-      }
-    };
+    return sys.devices(
+      'devices/system/cpu',
+      /^vulnerabilities$/,
+      ({ list, word }, out) => {
+        for (const codename of list()) {
+          const text = word(codename);
+          if (text === undefined) continue;
+          const { state, mitigation } = parseVulnerability(text);
+          out.sample(metrics.info, 1, codename, state, mitigation);
+        }
+      },
+      { ifAbsent: nothing },
+    );
   },
 });

@@ -1,32 +1,13 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
-import { counter, gauge } from '../core/metric.ts';
-import { fields, uint } from '../core/text.ts';
-
-export interface DrbdDevice {
-  readonly name: string;
-  /** By the kernel's abbreviation: `ns`, `nr`, `cs`, `ro`, … */
-  readonly values: ReadonlyMap<string, string>;
-}
-
-/** Parses `/proc/drbd` of DRBD 8. https://linbit.com/drbd-user-guide/users-guide-drbd-8-4/#s-proc-drbd */
-export function parseDrbd(text: string): DrbdDevice[] {
-  const devices: { name: string; values: Map<string, string> }[] = [];
-  for (const word of fields(text)) {
-    const [key = '', value, more] = word.split(':');
-    if (value === undefined || more !== undefined) continue;
-    if (value === '' && uint(key) !== undefined) {
-      devices.push({ name: `drbd${key}`, values: new Map() });
-      continue;
-    }
-    if (devices.length === 0) devices.push({ name: 'unknown', values: new Map() });
-    devices.at(-1)?.values.set(key, value);
-  }
-  return devices;
-}
+import type { Line } from '../core/host.ts';
+import { counter, type Family, gauge } from '../core/metric.ts';
+import { BYTES_OF_KIB } from '../core/units.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 
 const NODES = ['local', 'remote'] as const;
-const BYTES_OF_KIB = 1024;
+/** Of a line that begins a device. */
+const DEVICE = /^([0-9]+):$/;
 
 export default defineCollector({
   name: 'drbd',
@@ -34,6 +15,7 @@ export default defineCollector({
   enabled: false,
   reads: ['/proc/drbd'],
   flags: {},
+  /** `/proc/drbd` of DRBD 8. https://linbit.com/drbd-user-guide/users-guide-drbd-8-4/#s-proc-drbd */
   metrics: {
     sent: counter('node_drbd_network_sent_bytes_total', 'Bytes sent to the other node.', 'device'),
     received: counter(
@@ -69,45 +51,50 @@ export default defineCollector({
     connected: gauge('node_drbd_connected', 'Whether the nodes are connected (1).', 'device'),
   },
   setup({ proc }, metrics) {
-    const numbers = [
-      ['ns', metrics.sent, BYTES_OF_KIB],
+    const numbers = new Map<string, readonly [Family<readonly ['device']>, number]>([
+      ['ns:', [metrics.sent, BYTES_OF_KIB]],
       // In KiB as the others, but node_exporter gives it as it is.
-      ['nr', metrics.received, 1],
-      ['dw', metrics.written, BYTES_OF_KIB],
-      ['dr', metrics.read, BYTES_OF_KIB],
-      ['al', metrics.activityLog, 1],
-      ['bm', metrics.bitmap, 1],
-      ['lo', metrics.localPending, 1],
-      ['pe', metrics.remotePending, 1],
-      ['ua', metrics.unacknowledged, 1],
-      ['ap', metrics.applicationPending, 1],
-      ['ep', metrics.epochs, 1],
-      ['oos', metrics.outOfSync, BYTES_OF_KIB],
-    ] as const;
-    const pairs = [
-      ['ro', metrics.primary, 'Primary'],
-      ['ds', metrics.upToDate, 'UpToDate'],
-    ] as const;
-    return (out) => {
-      const text = optional(() => proc.readOnce('drbd'));
-      if (text === undefined) throw new NoDataError('no DRBD');
-      for (const { name, values } of parseDrbd(text)) {
-        for (const [key, metric, scale] of numbers) {
-          const word = values.get(key);
-          const value = uint(word);
-          if (value !== undefined) out.sample(metric, value * scale, name);
-          else if (word !== undefined) throw new ParseError('drbd', `${key}:${word}`);
-        }
-        for (const [key, metric, good] of pairs) {
-          const word = values.get(key);
-          if (word === undefined) continue;
-          const states = word.split('/');
-          if (states.length !== NODES.length) throw new ParseError('drbd', `${key}:${word}`);
-          for (const [i, node] of NODES.entries()) out.sample(metric, states[i] === good ? 1 : 0, name, node);
-        }
-        const connection = values.get('cs');
-        if (connection !== undefined) out.sample(metrics.connected, connection === 'Connected' ? 1 : 0, name);
-      }
+      ['nr:', [metrics.received, 1]],
+      ['dw:', [metrics.written, BYTES_OF_KIB]],
+      ['dr:', [metrics.read, BYTES_OF_KIB]],
+      ['al:', [metrics.activityLog, 1]],
+      ['bm:', [metrics.bitmap, 1]],
+      ['lo:', [metrics.localPending, 1]],
+      ['pe:', [metrics.remotePending, 1]],
+      ['ua:', [metrics.unacknowledged, 1]],
+      ['ap:', [metrics.applicationPending, 1]],
+      ['ep:', [metrics.epochs, 1]],
+      ['oos:', [metrics.outOfSync, BYTES_OF_KIB]],
+    ]);
+    const pairs = new Map<string, readonly [Family<readonly ['device', 'node']>, string]>([
+      ['ro:', [metrics.primary, 'Primary']],
+      ['ds:', [metrics.upToDate, 'UpToDate']],
+    ]);
+    const writeWord = (line: Line, column: number, device: string, out: LayoutWriter): void => {
+      const key = line.upTo(column, ':') ?? '';
+      const [quantity, scale = 1] = numbers.get(key) ?? [];
+      if (quantity !== undefined) out.sample(quantity, line.uint(column, key).times(scale), device);
+      if (key === 'cs:') out.sample(metrics.connected, line.word(column) === 'cs:Connected' ? 1 : 0, device);
+      const [family, good] = pairs.get(key) ?? [];
+      if (family === undefined) return;
+      const states = line.word(column).slice(key.length).split('/');
+      if (states.length !== NODES.length) throw line.fault();
+      for (const [i, node] of NODES.entries()) out.sample(family, states[i] === good ? 1 : 0, device, node);
     };
+    return proc.table(
+      'drbd',
+      (lines, out) => {
+        let device = 'unknown';
+        lines.each((line) => {
+          const head = line.upTo(0, ':') ?? '';
+          const number = DEVICE.exec(head)?.[1];
+          if (number !== undefined) device = `drbd${number}`;
+          // Lines of versions and of progress are others.
+          else if (!numbers.has(head) && !pairs.has(head) && head !== 'cs:') return;
+          for (let column = 0; column < line.length; column += 1) writeWord(line, column, device, out);
+        });
+      },
+      { ifAbsent: noData('no DRBD') },
+    );
   },
 });

@@ -1,8 +1,7 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, reading } from '../core/devices.ts';
-import { optional, parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
-import { lines, uint } from '../core/text.ts';
+import { lines } from '../core/text.ts';
 
 const CARD = /^card[0-9]+$/;
 
@@ -39,21 +38,19 @@ export default defineCollector({
     mem_info_vis_vram_used: memory('vis_vram_used', 'Used part of the video memory that the processor can reach.'),
   },
   setup({ sys }, { info, ...values }) {
-    /** One attribute of a card. https://docs.kernel.org/gpu/amdgpu/driver-misc.html */
-    const read = (card: string, name: string): string | undefined =>
-      reading(() => sys.readOnce(`class/drm/${card}/device/${name}`).trim());
-    return (out, turn) => {
-      const cards = (optional(() => sys.list('class/drm')) ?? []).filter((name) => CARD.test(name));
-      return eachDevice(cards, turn, (card) => {
-        if (!lines(read(card, 'uevent') ?? '').includes('DRIVER=amdgpu')) return;
-        const label = (name: string): string => read(card, name) ?? '';
-        const level = label('power_dpm_force_performance_level');
-        out.row(info, 1, [card, label('mem_info_vram_vendor'), level, label('unique_id'), 'amd']);
-        for (const [file, family] of Object.entries(values)) {
-          const text = read(card, file);
-          if (text !== undefined) out.sample(family, parsed(uint(text), `${card}/device/${file}`, text), card);
-        }
-      });
-    };
+    /** https://docs.kernel.org/gpu/amdgpu/driver-misc.html */
+    return sys.devices(
+      'class/drm',
+      CARD,
+      (card, out) => {
+        const { fixed, word, number } = card.inside('device');
+        if (!lines(fixed('uevent') ?? '').includes('DRIVER=amdgpu')) return;
+        const level = word('power_dpm_force_performance_level') ?? '';
+        const labels = [fixed('mem_info_vram_vendor') ?? '', level, fixed('unique_id') ?? ''];
+        out.row(info, 1, [card.id, ...labels, 'amd']);
+        for (const [file, family] of Object.entries(values)) out.sample(family, number(file), card.id);
+      },
+      { ifAbsent: nothing },
+    );
   },
 });

@@ -1,7 +1,7 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { parsed } from '../core/errors.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { int } from '../core/text.ts';
+import { MS_OF_SECOND } from '../core/units.ts';
 
 export default defineCollector({
   name: 'ksmd',
@@ -29,13 +29,14 @@ export default defineCollector({
     sleep_millisecs: gauge('node_ksmd_sleep_seconds', 'How long the daemon sleeps between scans.'),
   },
   setup({ sys }, metrics) {
-    return (out) => {
-      for (const [file, family] of Object.entries(metrics)) {
-        const text = sys.attribute(`kernel/mm/ksm/${file}`);
-        if (text === undefined) continue;
-        const value = parsed(int(text), file, text);
-        out.sample(family, family === metrics.sleep_millisecs ? value / 1000 : value);
-      }
-    };
+    return sys.devices(
+      'kernel/mm',
+      /^ksm$/,
+      ({ number }, out) => {
+        for (const [file, family] of Object.entries(metrics))
+          out.sample(family, family === metrics.sleep_millisecs ? number(file)?.over(MS_OF_SECOND) : number(file));
+      },
+      { ifAbsent: nothing },
+    );
   },
 });

@@ -1,32 +1,8 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { optional, ParseError } from '../core/errors.ts';
-import { hex } from '../core/hex.ts';
 import { dynamic } from '../core/metric.ts';
-import { fields, lines } from '../core/text.ts';
 
-export interface LinkStatistics {
-  /** The names at the head of the columns. */
-  readonly names: readonly string[];
-  /** A row for each CPU. */
-  readonly rows: readonly (readonly number[])[];
-}
-
-/** Parses a file of `/proc/net/stat`: names, then a row of hexadecimal numbers per CPU. https://man7.org/linux/man-pages/man8/lnstat.8.html */
-export function parseLnstat(file: string, text: string): LinkStatistics {
-  const [heading = '', ...rest] = lines(text);
-  const names = fields(heading);
-  const rows = rest.map((line) => {
-    const columns = fields(line);
-    if (columns.length > names.length) throw new ParseError(file, line);
-    return columns.map((column) => {
-      const value = hex(column);
-      if (value === undefined) throw new ParseError(file, line);
-      return value;
-    });
-  });
-  return { names, rows };
-}
-
+/** Files of `/proc/net/stat`: names, then a row of hexadecimal numbers per CPU. https://man7.org/linux/man-pages/man8/lnstat.8.html */
 export default defineCollector({
   name: 'lnstat',
   help: 'Exposes what the caches and tables of the network stack count.',
@@ -42,17 +18,24 @@ export default defineCollector({
     ),
   },
   setup({ proc }, metrics) {
-    return (out) => {
-      for (const subsystem of optional(() => proc.list('net/stat')) ?? []) {
-        const path = `net/stat/${subsystem}`;
-        // Tables come and go with the modules they are of.
-        const text = optional(() => proc.readOnce(path));
-        if (text === undefined) continue;
-        const { names, rows } = parseLnstat(path, text);
-        for (const [cpu, row] of rows.entries())
-          for (const [column, value] of row.entries())
-            out.sample(metrics.statistic.of(names[column] as string), value, String(cpu), subsystem);
-      }
-    };
+    return proc.devices(
+      'net',
+      /^stat$/,
+      (stat, out) => {
+        for (const subsystem of stat.list()) {
+          const lines = stat.lines(subsystem);
+          const heading = lines?.at(0);
+          const families = Array.from({ length: heading?.length ?? 0 }, (_, column) =>
+            metrics.statistic.of(heading?.word(column) ?? ''),
+          );
+          lines?.each((row, i) => {
+            if (row.length === 0 || row.length > families.length) throw row.fault();
+            for (const [column, family] of families.slice(0, i === 0 ? 0 : row.length).entries())
+              out.sample(family, row.hex(column), String(i - 1), subsystem);
+          });
+        }
+      },
+      { ifAbsent: nothing },
+    );
   },
 });

@@ -1,49 +1,21 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { optional, ParseError } from '../core/errors.ts';
+import type { Line } from '../core/host.ts';
 import { dynamic } from '../core/metric.ts';
-import { fields, float, lines } from '../core/text.ts';
+import type { Reading } from '../core/reading.ts';
+import { BYTES_OF_KIB } from '../core/units.ts';
 
-export interface NodeMemory {
-  readonly node: string;
-  /** As it stands in the metric's name: `Active_anon`. */
-  readonly key: string;
-  /** Bytes, or pages where the kernel gives no unit. */
-  readonly value: number;
+/** The value in a node's `meminfo`, `Node 0 Active(anon): 1568 kB`: bytes, or pages where the kernel gives no unit. */
+function quantityOf(line: Line): Reading {
+  const unit = line.find(4);
+  if (line.length > 5 || (unit !== undefined && unit !== 'kB')) throw line.fault();
+  return unit === undefined ? line.number(3) : line.number(3).times(BYTES_OF_KIB);
 }
 
-/** Parses a node's `meminfo`: `Node 0 Active(anon): 1568 kB`. https://docs.kernel.org/admin-guide/mm/numaperf.html */
-export function parseNodeMeminfo(text: string): NodeMemory[] {
-  const all: NodeMemory[] = [];
-  for (const line of lines(text)) {
-    const columns = fields(line);
-    if (columns.length === 0) continue;
-    const [, node, name, number, unit] = columns;
-    const value = float(number);
-    if (node === undefined || name === undefined || value === undefined || columns.length > 5)
-      throw new ParseError('meminfo', line);
-    if (unit !== undefined && unit !== 'kB') throw new ParseError('meminfo', line);
-    const key = name.replace(/:+$/, '').replace(/\((.*)\)/, '_$1');
-    all.push({ node, key, value: unit === undefined ? value : value * 1024 });
-  }
-  return all;
-}
+/** As it stands in the metric's name: `Active_anon`. */
+const keyOf = (name: string): string => name.replace(/:+$/, '').replace(/\((.*)\)/, '_$1');
 
-/** Parses a node's `numastat`: `numa_hit 3836690`. https://docs.kernel.org/admin-guide/numastat.html */
-export function parseNumastat(text: string): [key: string, count: number][] {
-  const all: [string, number][] = [];
-  for (const line of lines(text)) {
-    const columns = fields(line);
-    if (columns.length === 0) continue;
-    const [key, number] = columns;
-    const count = float(number);
-    if (key === undefined || count === undefined || columns.length > 2) throw new ParseError('numastat', line);
-    all.push([key, count]);
-  }
-  return all;
-}
-
-const NODES = 'devices/system/node';
-
+/** https://docs.kernel.org/admin-guide/mm/numaperf.html and https://docs.kernel.org/admin-guide/numastat.html */
 export default defineCollector({
   name: 'meminfo_numa',
   help: 'Exposes the memory of each NUMA node.',
@@ -55,15 +27,23 @@ export default defineCollector({
     allocations: dynamic.counter('node_memory_numa_<field>_total', "The field <field> of the node's numastat.", 'node'),
   },
   setup({ sys }, metrics) {
-    return (out) => {
-      for (const name of optional(() => sys.list(NODES)) ?? []) {
-        if (!/^node[0-9]/.test(name)) continue;
-        for (const { node, key, value } of parseNodeMeminfo(sys.readOnce(`${NODES}/${name}/meminfo`)))
-          out.sample(metrics.memory.of(key), value, node);
-        const number = /[0-9]+/.exec(name)?.[0] ?? '';
-        for (const [key, count] of parseNumastat(sys.readOnce(`${NODES}/${name}/numastat`)))
-          out.sample(metrics.allocations.of(key), count, number);
-      }
-    };
+    return sys.devices(
+      'devices/system/node',
+      /^node[0-9]/,
+      ({ id, lines }, out) => {
+        lines('meminfo')?.each((line) => {
+          if (line.find(0) === undefined) return;
+          const [node, name] = [line.word(1), line.word(2)];
+          out.sample(metrics.memory.of(keyOf(name)), quantityOf(line), node);
+        });
+        const number = /[0-9]+/.exec(id)?.[0] ?? '';
+        lines('numastat')?.each((line) => {
+          const key = line.find(0);
+          if (line.length > 2) throw line.fault();
+          if (key !== undefined) out.sample(metrics.allocations.of(key), line.number(1), number);
+        });
+      },
+      { ifAbsent: nothing },
+    );
   },
 });

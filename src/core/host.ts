@@ -27,6 +27,12 @@ export interface Turn {
 /** What runs at every scrape. */
 export type Collect = (out: Writer, turn: Turn) => void | Promise<void>;
 
+/**
+ * Takes the number that begins at `start` out of bytes, puts it to a place, and answers where it ends: at a blank, a newline or
+ * `end`. -1 for what is none.
+ */
+export type Take = (bytes: Buffer, start: number, end: number, into: Float64Array, place: number) => number;
+
 /** A line of a file while it is laid out. Columns are what stands between blanks, from 0 on. */
 export interface Line {
   /** How many columns there are. */
@@ -45,6 +51,12 @@ export interface Line {
   hex(column: number, before?: string): Reading;
   /** The same as ParseInt with base 0 of Go takes it: `0x…`, `0…` for octal, a sign. */
   auto(column: number): Reading;
+  /** The same as `take` takes it. */
+  taken(column: number, take: Take): Reading;
+  /** The same as `uint`; `undefined` where it is 0. */
+  positive(column: number): Reading | undefined;
+  /** The text of a column up to and with a mark; `undefined` where there is none. What is behind it is not looked at. */
+  upTo(column: number, mark: string): string | undefined;
   /** The error that quotes the line. */
   fault(): ParseError;
 }
@@ -85,6 +97,8 @@ export interface Device {
   number(file: string, none?: string): Reading | undefined;
   /** The same as ParseInt with base 0 of Go takes it. */
   auto(file: string, none?: string): Reading | undefined;
+  /** The same as `take` takes it. */
+  taken(file: string, take: Take, none?: string): Reading | undefined;
   /** As `number`, where the file may hold any text: what is no number is nothing. */
   numberOrNothing(file: string): Reading | undefined;
   /** The text of a file without the blanks around it. */

@@ -1,12 +1,12 @@
 import { hasErrno, isRefusal, NOTHING, ParseError } from '../core/errors.ts';
-import type { Device, Lines } from '../core/host.ts';
+import type { Device, Lines, Take } from '../core/host.ts';
 import type { LaidSamples } from '../core/laid_samples.ts';
 import { Reading } from '../core/reading.ts';
 import { decodeName, decodeUtf8 } from '../core/utf8.ts';
 import type { DeviceContext } from './devices.ts';
 import type { TreeFile } from './file.ts';
 import { LaidLines } from './lines.ts';
-import { type Take, takeAuto, takeNumber, takeWhole } from './numbers.ts';
+import { takeAuto, takeNumber, takeWhole } from './numbers.ts';
 import { follow, type Program } from './program.ts';
 
 /** What an attribute is to its device. */
@@ -66,6 +66,7 @@ export class DeviceInputs {
       path,
       number: (file, none) => this.#number(at(file), takeNumber, none),
       auto: (file, none) => this.#number(at(file), takeAuto, none),
+      taken: (file, take, none) => this.#number(at(file), take, none),
       numberOrNothing: (file) => this.#number(at(file), takeNumber, ANY),
       word: (file) => this.#word(at(file)),
       lines: (file) => this.#lines(at(file)),

@@ -1,5 +1,5 @@
 import { ExporterError, ParseError } from '../core/errors.ts';
-import type { KernelFile, Line, Lines } from '../core/host.ts';
+import type { KernelFile, Line, Lines, Take } from '../core/host.ts';
 import { Reading } from '../core/reading.ts';
 import type { Bytes } from './numbers.ts';
 import { isBlank } from './numbers.ts';
@@ -10,12 +10,12 @@ interface Column {
   readonly start: number;
   readonly end: number;
   op: number;
-  /** How many bytes before a number were compared. */
+  /** How many bytes before a number, or before what is not looked at, were compared. */
   before: number;
   place: number;
 }
 
-const NEWLINE = 10;
+const [NEWLINE, ZERO] = [10, 48] as const;
 const one = new Float64Array(1);
 
 /** Where samples go that a line writes: those of a line that turns out odd are taken back. */
@@ -31,6 +31,7 @@ export class LaidLines implements Lines {
   readonly fixedFiles = new Map<KernelFile, number>();
   readonly followedFiles = new Map<KernelFile, number>();
   readonly #lines: LaidLine[] = [];
+  readonly #takes: Take[] = [];
   readonly #out: Undoable;
 
   /** `numbers`: takes the numbers of the readings, behind those that are there. */
@@ -39,7 +40,7 @@ export class LaidLines implements Lines {
     for (let at = 0; at < length; ) {
       const newline = bytes.indexOf(NEWLINE, at);
       const end = newline < 0 || newline > length ? length : newline;
-      this.#lines.push(new LaidLine(file, bytes, at, end, numbers));
+      this.#lines.push(new LaidLine(file, bytes, at, end, numbers, this.#takes));
       at = end + 1;
     }
   }
@@ -89,7 +90,7 @@ export class LaidLines implements Lines {
     const code: number[] = [];
     const literals: number[] = [];
     for (const line of this.#lines) line.compile(code, literals);
-    return { code: Int32Array.from(code), literals: Uint8Array.from(literals) };
+    return { code: Int32Array.from(code), literals: Uint8Array.from(literals), takes: this.#takes };
   }
 }
 
@@ -99,18 +100,21 @@ class LaidLine implements Line {
   readonly #start: number;
   readonly #end: number;
   readonly #numbers: number[];
+  /** Takes of collectors' own, of all lines. */
+  readonly #takes: Take[];
   readonly #columns: Column[] = [];
   /** Whether it was looked for a column that is not there. */
   #isCounted = false;
   /** The column from which on the rest is literal. */
   #rest = Number.POSITIVE_INFINITY;
 
-  constructor(file: string, bytes: Bytes, start: number, end: number, numbers: number[]) {
+  constructor(file: string, bytes: Bytes, start: number, end: number, numbers: number[], takes: Take[]) {
     this.#file = file;
     this.#bytes = bytes;
     this.#start = start;
     this.#end = end;
     this.#numbers = numbers;
+    this.#takes = takes;
   }
 
   /** Columns up to `last`, found when they are asked for: some lines have thousands. */
@@ -168,10 +172,36 @@ class LaidLine implements Line {
     return this.#reading(column, '', OP.AUTO);
   }
 
+  taken(column: number, take: Take): Reading {
+    const known = this.#takes.indexOf(take);
+    return this.#reading(column, '', OP.OWN + (known < 0 ? this.#takes.push(take) - 1 : known));
+  }
+
+  positive(column: number): Reading | undefined {
+    const found = this.#needed(column);
+    const isZero = found.end === found.start + 1 && this.#bytes[found.start] === ZERO;
+    if (!isZero) return this.#reading(column, '', OP.POSITIVE);
+    found.op = OP.WORD;
+    return undefined;
+  }
+
+  upTo(column: number, mark: string): string | undefined {
+    const found = this.#column(column);
+    if (found === undefined) return undefined;
+    const at = this.#bytes.indexOf(mark, found.start);
+    const end = at < 0 ? found.end : at + mark.length;
+    if (end >= found.end) {
+      const word = this.word(column);
+      return word.endsWith(mark) ? word : undefined;
+    }
+    if (found.op === OP.SKIP) found.before = end - found.start;
+    return this.#bytes.toString('utf8', found.start, end);
+  }
+
   #reading(column: number, before: string, op: number): Reading {
     const found = this.#needed(column);
     const start = found.start + before.length;
-    const take = TAKES[op] as (typeof TAKES)[number];
+    const take = (op < OP.OWN ? TAKES[op] : this.#takes[op - OP.OWN]) as Take;
     const isBegun = start < found.end && this.#bytes.toString('latin1', found.start, start) === before;
     if (!isBegun || take(this.#bytes, start, found.end, one, 0) !== found.end) {
       // Whoever is laid out at the moment, it is this line that is looked at again.
@@ -211,7 +241,7 @@ class LaidLine implements Line {
     let skipped = 0;
     for (const [i, column] of this.#columns.entries()) {
       if (i >= this.#rest) break;
-      if (column.op === OP.SKIP) {
+      if (column.op === OP.SKIP && column.before === 0) {
         skipped += 1;
         continue;
       }
@@ -232,7 +262,8 @@ class LaidLine implements Line {
       return;
     }
     if (before > 0) code.push(OP.BEGIN, ...this.#literal(start, start + before, literals));
-    code.push(op, place);
+    if (op === OP.SKIP) code.push(op, 1);
+    else code.push(op, place);
   }
 
   #literal(start: number, end: number, literals: number[]): [from: number, length: number] {

@@ -1,3 +1,5 @@
+import type { Take } from '../core/host.ts';
+
 /** Numbers as the kernel writes them, straight out of bytes: no text is made of what a double can hold as it is read. */
 
 const [ZERO, NINE, MINUS, PLUS, POINT, NEWLINE] = [48, 57, 45, 43, 46, 10] as const;
@@ -82,6 +84,12 @@ function takeOther(bytes: Bytes, start: number, end: number, into: Float64Array,
 
 const HEX_DIGITS_MAX = 16;
 
+/** The same of one that is more than 0. */
+export function takePositive(bytes: Bytes, start: number, end: number, into: Float64Array, place: number): number {
+  const at = takeUint(bytes, start, end, into, place);
+  return into[place] === 0 ? -1 : at;
+}
+
 /** The same of a hexadecimal number of up to 64 bits without a prefix. */
 export function takeHex(bytes: Bytes, start: number, end: number, into: Float64Array, place: number): number {
   let [high, low] = [0, 0];
@@ -122,8 +130,6 @@ function takeOctal(bytes: Bytes, start: number, end: number, into: Float64Array,
   into[place] = Number(BigInt(/^[oObB]/.test(text) ? `0${text}` : `0o${text}`));
   return at;
 }
-
-export type Take = typeof takeUint;
 
 const isSpace = (byte: number): boolean => isBlank(byte) || byte === NEWLINE;
 

@@ -1,4 +1,5 @@
-import { type Bytes, isBlank, type Take, takeAuto, takeHex, takeNumber, takeUint } from './numbers.ts';
+import type { Take } from '../core/host.ts';
+import { type Bytes, isBlank, takeAuto, takeHex, takeNumber, takePositive, takeUint } from './numbers.ts';
 
 // What a layout has looked at, as instructions for one pass over the bytes: words are compared, numbers are taken.
 
@@ -21,6 +22,9 @@ export const OP = {
   NUMBER: 7,
   HEX: 8,
   AUTO: 9,
+  POSITIVE: 10,
+  /** and behind it those that a collector takes itself, by their places in the program's list */
+  OWN: 11,
 } as const;
 
 export const TAKES: Readonly<Record<number, Take>> = {
@@ -28,6 +32,7 @@ export const TAKES: Readonly<Record<number, Take>> = {
   [OP.NUMBER]: takeNumber,
   [OP.HEX]: takeHex,
   [OP.AUTO]: takeAuto,
+  [OP.POSITIVE]: takePositive,
 };
 
 const NEWLINE = 10;
@@ -42,10 +47,11 @@ function lineAfter(bytes: Bytes, start: number, length: number): number {
 }
 
 function takeOf(op: number, bytes: Bytes, at: number, length: number, numbers: Float64Array, place: number): number {
+  // The common ones without a look-up.
   if (op === OP.UINT) return takeUint(bytes, at, length, numbers, place);
   if (op === OP.NUMBER) return takeNumber(bytes, at, length, numbers, place);
   if (op === OP.HEX) return takeHex(bytes, at, length, numbers, place);
-  return takeAuto(bytes, at, length, numbers, place);
+  return (TAKES[op] as Take)(bytes, at, length, numbers, place);
 }
 
 /** Where the columns to pass over end; -1 where there are fewer. */
@@ -82,13 +88,19 @@ function literalEnd(
 export interface Program {
   readonly code: Int32Array;
   readonly literals: Uint8Array;
+  readonly takes: readonly Take[];
 }
 
 /**
  * Follows a program over `length` bytes, and puts the numbers to their places. Answers `false` as soon as anything that the
  * layout has looked at is not as it was.
  */
-export function follow({ code, literals }: Program, bytes: Bytes, length: number, numbers: Float64Array): boolean {
+export function follow(
+  { code, literals, takes }: Program,
+  bytes: Bytes,
+  length: number,
+  numbers: Float64Array,
+): boolean {
   let at = 0;
   let begun = 0;
   let pc = 0;
@@ -112,7 +124,10 @@ export function follow({ code, literals }: Program, bytes: Bytes, length: number
     if (at >= length || (bytes[at] === NEWLINE && op !== OP.REST)) return false;
     const operand = code[pc + 1] as number;
     if (op >= OP.UINT) {
-      at = takeOf(op, bytes, at, length, numbers, operand);
+      at =
+        op >= OP.OWN
+          ? (takes[op - OP.OWN] as Take)(bytes, at, length, numbers, operand)
+          : takeOf(op, bytes, at, length, numbers, operand);
       pc += 2;
     } else if (op === OP.SKIP) {
       at = skipColumns(bytes, at, length, operand);

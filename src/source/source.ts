@@ -135,7 +135,7 @@ function treeOf(given: string, context: FileContext): Tree {
     tree,
     clock: context.clock,
     attribute: (relative) =>
-      new TreeFile(path(relative), context, { isKept: true, isWhole: true, isTold, onClose() {} }),
+      new TreeFile(path(relative), context, { isKept: true, isWhole: isWhole(relative), isTold, onClose() {} }),
     textOf,
     isTold,
     identityOf: (relative) => optional(() => disk.identity(path(relative)), NOTHING),

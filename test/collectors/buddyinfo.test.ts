@@ -1,41 +1,22 @@
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import buddyinfo, { parseBuddyinfo } from '../../src/collectors/buddyinfo.ts';
-import { ParseError } from '../../src/core/errors.ts';
-import { golden, scrape, tree } from '../helpers/scrape.ts';
-
-test('parseBuddyinfo reads what the kernel writes', () => {
-  const zone = fc.record(
-    {
-      node: fc.nat({ max: 1023 }).map(String),
-      zone: fc.constantFrom('DMA', 'DMA32', 'Normal', 'Movable', 'Device'),
-      counts: fc.array(fc.nat(), { minLength: 11, maxLength: 11 }),
-    },
-    { noNullPrototype: true },
-  );
-  fc.assert(
-    fc.property(fc.array(zone), (zones) => {
-      const text = zones.map(
-        (each) =>
-          `Node ${each.node}, zone ${each.zone.padStart(8)} ${each.counts.map((n) => `${n} `.padStart(7)).join('')}\n`,
-      );
-      assert.deepEqual(parseBuddyinfo(text.join('')), zones);
-    }),
-  );
-});
-
-for (const [why, text] of [
-  ['a line without a zone', 'Node 0, zone\n'],
-  ['an empty line', 'Node 0, zone DMA 1 2\n\n'],
-  ['rows of different lengths', 'Node 0, zone DMA 1 2 3\nNode 0, zone Normal 1 2\n'],
-  ['what is not a number', 'Node 0, zone DMA 1 x 3\n'],
-] as const)
-  test(`parseBuddyinfo refuses ${why}`, () => assert.throws(() => parseBuddyinfo(text), ParseError));
+import buddyinfo from '../../src/collectors/buddyinfo.ts';
+import { testFile } from '../helpers/odd.ts';
+import { golden } from '../helpers/scrape.ts';
 
 test('buddyinfo: the fixtures scrape to the golden text', (t) => golden(t, buddyinfo));
 
-test('buddyinfo fails where there is no file', async (t) => {
-  const { success } = await scrape(buddyinfo, { root: tree(t, { 'proc/x': '' }) });
-  assert.equal(success, false);
-});
+const DMA = 'Node 0, zone      DMA      1      2 \n';
+const NORMAL = 'Node 1, zone   Normal      3      4 \n';
+const samplesOf = (node: string, zone: string, counts: readonly number[]): string[] =>
+  counts.map((count, order) => `node_buddyinfo_blocks{node="${node}",size="${order}",zone="${zone}"} ${count}`);
+const good = samplesOf('0', 'DMA', [1, 2]);
+
+testFile(buddyinfo, 'proc/buddyinfo', [
+  ['two zones', DMA + NORMAL, [...good, ...samplesOf('1', 'Normal', [3, 4])]],
+  ['more orders', `${DMA}Node 1, zone Movable 5 6 7\n`, [...good, ...samplesOf('1', 'Movable', [5, 6, 7])]],
+  ['a line without a zone', `Node 0, zone\n${DMA}`, good, 'Node 0, zone'],
+  ['a line without counts', `${DMA}Node 0, zone Normal\n`, good, 'Node 0, zone Normal'],
+  ['an empty line', `\n${DMA}`, good, ''],
+  ['what is no number', `Node 0, zone Normal 1 x 3\n${DMA}`, good, 'Node 0, zone Normal 1 x 3'],
+  ['an empty file', '', [], ''],
+]);

@@ -1,25 +1,18 @@
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import cgroups, { parseCgroups } from '../../src/collectors/cgroups.ts';
-import { ParseError } from '../../src/core/errors.ts';
-import { golden, scrape, tree } from '../helpers/scrape.ts';
-
-test('parseCgroups skips the heading', () => {
-  assert.deepEqual(parseCgroups('#subsys_name\thierarchy\tnum_cgroups\tenabled\nmemory\t0\t143\t1\n'), [
-    { name: 'memory', cgroups: 143, enabled: 1 },
-  ]);
-});
-
-for (const [why, text] of [
-  ['a line that is too short', 'memory\t0\t143\n'],
-  ['an empty line', '\n'],
-  ['a count that is not a number', 'memory\t0\tx\t1\n'],
-] as const)
-  test(`parseCgroups refuses ${why}`, () => assert.throws(() => parseCgroups(text), ParseError));
+import cgroups from '../../src/collectors/cgroups.ts';
+import { testFile } from '../helpers/odd.ts';
+import { golden } from '../helpers/scrape.ts';
 
 test('cgroups: the fixtures scrape to the golden text', (t) => golden(t, cgroups));
 
-test('cgroups fails where there is no file', async (t) => {
-  const { success } = await scrape(cgroups, { root: tree(t, { 'proc/x': '' }) });
-  assert.equal(success, false);
-});
+const HEADING = '#subsys_name\thierarchy\tnum_cgroups\tenabled\n';
+const MEMORY = 'memory\t0\t143\t1\n';
+const good = ['node_cgroups_cgroups{subsys_name="memory"} 143', 'node_cgroups_enabled{subsys_name="memory"} 1'];
+
+testFile(cgroups, 'proc/cgroups', [
+  ['a controller', HEADING + MEMORY, good],
+  ['no controllers', HEADING, []],
+  ['a line that is too short', `${HEADING}cpu\t0\t143\n${MEMORY}`, good, 'cpu\t0\t143'],
+  ['an empty line', `${HEADING}\n${MEMORY}`, good, ''],
+  ['a count that is no number', `${HEADING}cpu\t0\tx\t1\n${MEMORY}`, good, 'cpu\t0\tx\t1'],
+]);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import cpuVulnerabilities, { parseVulnerability } from '../../src/collectors/cpu_vulnerabilities.ts';
+import { refusingDisk } from '../helpers/disk.ts';
+import { samplesIn } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 for (const [text, state, mitigation] of [
@@ -27,4 +29,17 @@ test('cpu_vulnerabilities has nothing to tell on a kernel without the folder', a
     success: true,
     error: undefined,
   });
+});
+
+test('cpu_vulnerabilities leaves out what is refused or empty', async (t) => {
+  const at = 'sys/devices/system/cpu/vulnerabilities';
+  const root = tree(t, { [`${at}/a`]: 'Not affected\n', [`${at}/b`]: 'Vulnerable\n', [`${at}/c`]: '\n' });
+  const { text, success } = await scrape(cpuVulnerabilities, {
+    root,
+    disk: refusingDisk('EACCES', 'vulnerabilities/b'),
+  });
+  assert.deepEqual(samplesIn(text), [
+    'node_cpu_vulnerabilities_info{codename="a",mitigation="",state="not affected"} 1',
+  ]);
+  assert.ok(success);
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import drm from '../../src/collectors/drm.ts';
 import { ParseError } from '../../src/core/errors.ts';
+import { refusingDisk } from '../helpers/disk.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const UEVENT = 'DRIVER=amdgpu\nPCI_CLASS=30000\n';
@@ -33,27 +34,22 @@ test('another driver, a connector and a card without a device are passed over', 
   assert.equal((await scrape(drm, { root })).text, '');
 });
 
-test('a value that is no number is refused', async (t) => {
+test('a value that is no number costs itself alone', async (t) => {
   const root = tree(t, {
     'sys/class/drm/card0/device/uevent': UEVENT,
     'sys/class/drm/card0/device/gpu_busy_percent': 'much\n',
+    'sys/class/drm/card0/device/mem_info_gtt_used': '7\n',
   });
-  const { error } = await scrape(drm, { root });
+  const { text, error } = await scrape(drm, { root });
   assert.ok(error instanceof ParseError);
   assert.match(error.message, /card0\/device\/gpu_busy_percent.*much/);
+  assert.match(text, /gtt_used_bytes\{card="card0"\} 7\n/);
 });
 
-test('a card that sleeps refuses to tell its load', async () => {
-  const { text, success } = await scrape(drm, {
-    wrap: (real) => ({
-      ...real,
-      readOnce(path) {
-        if (path.endsWith('gpu_busy_percent')) throw Object.assign(new Error('EPERM'), { code: 'EPERM' });
-        return real.readOnce(path);
-      },
-    }),
+for (const code of ['EPERM', 'EBUSY', 'ENODEV'])
+  test(`a card that answers ${code} for its load has the rest`, async () => {
+    const { text, success } = await scrape(drm, { disk: refusingDisk(code, 'gpu_busy_percent') });
+    assert.ok(success);
+    assert.doesNotMatch(text, /busy/);
+    assert.match(text, /vram_used/);
   });
-  assert.ok(success);
-  assert.doesNotMatch(text, /busy/);
-  assert.match(text, /vram_used/);
-});

@@ -1,34 +1,59 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import interrupts, { parseInterrupts } from '../../src/collectors/interrupts.ts';
-import { ParseError } from '../../src/core/errors.ts';
-import { golden, scrape, tree } from '../helpers/scrape.ts';
+import interrupts from '../../src/collectors/interrupts.ts';
+import { samplesIn, testFile } from '../helpers/odd.ts';
+import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
-const rowsOf = (text: string) => [...parseInterrupts(text).rows];
+const LOC = 'LOC: 7 8  Local timer interrupts\n';
+const total = (cpu: string, type: string, info: string, devices: string, count: number): string =>
+  `node_interrupts_total{cpu="${cpu}",devices="${devices}",info="${info}",type="${type}"} ${count}`;
+const loc = [total('0', 'LOC', 'Local timer interrupts', '', 7), total('3', 'LOC', 'Local timer interrupts', '', 8)];
 
-test('parseInterrupts tells chip and devices of a numbered interrupt from the purpose of another', () => {
-  assert.deepEqual(rowsOf('  CPU0 CPU3\n 24: 1 0 IO-APIC 5-edge ACPI:Ged\nLOC: 7 8  Local timer interrupts\n'), [
-    { type: '24', counts: [1, 0], info: 'IO-APIC', devices: '5-edge ACPI:Ged' },
-    { type: 'LOC', counts: [7, 8], info: 'Local timer interrupts', devices: '' },
-  ]);
+testFile(interrupts, 'proc/interrupts', [
+  [
+    'chip and devices of a numbered interrupt',
+    `  CPU0 CPU3\n 24: 1 0 IO-APIC  5-edge ACPI:Ged\n${LOC}`,
+    [
+      loc[0] as string,
+      total('0', '24', 'IO-APIC', '5-edge ACPI:Ged', 1),
+      loc[1] as string,
+      total('3', '24', 'IO-APIC', '5-edge ACPI:Ged', 0),
+    ],
+  ],
+  [
+    'what arm64 writes without a blank',
+    '  CPU0\nIPI0:1234567890       Rescheduling interrupts\n',
+    [total('0', 'IPI0', 'Rescheduling interrupts', '', 1234567890).replace('1234567890', '1.23456789e+09')],
+  ],
+  ['rows that are not by CPU', `  CPU0 CPU3\nERR:   0\nMIS:  0\n\nno colon at all\n 9: 1 2\n${LOC}`, loc],
+  ['what is no number', `  CPU0 CPU3\n 24: 1 IO-APIC 5-edge\n${LOC}`, loc, ' 24: 1 IO-APIC 5-edge'],
+  ['an empty file', '', [], ''],
+  ['a file without its heading', ' 24: 1 0 IO-APIC 5-edge ACPI:Ged\n', [], '24: 1 0 IO-APIC 5-edge ACPI:Ged'],
+]);
+
+testFile(
+  interrupts,
+  'proc/interrupts',
+  [
+    ['a count of zero', `  CPU0 CPU3\n${LOC.replace('7', '0')}`, loc.slice(1)],
+    ['what is no number', `  CPU0 CPU3\n 9: 0 x IO-APIC\n${LOC}`, loc, ' 9: 0 x IO-APIC'],
+  ],
+  { argv: ['--no-collector.interrupts.include-zeros'] },
+);
+
+test('a count that is no longer zero comes, and goes again', async (t) => {
+  const root = tree(t, { 'proc/interrupts': '' });
+  const again = prepared(interrupts, { root, argv: ['--no-collector.interrupts.include-zeros'] });
+  for (const [text, samples] of [
+    [LOC, loc],
+    [LOC.replace('8', '0'), loc.slice(0, 1)],
+    [LOC, loc],
+  ] as const) {
+    writeFileSync(`${root}/proc/interrupts`, `  CPU0 CPU3\n${text}`);
+    assert.deepEqual(samplesIn((await again()).text), samples);
+  }
 });
-
-test('parseInterrupts reads what arm64 writes without a blank', () => {
-  assert.deepEqual(rowsOf('  CPU0\nIPI0:1234567890       Rescheduling interrupts\n'), [
-    { type: 'IPI0', counts: [1234567890], info: 'Rescheduling interrupts', devices: '' },
-  ]);
-});
-
-test('parseInterrupts passes over rows that are not by CPU', () => {
-  assert.deepEqual(rowsOf('  CPU0 CPU1\nERR:          0\nMIS:          0\n\nno colon\n 9: 1 2\n'), []);
-});
-
-for (const [why, text] of [
-  ['an empty file', ''],
-  ['a file without its heading', ' 24: 1 0 IO-APIC 5-edge ACPI:Ged\n'],
-  ['what is not a number', ' CPU0 CPU1\n 24: 1 IO-APIC 5-edge\n'],
-] as const)
-  test(`parseInterrupts refuses ${why}`, () => assert.throws(() => rowsOf(text), ParseError));
 
 test('interrupts: the fixtures scrape to the golden text', (t) => golden(t, interrupts));
 

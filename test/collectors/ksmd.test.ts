@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import ksmd from '../../src/collectors/ksmd.ts';
-import { ParseError } from '../../src/core/errors.ts';
+import { testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 test('ksmd: the fixtures scrape to the golden text', (t) => golden(t, ksmd));
@@ -11,8 +11,14 @@ test('ksmd gives nothing, and succeeds, where the kernel has no merging', async 
   assert.deepEqual([text, success], ['', true]);
 });
 
-for (const bad of ['', 'x', '1 2'])
-  test(`ksmd refuses ${JSON.stringify(bad)} for a number`, async (t) => {
-    const { error } = await scrape(ksmd, { root: tree(t, { 'sys/kernel/mm/ksm/run': `${bad}\n` }) });
-    assert.ok(error instanceof ParseError);
-  });
+testFile(
+  ksmd,
+  'sys/kernel/mm/ksm/run',
+  [
+    ['a number', '2\n', ['node_ksmd_general_profit_bytes -4096', 'node_ksmd_run 2']],
+    ['no value', '\n', ['node_ksmd_general_profit_bytes -4096']],
+    ['what is no number', 'x\n', ['node_ksmd_general_profit_bytes -4096'], 'x'],
+    ['two numbers', '1 2\n', ['node_ksmd_general_profit_bytes -4096'], '1 2'],
+  ],
+  { files: { 'sys/kernel/mm/ksm/general_profit': '-4096\n' } },
+);

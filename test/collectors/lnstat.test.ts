@@ -1,25 +1,30 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import lnstat, { parseLnstat } from '../../src/collectors/lnstat.ts';
-import { ParseError } from '../../src/core/errors.ts';
+import lnstat from '../../src/collectors/lnstat.ts';
+import { testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 test('lnstat: the fixtures scrape to the golden text', (t) => golden(t, lnstat));
 
-test('parseLnstat reads names and a row for each CPU', () => {
-  assert.deepEqual(parseLnstat('x', 'entries\t\tallocs\n0000001f ff\n2\n'), {
-    names: ['entries', 'allocs'],
-    rows: [[31, 255], [2]],
-  });
-  assert.deepEqual(parseLnstat('x', ''), { names: [], rows: [] });
-});
+const good = (cpu: number): string[] => [
+  `node_lnstat_allocs_total{cpu="${cpu}",subsystem="x"} 255`,
+  `node_lnstat_entries_total{cpu="${cpu}",subsystem="x"} 31`,
+];
 
-for (const [why, text] of [
-  ['a row longer than the names', 'entries allocs\n1 2 3\n'],
-  ['what is not hexadecimal', 'entries\n0x1\n'],
+testFile(lnstat, 'proc/net/stat/x', [
+  ['names and a row', 'entries\t\tallocs\n0000001f ff\n', good(0)],
+  ['a row that is too short', 'entries allocs\n2\n', ['node_lnstat_entries_total{cpu="0",subsystem="x"} 2']],
+  ['names alone', 'entries\n', []],
+  ['an empty file', '', []],
+  ['a row longer than the names', 'entries allocs\n1 2 3\n1f ff\n', good(1), '1 2 3'],
+  ['what is not hexadecimal', 'entries allocs\n0x1 1\n1f ff\n', good(1), '0x1 1'],
+  ['an empty row', 'entries allocs\n\n1f ff\n', good(1), ''],
+]);
+
+for (const [why, files] of [
+  ['tables', { 'proc/net/x': '' }],
+  ['a network', {}],
 ] as const)
-  test(`parseLnstat refuses ${why}`, () => assert.throws(() => parseLnstat('x', text), ParseError));
-
-test('lnstat: a missing folder is no fault', async (t) => {
-  assert.deepEqual(await scrape(lnstat, { root: tree(t, {}) }), { text: '', success: true, error: undefined });
-});
+  test(`lnstat: a machine without ${why} is no fault`, async (t) => {
+    assert.deepEqual(await scrape(lnstat, { root: tree(t, files) }), { text: '', success: true, error: undefined });
+  });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Take, takeAuto, takeHex, takeNumber, takeUint } from '../../src/source/numbers.ts';
+import type { Take } from '../../src/core/host.ts';
+import { takeAuto, takeHex, takeNumber, takePositive, takeUint } from '../../src/source/numbers.ts';
 
 const into = new Float64Array(3);
 
@@ -30,6 +31,16 @@ test('whole numbers are the nearest double, whatever their length', () => {
     ),
     { numRuns: 2000 },
   );
+});
+
+test('a number that has to be more than 0 is none where it is 0', () => {
+  for (const [text, value] of [
+    ['7', 7],
+    ['0', undefined],
+    ['00', undefined],
+    ['x', undefined],
+  ] as const)
+    assert.equal(taken(takePositive, text), value);
 });
 
 test('halves between two doubles are rounded as the platform rounds them', () => {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { NoDataError } from '../../src/core/errors.ts';
-import type { Layout, Line, TableOptions } from '../../src/core/host.ts';
+import type { Layout, Line, TableOptions, Take } from '../../src/core/host.ts';
 import { gauge } from '../../src/core/metric.ts';
 import type { LayoutWriter } from '../../src/core/writer.ts';
+import { takeUint } from '../../src/source/numbers.ts';
 import { createSource } from '../../src/source/source.ts';
 import { createMemory } from '../helpers/memory.ts';
 import { type Ran, runner } from '../helpers/table.ts';
@@ -37,11 +38,32 @@ function tableOf(layout: Layout, options: Omit<TableOptions, 'beside'> = {}) {
 }
 
 // What a layout may do to a line.
-const KINDS = ['word', 'find', 'rest', 'number', 'uint', 'hex', 'auto', 'before', 'length', 'both'] as const;
+const KINDS = [
+  'word',
+  'find',
+  'rest',
+  'number',
+  'uint',
+  'hex',
+  'auto',
+  'before',
+  'positive',
+  'taken',
+  'upTo',
+  'length',
+  'both',
+] as const;
 interface Step {
   readonly kind: (typeof KINDS)[number];
   readonly column: number;
 }
+
+/** A collector's own: `5` is 50. */
+const takeX: Take = (bytes, start, end, into, place) => {
+  const at = takeUint(bytes, start, end, into, place);
+  into[place] = (into[place] as number) * 10;
+  return at;
+};
 
 function doStep({ kind, column }: Step, line: Line, at: string, out: LayoutWriter): void {
   if (kind === 'word') out.sample(value, 1, at, line.word(column));
@@ -49,6 +71,8 @@ function doStep({ kind, column }: Step, line: Line, at: string, out: LayoutWrite
   else if (kind === 'rest') out.sample(value, 3, at, line.rest(column));
   else if (kind === 'length') out.sample(value, line.length, at, 'length');
   else if (kind === 'before') out.sample(value, line.number(column, 'k='), at, 'before');
+  else if (kind === 'upTo') out.sample(value, 4, at, line.upTo(column, '=') ?? 'none');
+  else if (kind === 'taken') out.sample(value, line.taken(column, takeX), at, kind);
   else if (kind === 'both')
     out.sample(
       value,
