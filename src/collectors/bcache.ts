@@ -1,63 +1,61 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice } from '../core/devices.ts';
-import { optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { Tree } from '../core/host.ts';
-import { counter, gauge } from '../core/metric.ts';
-import { float, lines } from '../core/text.ts';
+import type { Device, Lines, Take } from '../core/host.ts';
+import { counter, type Family, gauge } from '../core/metric.ts';
+import { NS_OF_SECOND } from '../core/units.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 
-const FOLDER = 'fs/bcache';
-const SECONDS_OF_UNIT = 1e-9;
-const UNITS = 'kMGTPEZY';
+const [MINUS, POINT, ZERO, BLANK] = [45, 46, 48, 32] as const;
+const UNITS = Buffer.from('kMGTPEZY');
+/** What may stand behind a number. */
+const AFTER = ['/sec', '%'].map((text) => Buffer.from(text));
+
+const isDigit = (byte: number | undefined): byte is number => byte !== undefined && byte >= ZERO && byte < ZERO + 10;
 
 /**
- * Parses a number as bcache writes it: plain, or of units of powers of 1024 with a fraction that counts tenths of 1024ths:
- * `1.10k` is 1 + 10 / 10.24 units. Whole numbers are what is meant, so the rest is cut off. `undefined` for anything else.
+ * Takes a number as bcache writes it: plain, or of units of powers of 1024 with a fraction that counts tenths of 1024ths:
+ * `1.10k` is 1 + 10 / 10.24 units. Whole numbers are what is meant, so the rest is cut off.
  * drivers/md/bcache/util.c, https://docs.kernel.org/admin-guide/bcache.html
  */
-export function parseSize(text: string): number | undefined {
-  const negative = text.startsWith('-');
-  const digits = negative ? text.slice(1) : text;
-  const power = digits === '' ? -1 : UNITS.indexOf(digits.at(-1) as string);
-  if (power < 0) {
-    const plain = float(digits);
-    if (plain === undefined || !Number.isFinite(plain)) return undefined;
-    return negative ? -Math.trunc(plain) : Math.trunc(plain);
+export const takeSize: Take = (bytes, start, end, into, place) => {
+  const first = bytes[start] === MINUS ? start + 1 : start;
+  let [whole, rest, at] = [0, 0, first];
+  for (; at < end && isDigit(bytes[at]); at += 1) whole = whole * 10 + (bytes[at] as number) - ZERO;
+  if (at === first) return -1;
+  if (at < end && bytes[at] === POINT) {
+    at += 1;
+    if (!isDigit(bytes[at])) return -1;
+    for (; at < end && isDigit(bytes[at]); at += 1) rest = rest * 10 + (bytes[at] as number) - ZERO;
   }
-  const [whole = '', fraction, more] = digits.slice(0, -1).split('.');
-  const [units, rest] = [float(whole), fraction === undefined ? 0 : float(fraction)];
-  if (units === undefined || rest === undefined || more !== undefined) return undefined;
-  const value = Math.trunc((units + rest / 10.24) * 1024 ** (power + 1));
-  return negative ? -value : value;
-}
+  const power = at < end ? UNITS.indexOf(bytes[at] as number) + 1 : 0;
+  if (power > 0) at += 1;
+  const after = AFTER.find((text) => bytes.compare(text, 0, text.length, at, Math.min(at + text.length, end)) === 0);
+  at += after?.length ?? 0;
+  if (at < end && (bytes[at] as number) > BLANK) return -1;
+  const value = power === 0 ? whole : Math.trunc((whole + rest / 10.24) * 1024 ** power);
+  into[place] = first === start ? value : -value;
+  return at;
+};
 
-/** Parses a file of lines such as `dirty:\t\t20.4G`; values may have blanks in them. */
-export function parsePairs(text: string): ReadonlyMap<string, string> {
-  const pairs = new Map<string, string>();
-  for (const line of lines(text)) {
-    const colon = line.indexOf(':');
-    if (colon > 0) pairs.set(line.slice(0, colon).trim(), line.slice(colon + 1).trim());
-  }
-  return pairs;
-}
+type OfDevice = Family<readonly ['uuid', 'backing_device']> | Family<readonly ['uuid', 'cache_device']>;
 
-/** The number in a file. One that is absent counts as zero, which is what bcache's counters begin with. */
-function sizeIn(sys: Tree, path: string): number {
-  const text = optional(() => sys.attribute(path));
-  if (text === undefined) return 0;
-  return sizeOf(path, text);
-}
-
-function sizeOf(file: string, text: string): number {
-  const value = parseSize(text);
-  if (value === undefined) throw new ParseError(file, text);
-  return value;
-}
-
-/** A line's number in a file of pairs, without the unit at its end; 0 where this kernel's file has no such line. */
-function sizeAt(file: string, pairs: ReadonlyMap<string, string>, name: string, unit = ''): number {
-  const text = pairs.get(name) ?? '0';
-  return sizeOf(file, text.endsWith(unit) ? text.slice(0, text.length - unit.length) : text);
+/** Writes numbers of a file of lines such as `dirty:\t\t20.4G`; 0 where this kernel's file has no such line. */
+function writePairs(
+  lines: Lines | undefined,
+  families: ReadonlyMap<string, OfDevice>,
+  labels: readonly [uuid: string, device: string],
+  out: LayoutWriter,
+): void {
+  const missing = new Map(lines === undefined ? [] : families);
+  lines?.each((line) => {
+    const key = line.upTo(0, ':') ?? '';
+    const family = families.get(key);
+    if (family === undefined) return;
+    missing.delete(key);
+    out.row(family, line.taken(1, takeSize), labels);
+  });
+  for (const family of missing.values()) out.row(family, 0, labels);
 }
 
 const backed = (name: string, help: string) => counter(name, help, 'uuid', 'backing_device');
@@ -138,7 +136,7 @@ export default defineCollector({
       ['tree_depth', m.treeDepth, 1],
       ['internal/active_journal_entries', m.journal, 1],
       ['internal/btree_nodes', m.btreeNodes, 1],
-      ['internal/btree_read_average_duration_us', m.btreeRead, SECONDS_OF_UNIT],
+      ['internal/btree_read_average_duration_us', m.btreeRead, 1 / NS_OF_SECOND],
       ['internal/cache_read_races', m.readRaces, 1],
     ] as const;
     const ofBacking = [
@@ -150,46 +148,43 @@ export default defineCollector({
       ['stats_total/cache_bypass_misses', m.bypassMisses],
       ['stats_total/cache_miss_collisions', m.collisions],
     ] as const;
-    const ofWriteback = [
-      ['target', m.dirtyTarget, ''],
-      ['rate', m.rate, '/sec'],
-      ['proportional', m.proportional, ''],
-      ['integral', m.integral, ''],
-      ['change', m.change, '/sec'],
-    ] as const;
+    const ofWriteback = new Map([
+      ['target:', m.dirtyTarget],
+      ['rate:', m.rate],
+      ['proportional:', m.proportional],
+      ['integral:', m.integral],
+      ['change:', m.change],
+    ]);
     const ofCache = [
       ['io_errors', m.ioErrors],
       ['metadata_written', m.metadataWritten],
       ['written', m.written],
     ] as const;
-    const folder = sys.folder(FOLDER);
-    return (out, turn) => {
-      const sets = (optional(() => folder.names()) ?? []).filter((name) => name.includes('-'));
-      if (sets.length === 0) return undefined;
-      return eachDevice(sets, turn, (uuid) => {
-        const path = `${FOLDER}/${uuid}`;
-        for (const [file, metric, scale] of ofSet) out.sample(metric, sizeIn(sys, `${path}/${file}`) * scale, uuid);
-        for (const name of sys.list(path)) {
-          const device = `${path}/${name}`;
-          if (/^bdev[0-9]/.test(name)) {
-            for (const [file, metric] of ofBacking) out.sample(metric, sizeIn(sys, `${device}/${file}`), uuid, name);
-            // Newer kernels have no such counter.
-            const readaheads = sizeIn(sys, `${device}/stats_total/cache_readaheads`);
-            if (readaheads !== 0) out.sample(m.readaheads, readaheads, uuid, name);
-            const debug = `${device}/writeback_rate_debug`;
-            const pairs = parsePairs(sys.readOnce(debug));
-            for (const [key, metric, unit] of ofWriteback)
-              out.sample(metric, sizeAt(debug, pairs, key, unit), uuid, name);
-          } else if (/^cache[0-9]/.test(name)) {
-            for (const [file, metric] of ofCache) out.sample(metric, sizeIn(sys, `${device}/${file}`), uuid, name);
-            if (!flags.priorityStats) continue;
-            const file = `${device}/priority_stats`;
-            const pairs = parsePairs(sys.readOnce(file));
-            out.sample(m.unusedPercent, sizeAt(file, pairs, 'Unused', '%'), uuid, name);
-            out.sample(m.metadataPercent, sizeAt(file, pairs, 'Metadata', '%'), uuid, name);
-          }
-        }
-      });
+    const ofPriority = new Map([
+      ['Unused:', m.unusedPercent],
+      ['Metadata:', m.metadataPercent],
+    ]);
+    const writeBacking = ({ id, taken, lines }: Device, uuid: string, out: LayoutWriter): void => {
+      for (const [file, family] of ofBacking) out.sample(family, taken(file, takeSize), uuid, id);
+      // Newer kernels have no such counter.
+      out.sample(m.readaheads, taken('stats_total/cache_readaheads', takeSize, '0'), uuid, id);
+      writePairs(lines('writeback_rate_debug'), ofWriteback, [uuid, id], out);
     };
+    const writeCache = ({ id, taken, lines }: Device, uuid: string, out: LayoutWriter): void => {
+      for (const [file, family] of ofCache) out.sample(family, taken(file, takeSize), uuid, id);
+      if (flags.priorityStats) writePairs(lines('priority_stats'), ofPriority, [uuid, id], out);
+    };
+    return sys.devices(
+      'fs/bcache',
+      /-/,
+      (set, out) => {
+        for (const [file, family, scale] of ofSet) out.sample(family, set.taken(file, takeSize)?.times(scale), set.id);
+        for (const name of set.list()) {
+          if (/^bdev[0-9]/.test(name)) writeBacking(set.inside(name), set.id, out);
+          else if (/^cache[0-9]/.test(name)) writeCache(set.inside(name), set.id, out);
+        }
+      },
+      { ifAbsent: nothing },
+    );
   },
 });

@@ -1,143 +1,176 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, uintAttribute } from '../core/devices.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
-import type { Tree } from '../core/host.ts';
+import { NOTHING, NoDataError, optional } from '../core/errors.ts';
+import type { Device, Line, Take } from '../core/host.ts';
 import { counter, dynamic, gauge } from '../core/metric.ts';
-import { fields, lines, uint } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
+import type { Reading } from '../core/reading.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 
 const FOLDER = 'fs/bcachefs';
-const UNITS = 'kmgtpe';
+const [POINT, ZERO, BLANK, LETTER_B, LETTER_I] = [46, 48, 32, 98, 105] as const;
+const UNITS = Buffer.from('kmgtpe');
 
-/** `19.3G`, `512k`, `4096`, and as newer kernels write it, `19.3 GiB`. */
-const SIZE = /^([0-9]+(?:\.[0-9]+)?)\s*([kmgtpe]?)(?:i?b)?$/i;
+/** Takes a unit of bytes, as the number of bytes that it stands for: `k`, `KiB`, `B`, or none. */
+const takeUnit: Take = (bytes, start, end, into, place) => {
+  const letterAt = (at: number): number => (at < end ? (bytes[at] as number) | 32 : 0);
+  let at = start;
+  const power = UNITS.indexOf(letterAt(at)) + 1;
+  if (power > 0) at += 1;
+  if (letterAt(at) === LETTER_I && letterAt(at + 1) === LETTER_B) at += 1;
+  if (letterAt(at) === LETTER_B) at += 1;
+  into[place] = 1024 ** power;
+  return at < end && (bytes[at] as number) > BLANK ? -1 : at;
+};
 
-/** Parses a size as bcachefs writes it, in units of powers of 1024, to whole bytes; `undefined` for anything else. */
-export function parseSize(text: string): number | undefined {
-  const [, number, unit = ''] = SIZE.exec(text) ?? [];
-  if (number === undefined) return undefined;
-  const power = unit === '' ? 0 : UNITS.indexOf(unit.toLowerCase()) + 1;
-  return Math.trunc(Number(number) * 1024 ** power);
-}
+const isDigit = (byte: number | undefined): byte is number => byte !== undefined && byte >= ZERO && byte < ZERO + 10;
 
-function sizeOf(file: string, text: string, line = text): number {
-  const value = parseSize(text);
-  if (value === undefined) throw new ParseError(file, line);
-  return value;
-}
-
-function countOf(file: string, text: string | undefined, line: string): number {
-  const value = uint(text);
-  if (value === undefined) throw new ParseError(file, line);
-  return value;
-}
-
-/** The words of a line, a number and the unit after it in one. */
-const words = (line: string): string[] => fields(line.replace(/(?<=\s[0-9.]+) +(?=[kmgtpe]?i?B(\s|$))/gi, ''));
-
-export interface Compression {
-  readonly algorithm: string;
-  readonly compressed: number;
-  readonly uncompressed: number;
-}
-
-/** Parses `/sys/fs/bcachefs/<uuid>/compression_stats`: a line of titles, then one for each algorithm. https://docs.kernel.org/filesystems/bcachefs/ */
-export const parseCompressionStats = (text: string): Compression[] =>
-  lines(text)
-    .slice(1)
-    .flatMap((line) => {
-      const [algorithm = '', compressed, uncompressed] = words(line);
-      if (compressed === undefined || uncompressed === undefined) return [];
-      return {
-        algorithm: algorithm.replace(/:$/, ''),
-        compressed: sizeOf('compression_stats', compressed, line),
-        uncompressed: sizeOf('compression_stats', uncompressed, line),
-      };
-    });
-
-/** Parses `errors`: kind of error, how often, when last. */
-export const parseErrors = (text: string): (readonly [type: string, count: number])[] =>
-  lines(text).flatMap((line) => {
-    const [type = '', count] = fields(line);
-    return count === undefined ? [] : [[type, countOf('errors', count, line)] as const];
-  });
-
-export interface BtreeWrites {
-  readonly type: string;
-  readonly count: number;
-  readonly averageBytes: number;
-}
-
-/** Parses `btree_write_stats`: a line of titles, then why a node was written, how often, and how large it was on average. */
-export const parseBtreeWrites = (text: string): BtreeWrites[] =>
-  lines(text)
-    .slice(1)
-    .flatMap((line) => {
-      const [type = '', count, size] = words(line);
-      if (count === undefined || size === undefined) return [];
-      return {
-        type: type.replace(/:$/, ''),
-        count: countOf('btree_write_stats', count, line),
-        averageBytes: sizeOf('btree_write_stats', size, line),
-      };
-    });
-
-const SINCE_MOUNT = 'since mount:';
-const SINCE_CREATION = 'since filesystem creation:';
-
-/** Parses a file of `counters/`: what was counted since the file system was created, `undefined` where only the mount counts. */
-export function parseCounter(file: string, text: string): number | undefined {
-  const all = lines(text).map((line) => line.trim());
-  const line = all.find((each) => each.startsWith(SINCE_CREATION));
-  if (line !== undefined) return sizeOf(file, line.slice(SINCE_CREATION.length).trim(), line);
-  if (!all.some((each) => each.startsWith(SINCE_MOUNT))) throw new ParseError(file, text);
-  return undefined;
-}
-
-export interface IoDone {
-  readonly operation: 'read' | 'write';
-  readonly dataType: string;
-  readonly bytes: number;
-}
-
-/** Parses `dev-<n>/io_done`: two sections, `read:` and `write:`, of bytes by kind of data. */
-export function parseIoDone(text: string): IoDone[] {
-  const done: IoDone[] = [];
-  let operation: IoDone['operation'] | undefined;
-  for (const line of lines(text)) {
-    const colon = line.indexOf(':');
-    const [name, value] = [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
-    if (line.trim() === '') continue;
-    if (colon < 0) throw new ParseError('io_done', line);
-    if (value === '' && (name === 'read' || name === 'write')) operation = name;
-    else if (operation === undefined) throw new ParseError('io_done', line);
-    else done.push({ operation, dataType: name, bytes: countOf('io_done', value, line) });
+/** Takes a size as bcachefs writes it, in units of powers of 1024, to whole bytes: `19.3G`, `512k`, `4096`. */
+export const takeSize: Take = (bytes, start, end, into, place) => {
+  let [value, at, decimals] = [0, start, 0];
+  for (; at < end && isDigit(bytes[at]); at += 1) value = value * 10 + (bytes[at] as number) - ZERO;
+  if (at === start) return -1;
+  if (at < end && bytes[at] === POINT) {
+    at += 1;
+    for (; at < end && isDigit(bytes[at]); at += 1, decimals += 1) value = value * 10 + (bytes[at] as number) - ZERO;
+    if (decimals === 0) return -1;
   }
-  return done;
-}
+  const after = takeUnit(bytes, at, end, into, place);
+  into[place] = Math.trunc((value / 10 ** decimals) * (into[place] as number));
+  return after;
+};
 
-/** Parses `dev-<n>/io_errors`: the section since the file system was created, not the one since the counts were reset. */
-export function parseIoErrors(text: string): (readonly [type: string, count: number])[] {
-  const errors: (readonly [string, number])[] = [];
-  let wanted = false;
-  for (const line of lines(text)) {
-    if (/^io errors since/i.test(line.trim())) {
-      wanted = /since filesystem creation/i.test(line);
-      continue;
-    }
-    const colon = line.indexOf(':');
-    if (wanted && colon >= 0)
-      errors.push([line.slice(0, colon).trim(), countOf('io_errors', line.slice(colon + 1).trim(), line)]);
-  }
-  return errors;
+/** The size in a column, from which its unit stands apart as newer kernels write it: `19.3 GiB`. */
+const sizeAt = (line: Line, column: number, isApart: boolean): Reading =>
+  isApart
+    ? line
+        .number(column)
+        .by(line.taken(column + 1, takeUnit))
+        .map(Math.trunc)
+    : line.taken(column, takeSize);
+
+/** The count of a line `name: 5`, `name : 5` or `name:5`. */
+function countOf(line: Line): readonly [name: string, count: Reading] {
+  const head = line.upTo(0, ':');
+  const column = head === undefined ? 1 : 0;
+  const before = head ?? line.upTo(1, ':');
+  if (before === undefined) throw line.fault();
+  const name = head === undefined ? line.word(0) : head.slice(0, -1);
+  return [name, line.length > column + 1 ? line.uint(column + 1) : line.uint(column, before)];
 }
 
 const sanitize = (name: string): string => name.replace(/_*[^0-9A-Za-z_]+_*/g, '_');
-/** Where a name is a folder: one that can be listed. */
-const isFolder = (sys: Tree, path: string): boolean => optional(() => sys.list(path)) !== undefined;
-
 const PREFIX = 'dev-';
 const DEVICE = ['uuid', 'device'] as const;
+
+const metrics = {
+  info: gauge('node_bcachefs_info', 'A bcachefs file system; always 1.', 'uuid'),
+  btreeCacheSize: gauge('node_bcachefs_btree_cache_size_bytes', 'Memory that the cache of B-trees takes.', 'uuid'),
+  compressed: gauge('node_bcachefs_compression_compressed_bytes', 'What compressed data take.', 'uuid', 'algorithm'),
+  uncompressed: gauge(
+    'node_bcachefs_compression_uncompressed_bytes',
+    'What the compressed data would take otherwise.',
+    'uuid',
+    'algorithm',
+  ),
+  errors: counter('node_bcachefs_errors_total', 'Errors found in the file system.', 'uuid', 'error_type'),
+  counters: dynamic.counter(
+    'node_bcachefs_<counter>_total',
+    'The counter <counter>, since the file system was created.',
+    'uuid',
+  ),
+  btreeWrites: counter('node_bcachefs_btree_writes_total', 'Writes of nodes of B-trees.', 'uuid', 'type'),
+  btreeWriteSize: gauge(
+    'node_bcachefs_btree_write_average_size_bytes',
+    'How large the written nodes were on average.',
+    'uuid',
+    'type',
+  ),
+  deviceInfo: gauge('node_bcachefs_device_info', 'A device; always 1.', ...DEVICE, 'label', 'state'),
+  bucketSize: gauge('node_bcachefs_device_bucket_size_bytes', 'Size of a bucket.', ...DEVICE),
+  buckets: gauge('node_bcachefs_device_buckets', 'Buckets that the device has.', ...DEVICE),
+  durability: gauge('node_bcachefs_device_durability', 'How many copies one on this device counts as.', ...DEVICE),
+  ioDone: counter(
+    'node_bcachefs_device_io_done_bytes_total',
+    'Bytes read and written.',
+    ...DEVICE,
+    'operation',
+    'data_type',
+  ),
+  ioErrors: counter(
+    'node_bcachefs_device_io_errors_total',
+    'Errors that the device made since the file system was created.',
+    ...DEVICE,
+    'type',
+  ),
+} as const;
+
+const writeSize = (device: Device, file: string, write: (size: Reading) => void): void =>
+  device.lines(file)?.each((line) => write(sizeAt(line, 0, line.length > 1)));
+
+function writeTables({ id, lines }: Device, out: LayoutWriter): void {
+  // Below a line of titles an algorithm and two sizes.
+  lines('compression_stats')?.each((line, i) => {
+    if (i === 0 || line.length < 3) return;
+    const algorithm = line.word(0).replace(/:$/, '');
+    const isApart = line.length > 4;
+    out.sample(metrics.compressed, sizeAt(line, 1, isApart), id, algorithm);
+    out.sample(metrics.uncompressed, sizeAt(line, isApart ? 3 : 2, isApart), id, algorithm);
+  });
+  // Kind of error, how often, when last.
+  lines('errors')?.each((line) => {
+    if (line.length > 1) out.sample(metrics.errors, line.uint(1), id, line.word(0));
+  });
+  // Below a line of titles why a node was written, how often, and how large it was on average.
+  lines('btree_write_stats')?.each((line, i) => {
+    if (i === 0 || line.length < 3) return;
+    const type = line.word(0).replace(/:$/, '');
+    out.sample(metrics.btreeWrites, line.uint(1), id, type);
+    out.sample(metrics.btreeWriteSize, sizeAt(line, 2, line.length > 3), id, type);
+  });
+}
+
+/** Some count since the file system was mounted only. */
+function writeCounter(line: Line, id: string, name: string, out: LayoutWriter): void {
+  if (line.find(0) !== 'since') throw line.fault();
+  if (line.find(1) === 'mount:') return;
+  if (line.find(1) !== 'filesystem' || line.find(2) !== 'creation:') throw line.fault();
+  out.sample(metrics.counters.of(sanitize(name)), sizeAt(line, 3, line.length > 4), id);
+}
+
+function writeIo({ lines }: Device, uuid: string, device: string, out: LayoutWriter): void {
+  let operation: string | undefined;
+  lines('io_done')?.each((line) => {
+    if (line.length === 0) return;
+    const head = line.upTo(0, ':');
+    if (line.length === 1 && (head === 'read:' || head === 'write:')) {
+      operation = head.slice(0, -1);
+      return;
+    }
+    if (operation === undefined) throw line.fault();
+    const [type, bytes] = countOf(line);
+    out.sample(metrics.ioDone, bytes, uuid, device, operation, type);
+  });
+  // There is another section since the counts were reset.
+  let isWanted = false;
+  lines('io_errors')?.each((line) => {
+    if (line.upTo(0, ':') === undefined && line.find(0)?.toLowerCase() === 'io')
+      isWanted = line.rest(1).toLowerCase().startsWith('errors since filesystem creation');
+    else if (isWanted && line.length > 0) {
+      const [type, count] = countOf(line);
+      out.sample(metrics.ioErrors, count, uuid, device, type);
+    }
+  });
+}
+
+function writeDevice(folder: Device, uuid: string, out: LayoutWriter): void {
+  const device = folder.id.slice(PREFIX.length);
+  // Some kernels list every state there is, the one in force in brackets.
+  out.row(metrics.deviceInfo, 1, [uuid, device, folder.word('label') ?? '', folder.word('state') ?? '']);
+  writeSize(folder, 'bucket_size', (size) => out.sample(metrics.bucketSize, size, uuid, device));
+  out.sample(metrics.buckets, folder.number('nbuckets'), uuid, device);
+  out.sample(metrics.durability, folder.number('durability'), uuid, device);
+  writeIo(folder, uuid, device, out);
+}
 
 export default defineCollector({
   name: 'bcachefs',
@@ -145,101 +178,29 @@ export default defineCollector({
   enabled: true,
   reads: ['/sys/fs/bcachefs/<uuid>/*', '/sys/fs/bcachefs/<uuid>/counters/*', '/sys/fs/bcachefs/<uuid>/dev-<number>/*'],
   flags: {},
-  metrics: {
-    info: gauge('node_bcachefs_info', 'A bcachefs file system; always 1.', 'uuid'),
-    btreeCacheSize: gauge('node_bcachefs_btree_cache_size_bytes', 'Memory that the cache of B-trees takes.', 'uuid'),
-    compressed: gauge('node_bcachefs_compression_compressed_bytes', 'What compressed data take.', 'uuid', 'algorithm'),
-    uncompressed: gauge(
-      'node_bcachefs_compression_uncompressed_bytes',
-      'What the compressed data would take otherwise.',
-      'uuid',
-      'algorithm',
-    ),
-    errors: counter('node_bcachefs_errors_total', 'Errors found in the file system.', 'uuid', 'error_type'),
-    counters: dynamic.counter(
-      'node_bcachefs_<counter>_total',
-      'The counter <counter>, since the file system was created.',
-      'uuid',
-    ),
-    btreeWrites: counter('node_bcachefs_btree_writes_total', 'Writes of nodes of B-trees.', 'uuid', 'type'),
-    btreeWriteSize: gauge(
-      'node_bcachefs_btree_write_average_size_bytes',
-      'How large the written nodes were on average.',
-      'uuid',
-      'type',
-    ),
-    deviceInfo: gauge('node_bcachefs_device_info', 'A device; always 1.', ...DEVICE, 'label', 'state'),
-    bucketSize: gauge('node_bcachefs_device_bucket_size_bytes', 'Size of a bucket.', ...DEVICE),
-    buckets: gauge('node_bcachefs_device_buckets', 'Buckets that the device has.', ...DEVICE),
-    durability: gauge('node_bcachefs_device_durability', 'How many copies one on this device counts as.', ...DEVICE),
-    ioDone: counter(
-      'node_bcachefs_device_io_done_bytes_total',
-      'Bytes read and written.',
-      ...DEVICE,
-      'operation',
-      'data_type',
-    ),
-    ioErrors: counter(
-      'node_bcachefs_device_io_errors_total',
-      'Errors that the device made since the file system was created.',
-      ...DEVICE,
-      'type',
-    ),
-  },
-  setup({ sys }, metrics) {
-    const read = <T>(path: string, parse: (text: string) => T): T | undefined => {
-      const text = sys.attribute(path);
-      return text === undefined ? undefined : parse(text);
+  metrics,
+  /** https://docs.kernel.org/filesystems/bcachefs/ */
+  setup({ sys }) {
+    const folder = sys.folder(FOLDER);
+    const filesystems = sys.devices(
+      FOLDER,
+      /./,
+      (filesystem, out) => {
+        const { id: uuid } = filesystem;
+        const names = filesystem.list();
+        if (names.length === 0) return;
+        out.sample(metrics.info, 1, uuid);
+        writeSize(filesystem, 'btree_cache_size', (size) => out.sample(metrics.btreeCacheSize, size, uuid));
+        writeTables(filesystem, out);
+        for (const name of filesystem.list('counters'))
+          filesystem.lines(`counters/${name}`)?.each((line) => writeCounter(line, uuid, name, out));
+        for (const name of names) if (name.startsWith(PREFIX)) writeDevice(filesystem.inside(name), uuid, out);
+      },
+      { ifAbsent: nothing },
+    );
+    const conclude = (): void => {
+      if ((optional(() => folder.names(), NOTHING) ?? []).length === 0) throw new NoDataError('no bcachefs');
     };
-    const tellSet = (out: Writer, uuid: string): void => {
-      const path = `${FOLDER}/${uuid}`;
-      out.sample(metrics.info, 1, uuid);
-      const cacheSize = read(`${path}/btree_cache_size`, (text) => sizeOf('btree_cache_size', text));
-      if (cacheSize !== undefined) out.sample(metrics.btreeCacheSize, cacheSize, uuid);
-      const compression = read(`${path}/compression_stats`, parseCompressionStats) ?? [];
-      for (const { algorithm, compressed, uncompressed } of compression) {
-        out.sample(metrics.compressed, compressed, uuid, algorithm);
-        out.sample(metrics.uncompressed, uncompressed, uuid, algorithm);
-      }
-      for (const [type, count] of read(`${path}/errors`, parseErrors) ?? [])
-        out.sample(metrics.errors, count, uuid, type);
-      for (const { type, count, averageBytes } of read(`${path}/btree_write_stats`, parseBtreeWrites) ?? []) {
-        out.sample(metrics.btreeWrites, count, uuid, type);
-        out.sample(metrics.btreeWriteSize, averageBytes, uuid, type);
-      }
-      for (const name of optional(() => sys.list(`${path}/counters`)) ?? []) {
-        const value = read(`${path}/counters/${name}`, (text) => parseCounter(`counters/${name}`, text));
-        if (value !== undefined) out.sample(metrics.counters.of(sanitize(name)), value, uuid);
-      }
-    };
-    const tellDevice = (out: Writer, uuid: string, folder: string): void => {
-      const path = `${FOLDER}/${uuid}/${folder}`;
-      const device = folder.slice(PREFIX.length);
-      const shown = (file: string): string => sys.attribute(`${path}/${file}`) ?? '';
-      // Some kernels list every state there is, the one in force in brackets.
-      out.row(metrics.deviceInfo, 1, [uuid, device, shown('label'), shown('state')]);
-      const bucketSize = read(`${path}/bucket_size`, (text) => sizeOf('bucket_size', text));
-      if (bucketSize !== undefined) out.sample(metrics.bucketSize, bucketSize, uuid, device);
-      const buckets = uintAttribute(sys, `${path}/nbuckets`);
-      if (buckets !== undefined) out.sample(metrics.buckets, buckets, uuid, device);
-      const durability = uintAttribute(sys, `${path}/durability`);
-      if (durability !== undefined) out.sample(metrics.durability, durability, uuid, device);
-      for (const { operation, dataType, bytes } of read(`${path}/io_done`, parseIoDone) ?? [])
-        out.sample(metrics.ioDone, bytes, uuid, device, operation, dataType);
-      for (const [type, count] of read(`${path}/io_errors`, parseIoErrors) ?? [])
-        out.sample(metrics.ioErrors, count, uuid, device, type);
-    };
-    return (out, turn) => {
-      const uuids = (optional(() => sys.list(FOLDER)) ?? []).filter((name) => isFolder(sys, `${FOLDER}/${name}`));
-      if (uuids.length === 0) throw new NoDataError('no bcachefs');
-      const parts = uuids.flatMap((uuid) => [
-        () => tellSet(out, uuid),
-        ...sys
-          .list(`${FOLDER}/${uuid}`)
-          .filter((name) => name.startsWith(PREFIX))
-          .map((folder) => () => tellDevice(out, uuid, folder)),
-      ]);
-      return eachDevice(parts, turn, (tell) => tell());
-    };
+    return [filesystems, conclude];
   },
 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import bcache, { parsePairs, parseSize } from '../../src/collectors/bcache.ts';
-import { ParseError } from '../../src/core/errors.ts';
+import bcache, { takeSize } from '../../src/collectors/bcache.ts';
+import { testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 test('bcache: the fixtures scrape to the golden text', (t) =>
@@ -11,6 +11,12 @@ test('bcache: the fixtures scrape to the golden text', (t) =>
 test('bcache: without the flag there are no priority statistics', async () => {
   assert.doesNotMatch((await scrape(bcache)).text, /priority_stats/);
 });
+
+const into = new Float64Array(1);
+
+/** The number that a text is; `undefined` where it is none. */
+const taken = (text: string): number | undefined =>
+  takeSize(Buffer.from(text), 0, text.length, into, 0) === text.length ? into[0] : undefined;
 
 for (const [text, value] of [
   ['0', 0],
@@ -21,6 +27,11 @@ for (const [text, value] of [
   ['1.1M', 1150976],
   ['-427.5k', -437748],
   ['2k', 2048],
+  ['1.0k/sec', 1024],
+  ['99%', 99],
+  ['1 k', undefined],
+  ['7/min', undefined],
+  ['1.', undefined],
   ['12.7', 12],
   ['', undefined],
   ['k', undefined],
@@ -30,7 +41,7 @@ for (const [text, value] of [
   ['5K', undefined],
   ['inf', undefined],
 ] as const)
-  test(`parseSize reads '${text}' as ${value}`, () => assert.equal(parseSize(text), value));
+  test(`takeSize takes '${text}' for ${value}`, () => assert.equal(taken(text), value));
 
 /** As the kernel's bch_hprint() writes a number. */
 function humanOf(value: number): string {
@@ -46,24 +57,13 @@ function humanOf(value: number): string {
   return `${units}.${Math.floor((rest * 10) / 1024)}${'kMGTPEZY'[power]}`;
 }
 
-test('parseSize undoes what the kernel writes, as far as that has digits', () => {
+test('takeSize undoes what the kernel writes, as far as that has digits', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 40 }), (value) => {
-      const parsed = parseSize(humanOf(value)) as number;
+      const parsed = taken(humanOf(value)) as number;
       assert.ok(parsed <= value && value - parsed <= value * 0.5 + 1, `${humanOf(value)} as ${parsed}`);
-      assert.equal(parseSize(`-${humanOf(value)}`), parsed === 0 ? -0 : -parsed);
+      assert.equal(taken(`-${humanOf(value)}`), parsed === 0 ? -0 : -parsed);
     }),
-  );
-});
-
-test('parsePairs keeps what follows the first colon', () => {
-  assert.deepEqual(
-    [...parsePairs('rate:\t\t1.1M/sec\nnext io:\t17ms\na: b: c\nnothing\n')],
-    [
-      ['rate', '1.1M/sec'],
-      ['next io', '17ms'],
-      ['a', 'b: c'],
-    ],
   );
 });
 
@@ -75,31 +75,54 @@ test('without bcache nothing is told', async (t) => {
   assert.deepEqual([text, success], ['', true]);
 });
 
-test('what is absent counts as zero; reads ahead only where there are any', async (t) => {
-  const { text, success } = await scrape(bcache, { root: tree(t, { [`${AT}/bdev3/writeback_rate_debug`]: RATE }) });
+test('what is absent is left out; reads ahead too where there are none', async (t) => {
+  const files = { [`${AT}/bdev3/writeback_rate_debug`]: RATE, [`${AT}/bdev3/stats_total/cache_readaheads`]: '0\n' };
+  const { text, success } = await scrape(bcache, { root: tree(t, files) });
   assert.ok(success);
-  assert.match(text, /node_bcache_tree_depth\{uuid="a-1"\} 0\n/);
+  assert.doesNotMatch(text, /tree_depth|readaheads/);
   assert.match(text, /node_bcache_writeback_rate\{backing_device="bdev3",uuid="a-1"\} 4096\n/);
-  assert.doesNotMatch(text, /readaheads/);
 });
 
-test('before Linux 4.15 the writeback had no integral part: it is 0', async (t) => {
-  const old = RATE.replace('integral', 'derivative').replace('target:\t0', 'target:\t1.0k');
-  const { text, success } = await scrape(bcache, { root: tree(t, { [`${AT}/bdev0/writeback_rate_debug`]: old }) });
-  assert.ok(success);
-  assert.match(text, /node_bcache_dirty_target_bytes\{.*\} 1024\n/);
-  assert.match(text, /node_bcache_writeback_rate_integral_term\{.*\} 0\n/);
-});
+const backing = (name: string, value: number): string =>
+  `node_bcache_${name}{backing_device="bdev0",uuid="a-1"} ${value}`;
+const writeback = (rate?: number): string[] => [
+  backing('dirty_target_bytes', 0),
+  backing('writeback_change', 0),
+  ...(rate === undefined ? [] : [backing('writeback_rate', rate)]),
+  backing('writeback_rate_integral_term', 0),
+  backing('writeback_rate_proportional_term', 0),
+];
 
-for (const [why, files] of [
-  ['an empty value', { [`${AT}/congested`]: '\n' }],
-  ['a value that is no number', { [`${AT}/bdev0/writeback_rate_debug`]: RATE, [`${AT}/bdev0/dirty_data`]: '1x\n' }],
-  ['no debug file of the writeback', { [`${AT}/bdev0/dirty_data`]: '1\n' }],
-  ['a line without its number', { [`${AT}/bdev0/writeback_rate_debug`]: 'rate:\n' }],
-  ['no priority statistics though they are asked for', { [`${AT}/cache0/written`]: '1\n' }],
-] as const)
-  test(`bcache fails with ${why}`, async (t) => {
-    const argv = ['--collector.bcache.priorityStats'];
-    const { error } = await scrape(bcache, { root: tree(t, files), argv });
-    assert.ok(error instanceof ParseError || /ENOENT/.test(String(error)), String(error));
-  });
+testFile(bcache, `${AT}/bdev0/writeback_rate_debug`, [
+  ['what the kernel writes', RATE, writeback(4096)],
+  ['no integral part, before Linux 4.15: it is 0', RATE.replace('integral', 'derivative'), writeback(4096)],
+  ['a line without its number', RATE.replace('4.0k/sec', ''), writeback(), 'rate:\t'],
+  ['what is no number', RATE.replace('4.0k', '4.0x'), writeback(), 'rate:\t4.0x/sec'],
+]);
+
+testFile(
+  bcache,
+  `${AT}/bdev0/dirty_data`,
+  [
+    ['a number', '1.0k\n', [backing('dirty_data_bytes', 1024)]],
+    ['no value', '\n', []],
+    ['what is no number', '1x\n', [], '1x'],
+  ],
+  { argv: ['--collector.bcache.priorityStats'] },
+);
+
+testFile(
+  bcache,
+  `${AT}/cache0/priority_stats`,
+  [
+    [
+      'shares',
+      'Unused:\t\t99%\nMetadata:\t1%\nSectors per Q:\t64\n',
+      [
+        'node_bcache_priority_stats_metadata_percent{cache_device="cache0",uuid="a-1"} 1',
+        'node_bcache_priority_stats_unused_percent{cache_device="cache0",uuid="a-1"} 99',
+      ],
+    ],
+  ],
+  { argv: ['--collector.bcache.priorityStats'] },
+);

@@ -1,95 +1,160 @@
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
 import { test } from 'node:test';
-import bcachefs, {
-  parseBtreeWrites,
-  parseCompressionStats,
-  parseCounter,
-  parseErrors,
-  parseIoDone,
-  parseIoErrors,
-  parseSize,
-} from '../../src/collectors/bcachefs.ts';
+import bcachefs, { takeSize } from '../../src/collectors/bcachefs.ts';
 import { NoDataError, ParseError } from '../../src/core/errors.ts';
+import { type OddCase, testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 test('bcachefs: the fixtures scrape to the golden text', (t) => golden(t, bcachefs));
+
+const into = new Float64Array(1);
+
+/** The number that a text is; `undefined` where it is none. */
+const taken = (text: string): number | undefined =>
+  takeSize(Buffer.from(text), 0, text.length, into, 0) === text.length ? into[0] : undefined;
 
 for (const [text, value] of [
   ['0', 0],
   ['512k', 524288],
   ['1.5K', 1536],
-  ['19.3 GiB', 20723217203],
+  ['19.3GiB', 20723217203],
+  ['1.k', undefined],
+  ['1ki', undefined],
   ['67.0G', 71940702208],
-  ['512 B', 512],
+  ['512B', 512],
   ['1E', 2 ** 60],
   ['', undefined],
   ['k', undefined],
   ['1x', undefined],
   ['-1', undefined],
 ] as const)
-  test(`parseSize reads '${text}' as ${value}`, () => assert.equal(parseSize(text), value));
+  test(`takeSize takes '${text}' for ${value}`, () => assert.equal(taken(text), value));
 
-test('parseCompressionStats skips the titles and short lines', () => {
-  assert.deepEqual(
-    parseCompressionStats('type compressed uncompressed\nlz4: 1k 2k 3k\nzstd 1.0 MiB 2.0 MiB 4 KiB\nx 1\n'),
+const AT = 'sys/fs/bcachefs/u';
+const INFO = 'node_bcachefs_info{uuid="u"} 1';
+/** The samples of a file system, and of its device where there is one, without those that say no more than that it is there. */
+const besides = (cases: readonly OddCase[], device?: string): OddCase[] =>
+  cases.map(([why, text, samples, ...odd]) => [why, text, [...samples, device ?? [], INFO].flat().sort(), ...odd]);
+const compressed = (kind: string, algorithm: string, bytes: number): string =>
+  `node_bcachefs_compression_${kind}_bytes{algorithm="${algorithm}",uuid="u"} ${bytes}`;
+
+testFile(
+  bcachefs,
+  `${AT}/compression_stats`,
+  besides([
     [
-      { algorithm: 'lz4', compressed: 1024, uncompressed: 2048 },
-      { algorithm: 'zstd', compressed: 1048576, uncompressed: 2097152 },
+      'units beside numbers and apart from them',
+      'type compressed uncompressed\nlz4: 1k 2k 3k\nzstd 0.5 KiB 1.0 KiB 4 KiB\nx 1\n',
+      [
+        compressed('compressed', 'lz4', 1024),
+        compressed('compressed', 'zstd', 512),
+        compressed('uncompressed', 'lz4', 2048),
+        compressed('uncompressed', 'zstd', 1024),
+      ],
     ],
-  );
-});
+    ['a size that is none', 'type\nlz4 x 1\n', [], 'lz4 x 1'],
+    ['a unit that is none', 'type\nlz4 1 XiB 1 KiB 1 KiB\n', [], 'lz4 1 XiB 1 KiB 1 KiB'],
+  ]),
+);
 
-test('parseErrors, parseBtreeWrites, parseIoDone and parseIoErrors read their files', () => {
-  assert.deepEqual(parseErrors('a 1 1700000000\nb 2\nc\n'), [
-    ['a', 1],
-    ['b', 2],
-  ]);
-  assert.deepEqual(parseBtreeWrites('  nr  size\ninitial: 5 1.5k\nsplit 1 2\n'), [
-    { type: 'initial', count: 5, averageBytes: 1536 },
-    { type: 'split', count: 1, averageBytes: 2 },
-  ]);
-  assert.deepEqual(parseIoDone('read:\nsb : 1\n\nwrite:\nsb : 2\n'), [
-    { operation: 'read', dataType: 'sb', bytes: 1 },
-    { operation: 'write', dataType: 'sb', bytes: 2 },
-  ]);
-  assert.deepEqual(
-    parseIoErrors('IO errors since 8 y ago\n read: 9\nIO errors since filesystem creation\n read: 1\n'),
-    [['read', 1]],
-  );
-});
+testFile(
+  bcachefs,
+  `${AT}/errors`,
+  besides([
+    [
+      'counts',
+      'a 1 1700000000\nb 2\nc\n',
+      [
+        'node_bcachefs_errors_total{error_type="a",uuid="u"} 1',
+        'node_bcachefs_errors_total{error_type="b",uuid="u"} 2',
+      ],
+    ],
+    ['what is no number', 'a x\nb 2\n', ['node_bcachefs_errors_total{error_type="b",uuid="u"} 2'], 'a x'],
+  ]),
+);
 
-test('parseCounter wants what was counted since the file system was created', () => {
-  assert.equal(parseCounter('c', 'since mount:  1\nsince filesystem creation:  2.0 KiB\n'), 2048);
-  assert.equal(parseCounter('c', 'since mount:  1\n'), undefined);
-});
+const split = [
+  'node_bcachefs_btree_write_average_size_bytes{type="split",uuid="u"} 2',
+  'node_bcachefs_btree_writes_total{type="split",uuid="u"} 1',
+];
 
-for (const [why, parse] of [
-  ['a compressed size', () => parseCompressionStats('t\nlz4 x 1\n')],
-  ['a count of errors', () => parseErrors('a x\n')],
-  ['a count of writes', () => parseBtreeWrites('nr size\na x 1\n')],
-  ['a size of writes', () => parseBtreeWrites('nr size\na 1 x\n')],
-  ['a counter with neither line', () => parseCounter('c', 'x: 1\n')],
-  ['a counter that is no number', () => parseCounter('c', 'since filesystem creation: x\n')],
-  ['bytes before a section', () => parseIoDone('sb : 1\n')],
-  ['a line without a colon', () => parseIoDone('read:\nsb 1\n')],
-  ['bytes that are no number', () => parseIoDone('read:\nsb : x\n')],
-  ['a count of a device’s errors', () => parseIoErrors('IO errors since filesystem creation\n read: x\n')],
-] as const)
-  test(`bcachefs refuses ${why}`, () => assert.throws(parse, ParseError));
+testFile(
+  bcachefs,
+  `${AT}/btree_write_stats`,
+  besides([
+    ['counts and sizes', '  nr  size\nsplit: 1 2\n', split],
+    ['a unit apart', '  nr  size\nsplit 1 2 B\n', split],
+    ['a count that is none', 'nr size\na x 1\nsplit 1 2\n', split, 'a x 1'],
+    ['a size that is none', 'nr size\na 1 x\nsplit 1 2\n', split, 'a 1 x'],
+  ]),
+);
+
+testFile(
+  bcachefs,
+  `${AT}/counters/io-read.x`,
+  besides([
+    [
+      'since the file system was created',
+      'since mount:  1\nsince filesystem creation:  2.0 KiB\n',
+      ['node_bcachefs_io_read_x_total{uuid="u"} 2048'],
+    ],
+    ['since the mount alone', 'since mount:  1\n', []],
+    ['neither', 'x: 1\n', [], 'x: 1'],
+    ['since something else', 'since last week: 1\n', [], 'since last week: 1'],
+    ['what is no number', 'since filesystem creation: x\n', [], 'since filesystem creation: x'],
+  ]),
+);
+
+const DEVICE = 'node_bcachefs_device_info{device="0",label="",state="",uuid="u"} 1';
+const done = (operation: string, bytes: number): string =>
+  `node_bcachefs_device_io_done_bytes_total{data_type="sb",device="0",operation="${operation}",uuid="u"} ${bytes}`;
+
+testFile(
+  bcachefs,
+  `${AT}/dev-0/io_done`,
+  besides(
+    [
+      ['both sections', 'read:\nsb : 1\n\nwrite:\nsb:2\n', [done('read', 1), done('write', 2)]],
+      ['bytes before a section', 'sb : 1\nread:\nsb : 1\n', [done('read', 1)], 'sb : 1'],
+      ['a line without a colon', 'read:\nx 1\nsb : 1\n', [done('read', 1)], 'x 1'],
+      ['what is no number', 'read:\nx : x\nsb : 1\n', [done('read', 1)], 'x : x'],
+    ],
+    DEVICE,
+  ),
+);
+
+testFile(
+  bcachefs,
+  `${AT}/dev-0/io_errors`,
+  besides(
+    [
+      [
+        'the section since the file system was created',
+        'IO errors since 8 y ago\n read: 9\nIO errors since filesystem creation\n read:1\n',
+        ['node_bcachefs_device_io_errors_total{device="0",type="read",uuid="u"} 1'],
+      ],
+      [
+        'what is no number',
+        'IO errors since filesystem creation\n write: x\n read: 1\n',
+        ['node_bcachefs_device_io_errors_total{device="0",type="read",uuid="u"} 1'],
+        ' write: x',
+      ],
+    ],
+    DEVICE,
+  ),
+);
 
 test('without file systems there is nothing', async (t) => {
   assert.ok((await scrape(bcachefs, { root: tree(t, {}) })).error instanceof NoDataError);
-  assert.ok((await scrape(bcachefs, { root: tree(t, { 'sys/fs/bcachefs/x': '' }) })).error instanceof NoDataError);
+  const root = tree(t, {});
+  mkdirSync(`${root}/sys/fs/bcachefs`, { recursive: true });
+  assert.ok((await scrape(bcachefs, { root })).error instanceof NoDataError);
 });
 
-test('a device that cannot be read leaves the others told', async (t) => {
-  const root = tree(t, {
-    'sys/fs/bcachefs/u/dev-0/nbuckets': 'x\n',
-    'sys/fs/bcachefs/u/dev-1/nbuckets': '5\n',
-    'sys/fs/bcachefs/u/counters/io-read.x': 'since filesystem creation: 1\n',
-  });
+test('a device that cannot be read leaves the others', async (t) => {
+  const root = tree(t, { [`${AT}/dev-0/nbuckets`]: 'x\n', [`${AT}/dev-1/nbuckets`]: '5\n' });
   const { text, error } = await scrape(bcachefs, { root });
   assert.ok(error instanceof ParseError);
   assert.match(text, /node_bcachefs_device_buckets\{device="1",uuid="u"\} 5\n/);
-  assert.match(text, /node_bcachefs_io_read_x_total\{uuid="u"\} 1\n/);
 });

@@ -13,6 +13,7 @@ const SETTINGS: Readonly<Record<string, RegExp>> = {
   cpufreq: /\/cpu\/offline$/,
   diskstats: /\/(udev\/data\/b[0-9:]+|queue\/rotational)$/,
   dmmultipath: /\/dm\/suspended$/,
+  drm: /\/device\/uevent$/,
   hwmon: /\/(beep_enable|power1_model_number)$/,
   infiniband: /\/rate$/,
   mdadm: /\/md\/raid_disks$/,
