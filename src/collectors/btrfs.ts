@@ -1,48 +1,17 @@
-import { defineCollector, type Host, type Turn } from '../core/collector.ts';
-import { eachDevice, uintAttribute } from '../core/devices.ts';
-import { optional, ParseError } from '../core/errors.ts';
-import type { Tree } from '../core/host.ts';
-import { counter, gauge } from '../core/metric.ts';
-import { fields, lines, uint } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
+import { nothing } from '../core/absent.ts';
+import { defineCollector, type Host } from '../core/collector.ts';
+import { NOTHING, optional } from '../core/errors.ts';
+import type { Beside, Collect, Device, Lines } from '../core/host.ts';
+import { counter, type Family, gauge } from '../core/metric.ts';
+import { BTRFS_ERRORS, type BtrfsDevice } from '../core/system.ts';
+import { BYTES_OF_SECTOR, MS_OF_SECOND } from '../core/units.ts';
+import type { LayoutWriter, Writer } from '../core/writer.ts';
 import { parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
-import { askMountPoint, BTRFS_ERRORS, type BtrfsDevice } from '../syscall/btrfs.ts';
 
 const FOLDER = 'fs/btrfs';
-const BYTES_OF_SECTOR = 512;
-const MS_PER_SECOND = 1000;
+const FILESYSTEM = /-/;
 const GROUPS = ['data', 'metadata', 'system'] as const;
 
-export interface CommitStats {
-  readonly commits: number;
-  readonly lastMs: number;
-  readonly maxMs: number;
-  readonly totalMs: number;
-}
-
-/** Parses `/sys/fs/btrfs/<uuid>/commit_stats` of Linux 6.1 and later. https://btrfs.readthedocs.io/en/latest/ch-sysfs.html */
-export function parseCommitStats(text: string): CommitStats {
-  const values = new Map<string, number>();
-  for (const line of lines(text)) {
-    const [name = '', word] = fields(line);
-    const value = uint(word);
-    if (value === undefined) throw new ParseError('commit_stats', line);
-    values.set(name, value);
-  }
-  const of = (name: string): number => {
-    const value = values.get(name);
-    if (value === undefined) throw new ParseError('commit_stats', text);
-    return value;
-  };
-  return {
-    commits: of('commits'),
-    lastMs: of('last_commit_ms'),
-    maxMs: of('max_commit_ms'),
-    totalMs: of('total_commit_ms'),
-  };
-}
-
-const NO_COMMITS: CommitStats = { commits: 0, lastMs: 0, maxMs: 0, totalMs: 0 };
 const COPIES: Readonly<Record<string, number>> = {
   single: 1,
   raid0: 1,
@@ -58,43 +27,6 @@ export function allocationRatio(profile: string, devices: number): number {
   if (profile === 'raid5') return devices / (devices - 1);
   if (profile === 'raid6') return devices / (devices - 2);
   return Object.hasOwn(COPIES, profile) ? (COPIES[profile] as number) : 0;
-}
-
-interface BlockGroup {
-  readonly type: (typeof GROUPS)[number];
-  readonly reserved: number | undefined;
-  readonly profiles: readonly { readonly mode: string; readonly total: number; readonly used: number }[];
-}
-
-function readGroup(sys: Tree, type: BlockGroup['type'], path: string): BlockGroup | undefined {
-  const names = optional(() => sys.list(path));
-  if (names === undefined) return undefined;
-  const profiles = names.flatMap((mode) => {
-    // Only the folder of a profile has files of these names in it.
-    const [total, used] = [
-      uintAttribute(sys, `${path}/${mode}/total_bytes`),
-      uintAttribute(sys, `${path}/${mode}/used_bytes`),
-    ];
-    return total === undefined || used === undefined ? [] : [{ mode, total, used }];
-  });
-  return { type, reserved: uintAttribute(sys, `${path}/bytes_reserved`), profiles };
-}
-
-function readFilesystem(sys: Tree, id: string) {
-  const path = `${FOLDER}/${id}`;
-  const commitStats = optional(() => sys.readOnce(`${path}/commit_stats`));
-  const devices = (optional(() => sys.list(`${path}/devices`)) ?? []).map((name) => ({
-    name,
-    sectors: uintAttribute(sys, `${path}/devices/${name}/size`),
-  }));
-  return {
-    uuid: sys.attribute(`${path}/metadata_uuid`) || id,
-    label: sys.attribute(`${path}/label`),
-    globalReserve: uintAttribute(sys, `${path}/allocation/global_rsv_size`),
-    commits: commitStats === undefined ? NO_COMMITS : parseCommitStats(commitStats),
-    devices,
-    groups: GROUPS.flatMap((type) => readGroup(sys, type, `${path}/allocation/${type}`) ?? []),
-  };
 }
 
 const metrics = {
@@ -141,17 +73,19 @@ const metrics = {
   ),
 } as const;
 
-/**
- * Where Btrfs is mounted, by the number of its device: bytes, one per character (latin1), under `--path.rootfs`. As in
- * `/proc/1/mountinfo`, or this process's own where that is hidden.
- */
-function mountPoints(proc: Tree, rootfs: string): Map<string, string[]> {
-  const text =
-    optional(() => proc.readOnce('1/mountinfo'), CLOSED) ??
-    optional(() => proc.readOnce('self/mountinfo'), CLOSED) ??
-    '';
+/** The lines of `commit_stats`, of Linux 6.1 and later, and what they are divided by. https://btrfs.readthedocs.io/en/latest/ch-sysfs.html */
+const COMMITS: ReadonlyMap<string, readonly [Family<readonly ['uuid']>, number]> = new Map([
+  ['commits', [metrics.commits, 1]],
+  ['last_commit_ms', [metrics.lastCommit, MS_OF_SECOND]],
+  ['max_commit_ms', [metrics.maxCommit, MS_OF_SECOND]],
+  ['total_commit_ms', [metrics.commitTime, MS_OF_SECOND]],
+]);
+
+/** Where Btrfs is mounted, by the number of its device: bytes, one per character (latin1), under `--path.rootfs`. */
+function mountPoints({ proc, rootfs }: Pick<Host, 'proc' | 'rootfs'>): Map<string, string[]> {
+  const mountinfo = proc.passing('1/mountinfo').tryText() ?? proc.passing('self/mountinfo').tryText() ?? '';
   const found = new Map<string, string[]>();
-  for (const { fsType, major, minor, mountPoint } of parseMountinfo(text)) {
+  for (const { fsType, major, minor, mountPoint } of parseMountinfo(mountinfo)) {
     if (fsType !== 'btrfs') continue;
     const device = `${major}:${minor}`;
     const path = `${rootfs === '/' ? '' : rootfs}${unescapeMount(mountPoint)}`;
@@ -160,23 +94,37 @@ function mountPoints(proc: Tree, rootfs: string): Map<string, string[]> {
   return found;
 }
 
-const CLOSED = ['ENOENT', 'EACCES', 'EPERM'] as const;
+/** What file systems answered at this scrape, by their UUIDs. */
+interface Asked extends Beside {
+  ask(): Promise<void>;
+  /** Another one as soon as others answer. */
+  readonly version: number;
+  readonly devices: ReadonlyMap<string, readonly BtrfsDevice[]>;
+}
 
-type Asked = Map<string, readonly BtrfsDevice[]>;
-
-/** Asks each file system at the first of its mount points that lets it, and puts its devices into `asked` by its UUID. */
-async function askAll(
-  { proc, rootfs }: Pick<Host, 'proc' | 'rootfs'>,
-  ask: typeof askMountPoint,
-  asked: Asked,
-): Promise<void> {
-  for (const paths of mountPoints(proc, rootfs).values())
-    for (const path of paths) {
-      const answer = await ask(path);
-      if (answer === undefined) continue;
-      asked.set(answer.uuid, answer.devices);
-      break;
-    }
+/** Asks each file system at the first of its mount points that lets it. What hides them is no fault. */
+function createAsked(host: Pick<Host, 'proc' | 'rootfs' | 'system'>): Asked {
+  const asked = {
+    version: 0,
+    devices: new Map<string, readonly BtrfsDevice[]>(),
+    tryRead: () => true,
+    async ask() {
+      const before = [...asked.devices.keys()].join();
+      asked.devices = new Map();
+      try {
+        for (const paths of mountPoints(host).values())
+          for (const path of paths) {
+            const answer = await host.system.btrfsDevices(path);
+            if (answer === undefined) continue;
+            asked.devices.set(answer.uuid, answer.devices);
+            break;
+          }
+      } finally {
+        if ([...asked.devices.keys()].join() !== before) asked.version += 1;
+      }
+    },
+  };
+  return asked;
 }
 
 function writeDevices(uuid: string, devices: readonly BtrfsDevice[], out: Writer): void {
@@ -188,62 +136,84 @@ function writeDevices(uuid: string, devices: readonly BtrfsDevice[], out: Writer
   }
 }
 
-/** `ask` asks the file system at a mount point for its devices. */
-export const btrfs = (ask: typeof askMountPoint) =>
-  defineCollector({
-    name: 'btrfs',
-    help: 'Exposes how Btrfs file systems use their devices.',
-    enabled: true,
-    reads: [
-      '/proc/1/mountinfo',
-      '/proc/self/mountinfo',
-      '/sys/fs/btrfs/<uuid>/label',
-      '/sys/fs/btrfs/<uuid>/metadata_uuid',
-      '/sys/fs/btrfs/<uuid>/commit_stats',
-      '/sys/fs/btrfs/<uuid>/devices/<device>/size',
-      '/sys/fs/btrfs/<uuid>/allocation/global_rsv_size',
-      '/sys/fs/btrfs/<uuid>/allocation/<kind>/bytes_reserved',
-      '/sys/fs/btrfs/<uuid>/allocation/<kind>/<profile>/{total_bytes,used_bytes}',
-    ],
-    flags: {},
-    metrics,
-    needs: ({ proc, rootfs }) => ({ folders: [...mountPoints(proc, rootfs).values()].flat() }),
-    setup(host) {
-      const { sys } = host;
-      const folder = sys.folder(FOLDER);
-      const write = async (ids: readonly string[], out: Writer, turn: Turn): Promise<void> => {
-        const asked: Asked = new Map();
-        // What is asked only adds to what sysfs says: its failure comes last.
-        const [asking] = await Promise.allSettled(ids.length === 0 ? [] : [askAll(host, ask, asked)]);
-        await eachDevice(ids, turn, (id) => {
-          const { uuid, label, globalReserve, commits, devices, groups } = readFilesystem(sys, id);
-          if (label !== undefined) out.sample(metrics.info, 1, uuid, label);
-          if (globalReserve !== undefined) out.sample(metrics.globalReserve, globalReserve, uuid);
-          out.sample(metrics.commits, commits.commits, uuid);
-          out.sample(metrics.lastCommit, commits.lastMs / MS_PER_SECOND, uuid);
-          out.sample(metrics.maxCommit, commits.maxMs / MS_PER_SECOND, uuid);
-          out.sample(metrics.commitTime, commits.totalMs / MS_PER_SECOND, uuid);
-          const known = asked.get(id);
-          if (known !== undefined) writeDevices(uuid, known, out);
-          else
-            for (const { name, sectors } of devices)
-              if (sectors !== undefined) out.sample(metrics.deviceSize, sectors * BYTES_OF_SECTOR, uuid, name);
-          for (const { type, reserved, profiles } of groups) {
-            if (reserved !== undefined) out.sample(metrics.reserved, reserved, uuid, type);
-            for (const { mode, total, used } of profiles) {
-              out.sample(metrics.used, used, uuid, type, mode);
-              out.sample(metrics.size, total, uuid, type, mode);
-              out.sample(metrics.ratio, allocationRatio(mode, devices.length), uuid, type, mode);
-            }
-          }
-        });
-        if (asking?.status === 'rejected') throw asking.reason;
-      };
-      return (out, turn) => {
-        const ids = (optional(() => folder.names()) ?? []).filter((name) => name.includes('-'));
-        return ids.length === 0 ? undefined : write(ids, out, turn);
-      };
-    },
+function writeCommits(lines: Lines, uuid: string, out: LayoutWriter): void {
+  lines.each((line) => {
+    const value = line.uint(1);
+    const [family, divisor = 1] = COMMITS.get(line.word(0)) ?? [];
+    if (family !== undefined) out.sample(family, value.over(divisor), uuid);
   });
+}
 
-export default btrfs(askMountPoint);
+function writeGroup(group: Device, uuid: string, devices: number, out: LayoutWriter): void {
+  out.sample(metrics.reserved, group.number('bytes_reserved'), uuid, group.id);
+  for (const mode of group.list()) {
+    // A profile is a folder; the others are files.
+    if (mode.includes('_')) continue;
+    const [total, used] = [group.number(`${mode}/total_bytes`), group.number(`${mode}/used_bytes`)];
+    out.sample(metrics.used, used, uuid, group.id, mode);
+    out.sample(metrics.size, total, uuid, group.id, mode);
+    if ((total ?? used) !== undefined) out.sample(metrics.ratio, allocationRatio(mode, devices), uuid, group.id, mode);
+  }
+}
+
+/** What sysfs says of a file system; of its devices only where nobody else says it. */
+function writeFilesystem(filesystem: Device, isAsked: boolean, out: LayoutWriter): void {
+  const { id, number, list } = filesystem;
+  const uuid = filesystem.fixed('metadata_uuid') || id;
+  const [names, devices] = [list(), list('devices')];
+  if (names.includes('label')) out.sample(metrics.info, 1, uuid, filesystem.word('label') ?? '');
+  out.sample(metrics.globalReserve, number('allocation/global_rsv_size'), uuid);
+  const commits = filesystem.lines('commit_stats');
+  if (commits !== undefined) writeCommits(commits, uuid, out);
+  // Older kernels do not count them.
+  else if (!names.includes('commit_stats')) for (const [family] of COMMITS.values()) out.sample(family, 0, uuid);
+  if (!isAsked)
+    for (const name of devices)
+      out.sample(metrics.deviceSize, number(`devices/${name}/size`)?.times(BYTES_OF_SECTOR), uuid, name);
+  for (const type of GROUPS) writeGroup(filesystem.inside(`allocation/${type}`), uuid, devices.length, out);
+}
+
+export default defineCollector({
+  name: 'btrfs',
+  help: 'Exposes how Btrfs file systems use their devices.',
+  enabled: true,
+  reads: [
+    '/proc/1/mountinfo',
+    '/proc/self/mountinfo',
+    '/sys/fs/btrfs/<uuid>/label',
+    '/sys/fs/btrfs/<uuid>/metadata_uuid',
+    '/sys/fs/btrfs/<uuid>/commit_stats',
+    '/sys/fs/btrfs/<uuid>/devices/<device>/size',
+    '/sys/fs/btrfs/<uuid>/allocation/global_rsv_size',
+    '/sys/fs/btrfs/<uuid>/allocation/<kind>/bytes_reserved',
+    '/sys/fs/btrfs/<uuid>/allocation/<kind>/<profile>/{total_bytes,used_bytes}',
+    'syscall:btrfs',
+  ],
+  flags: {},
+  metrics,
+  needs: (host) => ({ folders: [...mountPoints(host).values()].flat() }),
+  setup(host) {
+    const { sys } = host;
+    const folder = sys.folder(FOLDER);
+    const asked = createAsked(host);
+    /** What is asked only adds to what sysfs says. */
+    const ask: Collect = (out) => {
+      const ids = (optional(() => folder.names(), NOTHING) ?? []).filter((name) => FILESYSTEM.test(name));
+      if (ids.length === 0) return undefined;
+      return asked.ask().finally(() => {
+        for (const id of ids) {
+          const devices = asked.devices.get(id);
+          const uuid = sys.passing(`${FOLDER}/${id}/metadata_uuid`).tryText()?.trim() || id;
+          if (devices !== undefined) writeDevices(uuid, devices, out);
+        }
+      });
+    };
+    const filesystems = sys.devices(
+      FOLDER,
+      FILESYSTEM,
+      (filesystem, out) => writeFilesystem(filesystem, asked.devices.has(filesystem.id), out),
+      { ifAbsent: nothing, beside: [asked] },
+    );
+    return [ask, filesystems];
+  },
+});

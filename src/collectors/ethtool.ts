@@ -1,9 +1,10 @@
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, reading } from '../core/devices.ts';
-import { NoDataError, optional } from '../core/errors.ts';
+import { alone, eachOf } from '../core/each.ts';
+import { NOTHING, NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { dynamic, type Family, gauge, untyped } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
+import type { DriverInfo, LinkSettings } from '../core/system.ts';
 import type { Writer } from '../core/writer.ts';
 import {
   ASYMMETRIC_PAUSE_BIT,
@@ -13,7 +14,6 @@ import {
   portsIn,
   speedsIn,
 } from '../parse/link_modes.ts';
-import { type DriverInfo, type Ethtool, type LinkSettings, openEthtool } from '../syscall/ethtool.ts';
 
 /** 1000 * 1000 / 8. */
 const MEGABIT_BYTES = 125_000;
@@ -160,51 +160,49 @@ function writeDriver(device: string, driver: DriverInfo, out: Writer): void {
   out.row(metrics.info, 1, [busInfo, device, driver.driver, romVersion, firmwareVersion, version]);
 }
 
-/** `open` gives the way to the drivers of network devices. */
-export const ethtool = (open: () => Ethtool) =>
-  defineCollector({
-    name: 'ethtool',
-    help: 'Exposes what network drivers report of their devices: links, versions and counters of their own.',
-    enabled: false,
-    reads: ['/sys/class/net'],
-    flags: {
-      include: flag.regexp('collector.ethtool.device-include', 'Network devices to report (RE2).'),
-      exclude: flag.regexp('collector.ethtool.device-exclude', 'Network devices to leave out (RE2).'),
-      metricsInclude: flag.regexp(
-        'collector.ethtool.metrics-include',
-        'Statistics to report, by their cleaned names (RE2).',
-        '.*',
-      ),
-    },
-    metrics,
-    // Any socket will do for asking a driver.
-    needs: () => ({ sockets: [{ family: 'udp' }] }),
-    setup({ sys, flags: { include, exclude, metricsInclude } }) {
-      const drivers = open();
-      const plans = new WeakMap<readonly string[], ReturnType<typeof planOf>>();
-      const writeStatistics = (device: string, count: number, out: Writer): void => {
-        const found = reading(() => drivers.statistics(device, count));
-        if (found === undefined) return;
-        const { names, values } = found;
-        const plan = plans.get(names) ?? planOf(names, metricsInclude);
-        plans.set(names, plan);
-        for (const [place, family] of plan) out.sample(family, values[place] as number, device);
-      };
-      return (out, turn) => {
-        const devices = optional(() => sys.list('class/net'), ['ENOENT', 'EACCES']);
-        if (devices === undefined || devices.length === 0) throw new NoDataError('there is no list of network devices');
-        const wanted = devices.filter((device) => passes(device, include, exclude));
-        return eachDevice(wanted, turn, (device) => {
-          // A driver may know its link and not its name, or the other way round.
-          const link = reading(() => drivers.link(device));
-          if (link !== undefined) writeLink(device, link, out);
-          const driver = reading(() => drivers.driver(device));
-          if (driver === undefined) return;
-          writeDriver(device, driver, out);
-          writeStatistics(device, driver.statistics, out);
-        });
-      };
-    },
-  });
-
-export default ethtool(openEthtool);
+export default defineCollector({
+  name: 'ethtool',
+  help: 'Exposes what network drivers report of their devices: links, versions and counters of their own.',
+  enabled: false,
+  reads: ['/sys/class/net', 'syscall:ethtool'],
+  flags: {
+    include: flag.regexp('collector.ethtool.device-include', 'Network devices to report (RE2).'),
+    exclude: flag.regexp('collector.ethtool.device-exclude', 'Network devices to leave out (RE2).'),
+    metricsInclude: flag.regexp(
+      'collector.ethtool.metrics-include',
+      'Statistics to report, by their cleaned names (RE2).',
+      '.*',
+    ),
+  },
+  metrics,
+  // Any socket will do for asking a driver.
+  needs: () => ({ sockets: [{ family: 'udp' }] }),
+  setup({ sys, system: { ethtool: drivers }, flags: { include, exclude, metricsInclude } }) {
+    const folder = sys.folder('class/net');
+    /** A driver may know its link and not its name, or the other way round. */
+    const ask = <T>(question: () => T): T | undefined => optional(question, NOTHING);
+    const plans = new WeakMap<readonly string[], ReturnType<typeof planOf>>();
+    const writeStatistics = (device: string, count: number, out: Writer): void => {
+      const found = ask(() => drivers.statistics(device, count));
+      if (found === undefined) return;
+      const { names, values } = found;
+      const plan = plans.get(names) ?? planOf(names, metricsInclude);
+      plans.set(names, plan);
+      for (const [place, family] of plan) out.sample(family, values[place] as number, device);
+    };
+    return (out, turn) => {
+      const devices = optional(() => folder.names(), NOTHING) ?? [];
+      if (devices.length === 0) throw new NoDataError('there is no list of network devices');
+      const wanted = devices.filter((device) => passes(device, include, exclude));
+      const write = alone<string>(out, (device) => {
+        const link = ask(() => drivers.link(device));
+        if (link !== undefined) writeLink(device, link, out);
+        const driver = ask(() => drivers.driver(device));
+        if (driver === undefined) return;
+        writeDriver(device, driver, out);
+        writeStatistics(device, driver.statistics, out);
+      });
+      return eachOf(wanted, turn, write);
+    };
+  },
+});

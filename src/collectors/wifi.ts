@@ -1,11 +1,12 @@
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice } from '../core/devices.ts';
+import { alone, eachOf } from '../core/each.ts';
 import { NoDataError, optional, UsageError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter, gauge } from '../core/metric.ts';
+import type { Dumps } from '../core/network.ts';
 import type { Writer } from '../core/writer.ts';
 import { findFamily } from '../netlink/genetlink.ts';
-import { NETLINK_GENERIC, type Netlink, openNetlink } from '../netlink/netlink.ts';
+import { NETLINK_GENERIC } from '../netlink/netlink.ts';
 import {
   allInterfaces,
   NL80211,
@@ -111,7 +112,7 @@ const STATION = [
 /** A device of a kind that has no networks or stations, or that is gone. Node's name for EOPNOTSUPP is ENOTSUP. */
 const NOTHING = ['ENOTSUP', 'ENOENT', 'ENODEV'] as const;
 
-function writeDevice(kernel: Netlink, family: number, wireless: WirelessInterface, out: Writer): void {
+function writeDevice(kernel: Dumps, family: number, wireless: WirelessInterface, out: Writer): void {
   const { index, device, frequencyMhz } = wireless;
   if (frequencyMhz !== undefined) out.sample(metrics.frequency, frequencyMhz * HERTZ_PER_MHZ, device);
   const networks = optional(() => kernel.dump(networksOf(family, index), parseNetwork), NOTHING) ?? [];
@@ -125,38 +126,37 @@ function writeDevice(kernel: Netlink, family: number, wireless: WirelessInterfac
 }
 
 /** The number of nl80211, looked up at each scrape: it is another one when its module is loaded anew. */
-function familyOf(kernel: Netlink): number {
+function familyOf(kernel: Dumps): number {
   const family = optional(() => findFamily(kernel, NL80211), ['EPERM']);
   if (family === undefined)
     throw new NoDataError('the kernel has no nl80211: no wireless device, or none for this process');
   return family;
 }
 
-/** `open` gives the way to the kernel's wireless devices. */
-export const wifi = (open: typeof openNetlink) =>
-  defineCollector({
-    name: 'wifi',
-    help: 'Exposes wireless devices, the networks they belong to, and the stations they talk with.',
-    enabled: false,
-    reads: [],
-    flags: {
-      fixtures: flag.text(
-        FIXTURES,
-        'A hook for tests of the reference, which Keyhole does not have: it refuses a value.',
-      ),
-    },
-    metrics,
-    needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_GENERIC }] }),
-    setup({ flags: { fixtures } }) {
-      if (fixtures !== '')
-        throw new UsageError(`--${FIXTURES} is for tests of node_exporter: Keyhole asks the kernel only`);
-      const kernel = open(NETLINK_GENERIC);
-      return (out, turn) => {
-        const family = familyOf(kernel);
-        const devices = kernel.dump(allInterfaces(family), parseInterface);
-        return eachDevice(devices, turn, (each) => writeDevice(kernel, family, each, out));
-      };
-    },
-  });
-
-export default wifi(openNetlink);
+export default defineCollector({
+  name: 'wifi',
+  help: 'Exposes wireless devices, the networks they belong to, and the stations they talk with.',
+  enabled: false,
+  reads: ['netlink:CTRL_CMD_GETFAMILY', 'netlink:NL80211_CMD_GET_{INTERFACE,SCAN,STATION}'],
+  flags: {
+    fixtures: flag.text(
+      FIXTURES,
+      'A hook for tests of the reference, which Keyhole does not have: it refuses a value.',
+    ),
+  },
+  metrics,
+  needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_GENERIC }] }),
+  setup({ network: { generic: kernel }, flags: { fixtures } }) {
+    if (fixtures !== '')
+      throw new UsageError(`--${FIXTURES} is for tests of node_exporter: Keyhole asks the kernel only`);
+    return (out, turn) => {
+      const family = familyOf(kernel);
+      const devices = kernel.dump(allInterfaces(family), parseInterface);
+      return eachOf(
+        devices,
+        turn,
+        alone<WirelessInterface>(out, (each) => writeDevice(kernel, family, each, out)),
+      );
+    };
+  },
+});

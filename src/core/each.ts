@@ -1,4 +1,18 @@
+import { ExporterError, isRefusal } from './errors.ts';
 import type { Turn } from './host.ts';
+import type { Writer } from './writer.ts';
+
+/** For `eachOf`: what fails of one thing is a fault of that thing alone. Bugs of ours are not the thing's. */
+export const alone =
+  <T>(out: Writer, write: (thing: T) => void) =>
+  (thing: T): void => {
+    try {
+      write(thing);
+    } catch (error) {
+      if (!(error instanceof ExporterError || isRefusal(error))) throw error;
+      out.fault(error);
+    }
+  };
 
 /**
  * Goes over many things, and lets other collectors run in between. Makes no promise unless somebody has to be waited for.

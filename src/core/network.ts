@@ -37,6 +37,29 @@ export interface Messages {
   each(visit: (view: DataView, start: number, end: number) => void): void;
 }
 
+export interface DumpRequest {
+  /** The type of the message to send, such as RTM_GETLINK. */
+  readonly type: number;
+  /** The type of the messages that answer; others are passed over. */
+  readonly reply: number;
+  /** What follows the head of the message to send. */
+  readonly body: Uint8Array;
+}
+
+/** Takes what follows the head of one message: the bytes of `view` from `start` to `end`, which it may not keep. */
+export type Parse<T> = (view: DataView, start: number, end: number) => T | undefined;
+
+/** Adds what follows the head of one message to `state`. */
+export type Fold<S> = (state: S, view: DataView, start: number, end: number) => void;
+
+/** Questions to the kernel about all things of a kind. Nothing here waits: a dump is memory of the kernel. */
+export interface Dumps {
+  /** What `parse` makes of each message, in the kernel's order, from one consistent list. */
+  dump<T>(request: DumpRequest, parse: Parse<T>): T[];
+  /** As `dump`, into what `begin` makes. A list that is asked for again begins again. */
+  fold<S>(request: DumpRequest, begin: () => S, take: Fold<S>): S;
+}
+
 /** What the kernel says of the network by netlink. What is closed to this process throws, see `isClosed`. */
 export interface Network {
   /** RTM_GETLINK: every network device. */
@@ -47,6 +70,10 @@ export interface Network {
   readonly neighbours: Messages;
   /** ETHTOOL_MSG_LINKMODES_GET; throws ENOENT where the kernel has no ethtool over netlink. */
   readonly linkModes: Messages;
+  /** Whatever else is asked, by NETLINK_ROUTE, NETLINK_GENERIC and NETLINK_SOCK_DIAG. */
+  readonly route: Dumps;
+  readonly generic: Dumps;
+  readonly sockets: Dumps;
   /** The name of a device by its index; `undefined` when it is gone. */
   deviceName(index: number): string | undefined;
   /** Whether an error says that netlink cannot be used in this process at all. */

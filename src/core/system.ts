@@ -15,6 +15,13 @@ export interface System {
   statfs(path: string): StatfsAnswer;
   /** The same off the thread, for what may hang. */
   createStatfsAsker(options: StatfsAskerOptions): StatfsAsker;
+  /** What network drivers say of their devices. */
+  readonly ethtool: Ethtool;
+  /**
+   * What the Btrfs file system at a mount point says of its devices, off the thread; `undefined` where it cannot be asked. The
+   * path holds one character per byte.
+   */
+  btrfsDevices(mountPoint: string): Promise<BtrfsDevices | undefined>;
 }
 
 /** https://man7.org/linux/man-pages/man2/uname.2.html, without the domain name. */
@@ -83,4 +90,57 @@ export interface StatfsAskerOptions {
   readonly workers: number;
   /** How long one call may take. */
   readonly timeoutMs: number;
+}
+
+export interface DriverInfo {
+  readonly driver: string;
+  readonly version: string;
+  readonly firmwareVersion: string;
+  readonly busInfo: string;
+  readonly romVersion: string;
+  /** How many statistics the driver has. */
+  readonly statistics: number;
+}
+
+export interface LinkSettings {
+  /** As the driver says it: 0 or 1. */
+  readonly autonegotiation: number;
+  /** ETHTOOL_LINK_MODE_* bits, eight to a byte, the lowest first. */
+  readonly supported: Uint8Array;
+  readonly advertised: Uint8Array;
+}
+
+export interface DriverStatistics {
+  /** The same array as long as the driver has the same names. */
+  readonly names: readonly string[];
+  /** In the order of the names. */
+  readonly values: readonly number[];
+}
+
+/** What the kernel refuses is thrown as a `SyscallError`: ENOTSUP where a driver has no such thing. */
+export interface Ethtool {
+  driver(device: string): DriverInfo;
+  link(device: string): LinkSettings;
+  /** `undefined` where the driver has none, or just now others. */
+  statistics(device: string, count: number): DriverStatistics | undefined;
+}
+
+/** BTRFS_DEV_STAT_*, in the kernel's order. */
+export const BTRFS_ERRORS = ['write', 'read', 'flush', 'corruption', 'generation'] as const;
+
+export interface BtrfsDevice {
+  /** The name of its file, without folders. The empty text where the device is missing. */
+  readonly name: string;
+  /** As sysfs writes it: 32 hexadecimal digits, and dashes. */
+  readonly uuid: string;
+  readonly sizeBytes: number;
+  readonly allocatedBytes: number;
+  /** In the order of `BTRFS_ERRORS`. Missing where the kernel does not say, as of a device that is not there. */
+  readonly errors: readonly number[] | undefined;
+}
+
+export interface BtrfsDevices {
+  /** As sysfs writes it: 32 hexadecimal digits, and dashes. */
+  readonly uuid: string;
+  readonly devices: readonly BtrfsDevice[];
 }

@@ -1,5 +1,5 @@
+import type { DumpRequest, Dumps } from '../core/network.ts';
 import { attributeAfter, attributeType, needBytes, refuse, textOf, u16Of } from './attributes.ts';
-import type { DumpRequest, Netlink } from './netlink.ts';
 
 /**
  * Generic netlink, whose families have numbers that the kernel gives out as it goes: `include/uapi/linux/genetlink.h`. What
@@ -46,5 +46,5 @@ export function parseFamily(view: DataView, start: number, end: number): Generic
 }
 
 /** The number of a family; `undefined` where the kernel does not have it. It changes when a module is loaded anew. */
-export const findFamily = (generic: Netlink, wanted: string): number | undefined =>
+export const findFamily = (generic: Dumps, wanted: string): number | undefined =>
   generic.dump(ALL_FAMILIES, parseFamily).find(({ name }) => name === wanted)?.id;

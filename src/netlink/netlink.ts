@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { hasErrno, LimitError } from '../core/errors.ts';
+import type { DumpRequest, Dumps, Fold, Parse } from '../core/network.ts';
 import { NoSyscallsError, SyscallError, syscall } from '../syscall/libc.ts';
 import { refuse } from './attributes.ts';
 
@@ -8,27 +9,9 @@ export const NETLINK_ROUTE = 0;
 export const NETLINK_SOCK_DIAG = 4;
 export const NETLINK_GENERIC = 16;
 
-/** Takes what follows the head of one message: the bytes of `view` from `start` to `end`, which it may not keep. */
-export type Parse<T> = (view: DataView, start: number, end: number) => T | undefined;
+export type { DumpRequest } from '../core/network.ts';
 
-/** Adds what follows the head of one message to `state`. */
-export type Fold<S> = (state: S, view: DataView, start: number, end: number) => void;
-
-export interface DumpRequest {
-  /** The type of the message to send, such as RTM_GETLINK. */
-  readonly type: number;
-  /** The type of the messages that answer; others are passed over. */
-  readonly reply: number;
-  /** What follows the head of the message to send. */
-  readonly body: Uint8Array;
-}
-
-/** A question to the kernel about all things of a kind. Nothing here waits: a dump is memory of the kernel. */
-export interface Netlink {
-  /** What `parse` makes of each message, in the kernel's order, from one consistent list. */
-  dump<T>(request: DumpRequest, parse: Parse<T>): T[];
-  /** As `dump`, into what `begin` makes. A list that is asked for again begins again. */
-  fold<S>(request: DumpRequest, begin: () => S, take: Fold<S>): S;
+export interface Netlink extends Dumps {
   /** The name of a network device; `undefined` when it is gone. */
   deviceName(index: number): string | undefined;
   close(): void;

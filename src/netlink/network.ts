@@ -3,7 +3,7 @@ import { SyscallError } from '../syscall/libc.ts';
 import { allLinkModes } from './ethtool.ts';
 import { findFamily, GENERIC_HEAD_BYTES } from './genetlink.ts';
 import { createMessages, type MessageClock } from './messages.ts';
-import { isClosed, NETLINK_GENERIC, NETLINK_ROUTE, type Netlink, openNetlink } from './netlink.ts';
+import { isClosed, NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_SOCK_DIAG, type Netlink, openNetlink } from './netlink.ts';
 import {
   ADDRESS_HEAD_BYTES,
   ALL_ADDRESSES,
@@ -30,6 +30,9 @@ export function openNetwork(clock: MessageClock, open: (protocol: number) => Net
     addresses: createMessages(clock, ADDRESS_HEAD_BYTES, () => [route, ALL_ADDRESSES]),
     neighbours: createMessages(clock, NEIGHBOUR_HEAD_BYTES, () => [route, IPV4_NEIGHBOURS]),
     linkModes: createMessages(clock, GENERIC_HEAD_BYTES, askModes),
+    route,
+    generic,
+    sockets: open(NETLINK_SOCK_DIAG),
     deviceName: (index) => route.deviceName(index),
     isClosed,
   };

@@ -1,3 +1,4 @@
+import type { DumpRequest } from '../core/network.ts';
 import {
   bytesOf,
   encodeU32,
@@ -13,7 +14,6 @@ import {
   walkNested,
 } from './attributes.ts';
 import { GENERIC_HEAD_BYTES, genericRequest } from './genetlink.ts';
-import type { DumpRequest } from './netlink.ts';
 
 /**
  * Wireless devices: `include/uapi/linux/nl80211.h`. What parses a message takes the bytes of `view` from `start` to `end`,

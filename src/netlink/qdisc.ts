@@ -1,3 +1,4 @@
+import type { DumpRequest } from '../core/network.ts';
 import {
   attributeAfter,
   attributeType,
@@ -9,7 +10,6 @@ import {
   valueStart,
   walkNested,
 } from './attributes.ts';
-import type { DumpRequest } from './netlink.ts';
 
 /**
  * Queueing disciplines, as rtnetlink lists them: `include/uapi/linux/rtnetlink.h`, `pkt_sched.h`, `gen_stats.h`. What parses a

@@ -1,4 +1,5 @@
 import { formatAddress } from '../core/ip_address.ts';
+import type { DumpRequest } from '../core/network.ts';
 import {
   attributeAfter,
   attributeType,
@@ -10,7 +11,6 @@ import {
   valueStart,
   walkAttributes,
 } from './attributes.ts';
-import type { DumpRequest } from './netlink.ts';
 
 /**
  * Routes, as rtnetlink lists them: `include/uapi/linux/rtnetlink.h`. What parses a message takes the bytes of `view` from

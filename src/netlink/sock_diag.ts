@@ -1,5 +1,5 @@
+import type { DumpRequest } from '../core/network.ts';
 import { needBytes } from './attributes.ts';
-import type { DumpRequest } from './netlink.ts';
 
 /**
  * TCP sockets, as sock_diag lists them: `include/uapi/linux/inet_diag.h`, `include/net/tcp_states.h`.

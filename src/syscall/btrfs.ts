@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { hasErrno, optional, ParseError } from '../core/errors.ts';
+import { BTRFS_ERRORS, type BtrfsDevice, type BtrfsDevices } from '../core/system.ts';
 import { syscall } from './libc.ts';
 import { callOnPool } from './thread_pool.ts';
 
@@ -18,28 +19,8 @@ const DEV_INFO = { command: 0xd000941e, sizeBytes: 4096, pathAt: 3072 } as const
 const GET_DEV_STATS = { command: 0xc4089434, sizeBytes: 1032, valuesAt: 24 } as const;
 const UUID_BYTES = 16;
 
-/** BTRFS_DEV_STAT_*, in the kernel's order. */
-export const BTRFS_ERRORS = ['write', 'read', 'flush', 'corruption', 'generation'] as const;
-
 /** Asks the file system of an open file; the kernel writes its answer over `data`. */
 export type BtrfsIoctl = (command: number, data: Uint8Array) => void;
-
-export interface BtrfsDevice {
-  /** The name of its file, without folders. The empty text where the device is missing. */
-  readonly name: string;
-  /** As sysfs writes it: 32 hexadecimal digits, and dashes. */
-  readonly uuid: string;
-  readonly sizeBytes: number;
-  readonly allocatedBytes: number;
-  /** In the order of `BTRFS_ERRORS`. Missing where the kernel does not say, as of a device that is not there. */
-  readonly errors: readonly number[] | undefined;
-}
-
-export interface BtrfsDevices {
-  /** As sysfs writes it: 32 hexadecimal digits, and dashes. */
-  readonly uuid: string;
-  readonly devices: readonly BtrfsDevice[];
-}
 
 const uint64At = (data: Buffer, offset: number): number => Number(data.readBigUInt64LE(offset));
 

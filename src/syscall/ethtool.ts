@@ -1,4 +1,5 @@
 import { LimitError, ParseError } from '../core/errors.ts';
+import type { DriverInfo, Ethtool } from '../core/system.ts';
 import { addressOf, syscall } from './libc.ts';
 
 /**
@@ -29,39 +30,6 @@ const STATISTICS_MAX = 32_768;
 
 /** Asks of a device what `data` begins with; the kernel writes its answer over it. */
 export type EthtoolIoctl = (device: string, data: Uint8Array) => void;
-
-export interface DriverInfo {
-  readonly driver: string;
-  readonly version: string;
-  readonly firmwareVersion: string;
-  readonly busInfo: string;
-  readonly romVersion: string;
-  /** How many statistics the driver has. */
-  readonly statistics: number;
-}
-
-export interface LinkSettings {
-  /** As the driver says it: 0 or 1. */
-  readonly autonegotiation: number;
-  /** ETHTOOL_LINK_MODE_* bits, eight to a byte, the lowest first. */
-  readonly supported: Uint8Array;
-  readonly advertised: Uint8Array;
-}
-
-export interface DriverStatistics {
-  /** The same array as long as the driver has the same names. */
-  readonly names: readonly string[];
-  /** In the order of the names. */
-  readonly values: readonly number[];
-}
-
-/** What the kernel refuses is thrown as a `SyscallError`: ENOTSUP where a driver has no such thing. */
-export interface Ethtool {
-  driver(device: string): DriverInfo;
-  link(device: string): LinkSettings;
-  /** `undefined` where the driver has none, or just now others. */
-  statistics(device: string, count: number): DriverStatistics | undefined;
-}
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 

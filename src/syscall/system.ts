@@ -3,6 +3,8 @@ import process from 'node:process';
 import { NOTHING, optional } from '../core/errors.ts';
 import type { System } from '../core/system.ts';
 import { pageSizeBytes } from '../parse/auxv.ts';
+import { askMountPoint } from './btrfs.ts';
+import { openEthtool } from './ethtool.ts';
 import { askFileSystemNow } from './statfs.ts';
 import { createStatfsAsker } from './statfs_asker.ts';
 import { createTimexReader } from './timex.ts';
@@ -32,5 +34,7 @@ export function openSystem(): System {
     now: () => Date.now(),
     statfs: askFileSystemNow,
     createStatfsAsker,
+    ethtool: openEthtool(),
+    btrfsDevices: askMountPoint,
   };
 }

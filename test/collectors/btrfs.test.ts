@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allocationRatio, btrfs as btrfsAsking, parseCommitStats } from '../../src/collectors/btrfs.ts';
+import btrfs, { allocationRatio } from '../../src/collectors/btrfs.ts';
 import { ParseError } from '../../src/core/errors.ts';
-import { askDevices, type BtrfsDevices } from '../../src/syscall/btrfs.ts';
+import type { BtrfsDevices } from '../../src/core/system.ts';
+import { askDevices } from '../../src/syscall/btrfs.ts';
 import { SyscallError } from '../../src/syscall/libc.ts';
 import { btrfsOf, UUIDS } from '../helpers/btrfs.ts';
-import { golden, scrape, tree } from '../helpers/scrape.ts';
+import { testFile } from '../helpers/odd.ts';
+import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
-/** Without a mount point that answers. */
-const btrfs = btrfsAsking(async () => undefined);
+/** With these answers of mount points. */
+const answering = (btrfsDevices: (path: string) => Promise<BtrfsDevices | undefined>) => ({ system: { btrfsDevices } });
+const silent = answering(async () => undefined);
 
-test('btrfs: the fixtures scrape to the golden text', (t) => golden(t, btrfs));
+test('btrfs: the fixtures scrape to the golden text', (t) => golden(t, btrfs, silent));
 
 for (const [profile, devices, ratio] of [
   ['single', 1, 1],
@@ -27,28 +30,44 @@ for (const [profile, devices, ratio] of [
   test(`a byte takes ${ratio} in ${profile} of ${devices}`, () =>
     assert.equal(allocationRatio(profile, devices), ratio));
 
-for (const text of ['', 'commits x\n', 'commits 1\nlast_commit_ms 2\n'])
-  test(`parseCommitStats refuses ${JSON.stringify(text)}`, () =>
-    assert.throws(() => parseCommitStats(text), ParseError));
-
-test('without Btrfs nothing is told', async (t) => {
+test('without Btrfs there is nothing', async (t) => {
   const { text, success } = await scrape(btrfs, { root: tree(t, { 'sys/fs/btrfs/features/raid56': '1\n' }) });
   assert.deepEqual([text, success], ['', true]);
 });
 
+const commits = (total: number, last: number, max: number): string[] => [
+  `node_btrfs_commit_seconds_total{uuid="a-1"} 0`,
+  `node_btrfs_commits_total{uuid="a-1"} ${total}`,
+  `node_btrfs_last_commit_seconds{uuid="a-1"} ${last}`,
+  `node_btrfs_max_commit_seconds{uuid="a-1"} ${max}`,
+];
+
+testFile(
+  btrfs,
+  'sys/fs/btrfs/a-1/commit_stats',
+  [
+    ['times', 'commits 4\nlast_commit_ms 500\nmax_commit_ms 2000\ntotal_commit_ms 0\nnew_ms 1\n', commits(4, 0.5, 2)],
+    ['some of them', 'commits 4\n', commits(4, 0, 0).slice(1, 2)],
+    ['no value', '', []],
+    ['what is no number', 'commits x\nlast_commit_ms 500\n', commits(0, 0.5, 0).slice(2, 3), 'commits x'],
+  ],
+  silent,
+);
+
 test('a file system of an old kernel has no commits and is named by its folder', async (t) => {
   const root = tree(t, {
     'sys/fs/btrfs/a-1/label': '\n',
+    'sys/fs/btrfs/a-1/allocation/data/flags': '1\n',
     'sys/fs/btrfs/a-1/allocation/data/single/total_bytes': '8\n',
     'sys/fs/btrfs/a-1/allocation/data/single/used_bytes': '4\n',
     'sys/fs/btrfs/b-2/allocation/global_rsv_size': 'x\n',
   });
-  const { text, error } = await scrape(btrfs, { root });
+  const { text, error } = await scrape(btrfs, { root, ...silent });
   assert.ok(error instanceof ParseError);
   assert.match(text, /node_btrfs_info\{label="",uuid="a-1"\} 1\n/);
   assert.match(text, /node_btrfs_commits_total\{uuid="a-1"\} 0\n/);
   assert.match(text, /node_btrfs_used_bytes\{block_group_type="data",mode="single",uuid="a-1"\} 4\n/);
-  assert.doesNotMatch(text, /reserved_bytes|rsv|b-2/);
+  assert.doesNotMatch(text, /reserved_bytes|rsv|mode="flags"/);
 });
 
 /** Two file systems, of which one is mounted twice. */
@@ -76,11 +95,11 @@ const ANSWER = askDevices(
 
 test('btrfs: what a mount point answers takes the place of what sysfs says of devices', async (t) => {
   const asked: string[] = [];
-  const collector = btrfsAsking(async (path) => {
+  const answers = answering(async (path) => {
     asked.push(path);
     return path.includes('/srv') ? ANSWER : undefined;
   });
-  await golden(t, collector, { root: tree(t, MOUNTED), rootfs: '/host' }, 'btrfs_asked');
+  await golden(t, btrfs, { ...answers, root: tree(t, MOUNTED), rootfs: '/host' }, 'btrfs_asked');
   const bytes = Buffer.from('/host/srv/caf\u00e9 x').toString('latin1');
   assert.deepEqual(asked, ['/host/closed', bytes, '/host/other']);
 });
@@ -90,18 +109,25 @@ for (const [why, files, ask] of [
   ['the mounts cannot be read', { ...MOUNTED, 'proc/1/mountinfo': 'nonsense\n' }, async () => ANSWER],
 ] as const)
   test(`btrfs: where ${why}, what sysfs says is there all the same`, async (t) => {
-    const collector = btrfsAsking(ask as () => Promise<BtrfsDevices | undefined>);
-    const { text, error } = await scrape(collector, { root: tree(t, files) });
+    const answers = answering(ask as () => Promise<BtrfsDevices | undefined>);
+    const { text, error } = await scrape(btrfs, { ...answers, root: tree(t, files) });
     assert.ok(error instanceof Error);
     assert.match(text, /node_btrfs_device_size_bytes\{device="sdb",uuid="another"\} 51200\n/);
   });
 
 test('btrfs: mounts that are hidden are no fault', async (t) => {
   const { 'proc/1/mountinfo': _, ...files } = MOUNTED;
-  const { text, success } = await scrape(
-    btrfsAsking(async () => ANSWER),
-    { root: tree(t, files) },
-  );
+  const { text, success } = await scrape(btrfs, { ...answering(async () => ANSWER), root: tree(t, files) });
   assert.equal(success, true);
+  assert.doesNotMatch(text, /btrfs_dev_uuid/);
+});
+
+test('btrfs: sysfs speaks of devices again as soon as nobody answers', async (t) => {
+  let answer: BtrfsDevices | undefined = ANSWER;
+  const again = prepared(btrfs, { ...answering(async () => answer), root: tree(t, MOUNTED) });
+  assert.match((await again()).text, /device="sdd"/);
+  answer = undefined;
+  const { text } = await again();
+  assert.match(text, /node_btrfs_device_size_bytes\{device="sdb",uuid="another"\} 51200\n/);
   assert.doesNotMatch(text, /btrfs_dev_uuid/);
 });

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cleanedName, ethtool, familyName } from '../../src/collectors/ethtool.ts';
+import ethtool, { cleanedName, familyName } from '../../src/collectors/ethtool.ts';
 import { NoDataError } from '../../src/core/errors.ts';
 import { createEthtool } from '../../src/syscall/ethtool.ts';
 import { type DriverFacts, driversOf } from '../helpers/ethtool.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
-const collector = (devices: Readonly<Record<string, DriverFacts>>) => ethtool(() => createEthtool(driversOf(devices)));
+const driving = (devices: Readonly<Record<string, DriverFacts>>) => ({
+  system: { ethtool: createEthtool(driversOf(devices)) },
+});
 const folder = (...devices: readonly string[]) =>
   Object.fromEntries(devices.map((device) => [`sys/class/net/${device}/mtu`, '1500\n']));
 
@@ -46,7 +48,7 @@ const DEVICES: Readonly<Record<string, DriverFacts>> = {
 };
 
 test('ethtool: what drivers say becomes the golden text', (t) =>
-  golden(t, collector(DEVICES), { root: tree(t, folder('bonding_masters', ...Object.keys(DEVICES))) }));
+  golden(t, ethtool, { ...driving(DEVICES), root: tree(t, folder('bonding_masters', ...Object.keys(DEVICES))) }));
 
 for (const [name, cleaned, family] of [
   ['rx_errors', 'rx_errors', 'received_errors'],
@@ -69,7 +71,7 @@ for (const [argv, wanted] of [
 ] as const)
   test(`ethtool: ${argv.join(' ')} leaves ${wanted.join()}`, async (t) => {
     const root = tree(t, folder(...Object.keys(DEVICES)));
-    const { text } = await scrape(collector(DEVICES), { argv, root });
+    const { text } = await scrape(ethtool, { ...driving(DEVICES), argv, root });
     const found = [...text.matchAll(/^node_ethtool_(?!info)(\w+)\{/gm)].map(([, name]) => name);
     assert.deepEqual(found.slice(0, wanted.length), wanted);
   });
@@ -78,7 +80,7 @@ test('ethtool: a device that is broken just now has no series, and one that fail
   const root = tree(t, folder('bad', 'broken', 'good'));
   const good = { texts: ['g', '', '', '', ''] };
   const broken = { bad: { errno: EPROTO }, broken: { errno: EIO }, good };
-  const { text, error } = await scrape(collector(broken), { root });
+  const { text, error } = await scrape(ethtool, { ...driving(broken), root });
   assert.equal((error as { code?: string }).code, 'EPROTO');
   assert.deepEqual(
     [...text.matchAll(/device="(.*?)"/g)].map(([, device]) => device),
@@ -93,11 +95,11 @@ test('ethtool: a device that is broken just now has no series, and one that fail
 test('ethtool: a driver with a counter for each of very many queues has a series for each', async (t) => {
   const statistics = Array.from({ length: 6000 }, (_, i) => [`rx${i}_packets`, BigInt(i)] as const);
   const devices = { eno1: { texts: ['mlx5_core', '', '', '', ''], statistics } };
-  const { text, error } = await scrape(collector(devices), { root: tree(t, folder('eno1')) });
+  const { text, error } = await scrape(ethtool, { ...driving(devices), root: tree(t, folder('eno1')) });
   assert.equal(error, undefined);
   assert.equal(text.match(/^node_ethtool_rx\d+_packets\{device="eno1"\} \d+$/gm)?.length, statistics.length);
 });
 
 test('ethtool: without a list of devices there is no data', async (t) => {
-  assert.ok((await scrape(collector({}), { root: tree(t, {}) })).error instanceof NoDataError);
+  assert.ok((await scrape(ethtool, { ...driving({}), root: tree(t, {}) })).error instanceof NoDataError);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { networkRoute } from '../../src/collectors/network_route.ts';
+import networkRoute from '../../src/collectors/network_route.ts';
 import { kernelOf } from '../helpers/netlink.ts';
 import { route } from '../helpers/route.ts';
 import { golden, scrape } from '../helpers/scrape.ts';
@@ -29,17 +29,14 @@ const ROUTES = [
 const NAMES = { 2: 'eno1', 3: 'wlan0' };
 
 test('network_route: what the kernel lists becomes the golden text', (t) =>
-  golden(
-    t,
-    networkRoute(() => kernelOf(() => ROUTES.map((body) => [24, body]), NAMES)),
-  ));
+  golden(t, networkRoute, { netlink: () => kernelOf(() => ROUTES.map((body) => [24, body]), NAMES) }));
 
 test('network_route: a kernel without routes has no series, and that is no fault', async () => {
-  const { text, success } = await scrape(networkRoute(() => kernelOf(() => [])));
+  const { text, success } = await scrape(networkRoute, { netlink: () => kernelOf(() => []) });
   assert.deepEqual([text, success], ['', true]);
 });
 
 test('network_route: what the kernel refuses is a fault', async () => {
-  const { error } = await scrape(networkRoute(() => kernelOf(() => 1)));
+  const { error } = await scrape(networkRoute, { netlink: () => kernelOf(() => 1) });
   assert.equal((error as { code?: string }).code, 'EPERM');
 });

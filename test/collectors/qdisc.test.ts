@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { qdisc } from '../../src/collectors/qdisc.ts';
+import qdisc from '../../src/collectors/qdisc.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { attributes, kernelOf, u32s, u64s } from '../helpers/netlink.ts';
 import { golden, scrape } from '../helpers/scrape.ts';
@@ -24,9 +24,9 @@ const LIST = [
   // Gone since.
   listed(9, ROOT, 'htb', 1),
 ];
-const collector = qdisc(() => kernelOf(() => LIST.map((body) => [36, body]), { 1: 'lo', 2: 'eno1', 3: 'wlan0' }));
+const netlink = () => kernelOf(() => LIST.map((body) => [36, body]), { 1: 'lo', 2: 'eno1', 3: 'wlan0' });
 
-test('qdisc: what the kernel lists becomes the golden text', (t) => golden(t, collector));
+test('qdisc: what the kernel lists becomes the golden text', (t) => golden(t, qdisc, { netlink }));
 
 for (const [argv, devices] of [
   [['--collector.qdisc.device-include=^e'], ['eno1']],
@@ -35,7 +35,7 @@ for (const [argv, devices] of [
   [['--collector.qdisk.device-exclude=^(lo|w)'], ['eno1']],
 ] as const)
   test(`qdisc: ${argv.join(' ')} leaves ${devices}`, async () => {
-    const { text } = await scrape(collector, { argv });
+    const { text } = await scrape(qdisc, { netlink, argv });
     assert.deepEqual(
       [...text.matchAll(/bytes_total\{device="(.*?)"/g)].map(([, device]) => device),
       devices,
@@ -50,12 +50,12 @@ for (const argv of [
 ])
   test(`qdisc: ${argv.join(' ')} contradict`, () =>
     assert.rejects(
-      async () => scrape(collector, { argv }),
+      async () => scrape(qdisc, { netlink, argv }),
       (error) => error instanceof UsageError && / and --.* are mutually exclusive$/.test(error.message),
     ));
 
 test('qdisc: the hook for tests of the reference is refused', () =>
   assert.rejects(
-    async () => scrape(collector, { argv: ['--collector.qdisc.fixtures=/tmp'] }),
+    async () => scrape(qdisc, { netlink, argv: ['--collector.qdisc.fixtures=/tmp'] }),
     new UsageError('--collector.qdisc.fixtures is for tests of node_exporter: Keyhole asks the kernel only'),
   ));

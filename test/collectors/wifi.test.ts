@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { wifi } from '../../src/collectors/wifi.ts';
+import wifi from '../../src/collectors/wifi.ts';
 import { NoDataError, UsageError } from '../../src/core/errors.ts';
 import { type Answer, type Attribute, attributes, kernelOf } from '../helpers/netlink.ts';
 import { ADDRESS, elements, wireless } from '../helpers/nl80211.ts';
@@ -44,18 +44,18 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   [`${GET_STATION} 5`]: EOPNOTSUPP,
 };
 
-const collector = (answers: Readonly<Record<string, Answer>>, families: Answer = known) =>
-  wifi(() =>
+const devicesOf = (answers: Readonly<Record<string, Answer>>, families: Answer = known) => ({
+  netlink: () =>
     kernelOf((type, body) => {
       if (type === CONTROLLER) return families;
       return answers[body.length > 4 ? `${body[0]} ${body.readUInt32LE(8)}` : `${body[0]}`] ?? ENODEV;
     }),
-  );
+});
 
-test('wifi: what the kernel says becomes the golden text', (t) => golden(t, collector(ANSWERS)));
+test('wifi: what the kernel says becomes the golden text', (t) => golden(t, wifi, devicesOf(ANSWERS)));
 
 test('wifi: a device that fails costs itself alone', async () => {
-  const { text, error } = await scrape(collector({ ...ANSWERS, [`${GET_SCAN} 3`]: EIO }));
+  const { text, error } = await scrape(wifi, devicesOf({ ...ANSWERS, [`${GET_SCAN} 3`]: EIO }));
   assert.equal((error as { code?: string }).code, 'EIO');
   assert.match(text, /frequency_hertz\{device="wlan0"\}/);
   assert.match(text, /inactive_seconds\{device="ap0",mac_address="02:00:00:00:02:01"\} 0\.02\n/);
@@ -63,7 +63,7 @@ test('wifi: a device that fails costs itself alone', async () => {
 });
 
 test('wifi: a device that is gone when it is asked is no fault', async () => {
-  const { success } = await scrape(collector({ [GET_INTERFACE]: ANSWERS[GET_INTERFACE] as Answer }));
+  const { success } = await scrape(wifi, devicesOf({ [GET_INTERFACE]: ANSWERS[GET_INTERFACE] as Answer }));
   assert.equal(success, true);
 });
 
@@ -72,13 +72,13 @@ for (const [why, families] of [
   ['that is closed to this process', 1],
 ] as const)
   test(`wifi: a kernel ${why} has no data`, async () => {
-    const { text, error } = await scrape(collector({}, families));
+    const { text, error } = await scrape(wifi, devicesOf({}, families));
     assert.equal(text, '');
     assert.ok(error instanceof NoDataError);
   });
 
 test('wifi: the hook for tests of the reference is refused', () =>
   assert.rejects(
-    async () => scrape(collector({}), { argv: ['--collector.wifi.fixtures=/tmp'] }),
+    async () => scrape(wifi, { ...devicesOf({}), argv: ['--collector.wifi.fixtures=/tmp'] }),
     new UsageError('--collector.wifi.fixtures is for tests of node_exporter: Keyhole asks the kernel only'),
   ));
