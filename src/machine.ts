@@ -5,6 +5,7 @@ import type { Machine } from './core/assemble.ts';
 import { messageOf, NOTHING, optional, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import type { Logger } from './core/log.ts';
+import { openDaemons } from './daemon/daemons.ts';
 import { openNetwork } from './netlink/network.ts';
 import { isFirstUserNamespace, openUevents } from './netlink/uevents.ts';
 import { parseLimits } from './parse/limits.ts';
@@ -72,6 +73,7 @@ export function openMachine(parsed: ParsedFlags, log: Logger, end: (why: string)
     openTree,
     network: openNetwork(source.clock),
     system: openSystem(),
+    daemons: openDaemons(),
     log,
     end,
   };

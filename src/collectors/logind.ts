@@ -1,6 +1,6 @@
 import { defineCollector } from '../core/collector.ts';
 import { gauge } from '../core/metric.ts';
-import { askEach, type Basic, CallError, dbusDaemon, type Peer, systemBus } from '../daemon/dbus.ts';
+import { askEach, type Basic, CallError, type Peer } from '../daemon/dbus.ts';
 
 const MANAGER = 'org.freedesktop.login1.Manager';
 const SESSION = 'org.freedesktop.login1.Session';
@@ -78,8 +78,8 @@ export default defineCollector({
     sessions: gauge('node_logind_sessions', 'Number of sessions.', 'seat', 'remote', 'type', 'class'),
   },
   needs: () => ({ sockets: [{ family: 'unix' }] }),
-  setup(_host, metrics) {
-    const ask = dbusDaemon('org.freedesktop.login1', systemBus());
+  setup({ daemons }, metrics) {
+    const ask = daemons.onBus('org.freedesktop.login1');
     return async (out, turn) => {
       const { seats, sessions } = await ask(turn.signal, readSessions);
       for (const [count, ...labels] of countSessions(seats, sessions)) out.sample(metrics.sessions, count, ...labels);

@@ -1,9 +1,9 @@
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { defineCollector } from '../core/collector.ts';
+import type { NtpReply } from '../core/daemons.ts';
 import { UsageError } from '../core/errors.ts';
 import { type FlagValues, flag } from '../core/flag.ts';
 import { gauge } from '../core/metric.ts';
-import { askNtp, type NtpReply, secondsBetween, unixSeconds } from '../daemon/ntp.ts';
+import { isLoopback, secondsBetween, unixSeconds } from '../daemon/ntp.ts';
 
 const PREFIX = 'collector.ntp.';
 const PORT_MAX = 65_535;
@@ -69,13 +69,6 @@ export function createLeapWatch(): (reply: NtpReply) => number {
   };
 }
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-const isLoopback = (host: string): boolean =>
-  (isIPv4(host) && loopback.check(host, 'ipv4')) || (isIPv6(host) && loopback.check(host, 'ipv6'));
-
 const flags = {
   server: flag.text(`${PREFIX}server`, 'The NTP server to ask.', '127.0.0.1'),
   port: flag.int(`${PREFIX}server-port`, 'Its UDP port.', 123),
@@ -127,13 +120,13 @@ export default defineCollector({
     ),
     sanity: gauge('node_ntp_sanity', "Whether the server's time can be used, and the machine's clock agrees with it."),
   },
-  needs: ({ flags: { server } }) => ({ sockets: [{ family: 'udp' }], resolves: !isIPv4(server) && !isIPv6(server) }),
-  setup({ flags: values }, metrics) {
+  needs: ({ flags: { server } }) => ({ sockets: [{ family: 'udp' }], resolves: !isAddress(server) }),
+  setup({ daemons, flags: values }, metrics) {
     checkFlags(values);
     const { server: host, port, version, ttl, maxDistanceMs, toleranceMs } = values;
     const toleranceAround = createLeapWatch();
     return async (out, turn) => {
-      const reply = await askNtp({ host, port, version, ttl }, turn.signal);
+      const reply = await daemons.askNtp({ host, port, version, ttl }, turn.signal);
       const { stratum, leap, reference, rootDelay, rootDispersion } = reply.packet;
       const { rtt, offset, rootDistance, minError } = compareClocks(reply);
       out.sample(metrics.stratum, stratum);

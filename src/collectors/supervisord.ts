@@ -3,7 +3,7 @@ import { defineCollector, type Needs } from '../core/collector.ts';
 import { ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { isStruct, type XmlRpcValue, xmlRpcServer } from '../daemon/xml_rpc.ts';
+import { isStruct, type XmlRpcValue } from '../daemon/xml_rpc.ts';
 
 /** STARTING, RUNNING and STOPPING. http://supervisord.org/subprocess.html#process-states */
 const UP: readonly number[] = [10, 20, 40];
@@ -65,8 +65,8 @@ export default defineCollector({
     ),
   },
   needs: ({ flags: { url } }) => needsOf(url),
-  setup({ flags: { url }, log }, metrics) {
-    const call = xmlRpcServer(url);
+  setup({ daemons, flags: { url }, log }, metrics) {
+    const call = daemons.xmlRpc(url);
     return async (out, turn) => {
       const infos = await call('supervisor.getAllProcessInfo', turn.signal);
       if (!Array.isArray(infos)) throw new ParseError('supervisord', JSON.stringify(infos));

@@ -5,7 +5,7 @@ import type { Logger } from '../core/log.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { compilePattern, ownPattern, type Pattern } from '../core/pattern.ts';
 import type { Writer } from '../core/writer.ts';
-import { askEach, type Basic, CallError, type Peer, systemdDaemon } from '../daemon/dbus.ts';
+import { askEach, type Basic, CallError, type Peer } from '../daemon/dbus.ts';
 
 const PREFIX = 'collector.systemd.';
 const PATH = '/org/freedesktop/systemd1';
@@ -249,8 +249,8 @@ export default defineCollector({
   metrics,
   needs: () => ({ sockets: [{ family: 'unix' }] }),
   setup(host) {
-    const { flags: values, log } = host;
-    const ask = systemdDaemon(values.private);
+    const { daemons, flags: values, log } = host;
+    const ask = daemons.systemd(values.private);
     const wanted = createUnitFilter(wholePattern(host, 'include'), wholePattern(host, 'exclude'));
     const asked = [
       ...SOCKETS,

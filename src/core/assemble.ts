@@ -5,7 +5,7 @@ import type { Ready } from './runner.ts';
 /** The facts of the machine that collectors are given. */
 export type Machine = Pick<
   Host,
-  'proc' | 'sys' | 'udev' | 'root' | 'rootfs' | 'own' | 'openTree' | 'network' | 'system' | 'log' | 'end'
+  'proc' | 'sys' | 'udev' | 'root' | 'rootfs' | 'own' | 'openTree' | 'network' | 'system' | 'daemons' | 'log' | 'end'
 >;
 
 /** A collector, as one of many: what is typed inside its declaration is not known outside. */

@@ -1,3 +1,4 @@
+import type { Daemons } from './daemons.ts';
 import type { ParseError } from './errors.ts';
 import type { Flags, FlagValues } from './flag.ts';
 import type { Logger } from './log.ts';
@@ -271,6 +272,8 @@ export interface Host<F extends Flags = Flags> {
   readonly network: Network;
   /** What system calls say. */
   readonly system: System;
+  /** What other programs say. */
+  readonly daemons: Daemons;
   /** What `acquire` opened, in this process or in the one before the seal. Missing where the collector has no `acquire`. */
   readonly acquired?: Acquired;
   /** Does `acquire` again, with the privilege of the start. Missing once the process has sealed itself. */

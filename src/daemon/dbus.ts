@@ -1,10 +1,11 @@
 import process from 'node:process';
+import type { AskDaemon, Peer } from '../core/daemons.ts';
 import { UsageError } from '../core/errors.ts';
 import { type Connection, dial } from './dbus_connection.ts';
-import { type Basic, parseRows, parseVariant } from './dbus_message.ts';
+import { parseRows, parseVariant } from './dbus_message.ts';
 
+export type { Basic, Peer } from '../core/daemons.ts';
 export { CallError } from './dbus_connection.ts';
-export type { Basic } from './dbus_message.ts';
 
 /** Where D-Bus is spoken. */
 export interface Address {
@@ -29,13 +30,6 @@ export function systemBus(text: string | undefined = process.env['DBUS_SYSTEM_BU
     return { path: kind === 'path' ? path : `\0${path}`, direct: false };
   }
   throw new UsageError(`DBUS_SYSTEM_BUS_ADDRESS: ${JSON.stringify(addresses)} names no Unix socket`);
-}
-
-/** One who is asked over D-Bus. What it refuses rejects as a `CallError`. */
-export interface Peer {
-  /** The rows that a method without arguments returns; `types` are those of a row's members. */
-  rows(path: string, iface: string, method: string, types: string): Promise<readonly (readonly Basic[])[]>;
-  property(path: string, iface: string, name: string): Promise<Basic>;
 }
 
 const peerOf = ({ call }: Connection, destination: string): Peer => ({
@@ -76,9 +70,6 @@ async function openFirst([first, ...others]: readonly [Address, ...Address[]], s
     throw error;
   }
 }
-
-/** Opens a connection for `use`, ends it with it, and at the latest with `signal`. */
-export type AskDaemon = <T>(signal: AbortSignal, use: (peer: Peer) => Promise<T>) => Promise<T>;
 
 /** The daemon with this bus name, at the first of the addresses that answers. Nothing is opened before it is asked. */
 export const dbusDaemon =

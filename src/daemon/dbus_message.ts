@@ -1,3 +1,4 @@
+import type { Basic } from '../core/daemons.ts';
 import { LimitError, ParseError } from '../core/errors.ts';
 
 /**
@@ -5,9 +6,6 @@ import { LimitError, ParseError } from '../core/errors.ts';
  * of structures. Little-endian, as both of Keyhole's architectures and whoever shares a machine with it.
  * https://dbus.freedesktop.org/doc/dbus-specification.html
  */
-
-/** A value of a basic type. Of 64 bits it is exact up to 2^53. */
-export type Basic = string | number | boolean;
 
 export interface Call {
   /** The bus name of who is asked, such as `org.freedesktop.systemd1`. */

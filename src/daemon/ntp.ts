@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import type { NtpPacket, NtpReply, NtpServer, NtpTime } from '../core/daemons.ts';
 import { messageOf, ParseError } from '../core/errors.ts';
 import { realtimeNs } from '../syscall/clock.ts';
 import { openUdpSocket, receivedNs } from '../syscall/udp_socket.ts';
@@ -16,9 +18,6 @@ const AT = { reference: 16, origin: 24, receive: 32, transmit: 40 } as const;
 const SECONDS_TO_1970 = 2_208_988_800n;
 const NS = 1_000_000_000n;
 
-/** A time of NTP: 2^-32 seconds since 1900, or since the era that began in 2036 (and every 136 years) with 0. */
-export type NtpTime = bigint;
-
 const toNtp = (ns: bigint): NtpTime => BigInt.asUintN(64, ((ns + SECONDS_TO_1970 * NS) << 32n) / NS);
 
 /** Seconds from `from` to `to`, which are less than 68 years apart. */
@@ -29,21 +28,6 @@ export function unixSeconds(time: NtpTime): number {
   const sinceEra0 = time < 1n << 63n ? time + (1n << 64n) : time;
   const ns = ((sinceEra0 * NS + (1n << 31n)) >> 32n) - SECONDS_TO_1970 * NS;
   return Number(ns) / 1e9;
-}
-
-/** What a server says of its clock. Times in seconds. */
-export interface NtpPacket {
-  /** 0 none, 1 and 2 a leap second to insert or to leave out at the end of the day, 3 not synchronised. */
-  readonly leap: number;
-  readonly mode: number;
-  /** 1 has a clock of its own, 16 is not synchronised, 0 refuses. */
-  readonly stratum: number;
-  readonly rootDelay: number;
-  readonly rootDispersion: number;
-  readonly reference: NtpTime;
-  readonly origin: NtpTime;
-  readonly receive: NtpTime;
-  readonly transmit: NtpTime;
 }
 
 /** Parses what follows: flags, stratum, poll, precision, root delay and dispersion as 16.16 bits, an id, four times. */
@@ -80,21 +64,13 @@ function checkReply({ mode, origin, receive, transmit }: NtpPacket, cookie: NtpT
   if (secondsBetween(receive, transmit) < 0) throw fault('a reply that was sent before the request came');
 }
 
-export interface NtpServer {
-  /** An address, or a name that is looked up at every question. */
-  readonly host: string;
-  readonly port: number;
-  readonly version: number;
-  /** How many hops a request may take; 0 leaves it to the system. */
-  readonly ttl: number;
-}
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
 
-/** A reply, and when by our own clock the request went and the reply came. */
-export interface NtpReply {
-  readonly packet: NtpPacket;
-  readonly sent: NtpTime;
-  readonly received: NtpTime;
-}
+/** Whether this is an address of this machine's loopback. */
+export const isLoopback = (host: string): boolean =>
+  (isIPv4(host) && loopback.check(host, 'ipv4')) || (isIPv6(host) && loopback.check(host, 'ipv6'));
 
 const TIMEOUT_MS = 1000;
 

@@ -1,13 +1,10 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { text as textOf } from 'node:stream/consumers';
 import type { XmlElement, XmlNode } from '@rgrove/parse-xml';
+import type { CallXmlRpc, XmlRpcStruct, XmlRpcValue } from '../core/daemons.ts';
 import { LimitError, messageOf, ParseError, UsageError } from '../core/errors.ts';
 
-/** What XML-RPC can say. http://xmlrpc.com/spec.md; `nil` and `i8` are common additions. */
-export type XmlRpcValue = string | number | boolean | null | readonly XmlRpcValue[] | XmlRpcStruct;
-export interface XmlRpcStruct {
-  readonly [member: string]: XmlRpcValue | undefined;
-}
+export type { XmlRpcValue } from '../core/daemons.ts';
 
 export const isStruct = (value: XmlRpcValue | undefined): value is XmlRpcStruct =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -116,8 +113,8 @@ async function readAll(response: IncomingMessage): Promise<string> {
   return textOf(response);
 }
 
-/** The server at `url`; the function calls a method of it that takes no arguments. Nothing is opened before. */
-export function xmlRpcServer(url: string): (method: string, signal: AbortSignal) => Promise<XmlRpcValue> {
+/** The server at `url`. Nothing is opened before it is asked. */
+export function xmlRpcServer(url: string): CallXmlRpc {
   const send = senderOf(url);
   return async (method, signal) => {
     const body = `<?xml version="1.0"?><methodCall><methodName>${method}</methodName><params/></methodCall>`;

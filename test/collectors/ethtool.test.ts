@@ -86,7 +86,8 @@ test('ethtool: a device that is broken just now has no series, and one that fail
     [...text.matchAll(/device="(.*?)"/g)].map(([, device]) => device),
     ['good'],
   );
-  const { success } = await scrape(collector({ broken: { errno: EIO }, good }), {
+  const { success } = await scrape(ethtool, {
+    ...driving({ broken: { errno: EIO }, good }),
     root: tree(t, folder('broken', 'good')),
   });
   assert.equal(success, true);

@@ -3,8 +3,8 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import ntp, { compareClocks, createLeapWatch, isValid } from '../../src/collectors/ntp.ts';
+import type { NtpPacket, NtpReply } from '../../src/core/daemons.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import type { NtpPacket, NtpReply } from '../../src/daemon/ntp.ts';
 import { prepared, scrape } from '../helpers/scrape.ts';
 
 /** NTP's time of a Unix time. */

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type AnyCollector, hostOf, type Machine, setUp } from '../../src/core/assemble.ts';
 import type { Acquired } from '../../src/core/collector.ts';
+import type { Daemons } from '../../src/core/daemons.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import type { Tree } from '../../src/core/host.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
@@ -11,6 +12,7 @@ import { loadPatterns } from '../../src/core/pattern.ts';
 import { createRegistry } from '../../src/core/registry.ts';
 import { Samples } from '../../src/core/samples.ts';
 import type { System } from '../../src/core/system.ts';
+import { openDaemons } from '../../src/daemon/daemons.ts';
 import type { Netlink } from '../../src/netlink/netlink.ts';
 import { openNetwork } from '../../src/netlink/network.ts';
 import { Page } from '../../src/page/page.ts';
@@ -43,6 +45,8 @@ export interface ScrapeOptions {
   readonly netlink?: (protocol: number) => Netlink;
   /** What system calls answer, where it is not what this machine says. */
   readonly system?: Partial<System>;
+  /** What other programs answer, where it is not what this machine's do. */
+  readonly daemons?: Partial<Daemons>;
   /** Wraps the trees, to make their files look otherwise. */
   readonly wrap?: (tree: Tree) => Tree;
 }
@@ -77,6 +81,7 @@ export function machineOf(source: Source, options: ScrapeOptions = {}): Machine 
     openTree: open,
     network: openNetwork(source.clock, options.netlink),
     system: { ...openSystem(), now: () => now, ...options.system },
+    daemons: { ...openDaemons(), ...options.daemons },
     log,
   };
 }

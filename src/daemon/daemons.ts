@@ -1,0 +1,12 @@
+import type { Daemons } from '../core/daemons.ts';
+import { dbusDaemon, systemBus, systemdDaemon } from './dbus.ts';
+import { askNtp } from './ntp.ts';
+import { xmlRpcServer } from './xml_rpc.ts';
+
+/** The programs of the machine that this process runs on. */
+export const openDaemons = (): Daemons => ({
+  onBus: (name) => dbusDaemon(name, systemBus()),
+  systemd: systemdDaemon,
+  askNtp,
+  xmlRpc: xmlRpcServer,
+});
