@@ -150,11 +150,11 @@ function writeIo({ lines }: Device, uuid: string, device: string, out: LayoutWri
     const [type, bytes] = countOf(line);
     out.sample(metrics.ioDone, bytes, uuid, device, operation, type);
   });
-  // There is another section since the counts were reset.
+  // `IO errors since filesystem creation`; there is another section since the counts were reset.
   let isWanted = false;
   lines('io_errors')?.each((line) => {
     if (line.upTo(0, ':') === undefined && line.find(0)?.toLowerCase() === 'io')
-      isWanted = line.rest(1).toLowerCase().startsWith('errors since filesystem creation');
+      isWanted = line.find(4)?.toLowerCase() === 'creation';
     else if (isWanted && line.length > 0) {
       const [type, count] = countOf(line);
       out.sample(metrics.ioErrors, count, uuid, device, type);

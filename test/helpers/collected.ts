@@ -13,17 +13,8 @@ export const FLAGS: Readonly<Record<string, readonly string[]>> = {
 
 /** Collectors that ask the machine past their host, so that a test cannot say what they see. */
 export const PAST_HOST: Readonly<Record<string, string>> = {
-  ethtool: 'asks drivers by ioctl',
-  logind: 'asks the bus by itself',
-  network_route: 'asks netlink by itself',
-  ntp: 'asks a server by itself',
   perf: 'reads counters, which move by themselves',
-  qdisc: 'asks netlink by itself',
   runit: 'reads folders of services',
-  supervisord: 'asks the daemon by itself',
-  systemd: 'asks the bus by itself',
-  tcpstat: 'asks netlink by itself',
-  wifi: 'asks netlink by itself',
 };
 
 /** Every so many of these, beginning with one that differs from `from` to `from`. */
