@@ -24,6 +24,8 @@ export interface FileTraits {
   readonly isWhole: boolean;
   /** Whether the kernel reports when it comes: then what is absent is not looked for before that. */
   readonly isTold: boolean;
+  /** A descriptor that others opened and that is read as long as the thing behind it is there. */
+  readonly adopted?: { fd: number } | undefined;
   onClose(): void;
 }
 
@@ -79,7 +81,7 @@ export class TreeFile implements KernelFile, Keeper {
     }
     this.#error = undefined;
     try {
-      this.#take(this.#fd < 0 ? this.#readOpening() : this.#readKept());
+      this.#take(this.#readAny());
       this.#isAbsent = false;
     } catch (error) {
       this.#error = error;
@@ -169,6 +171,20 @@ export class TreeFile implements KernelFile, Keeper {
     bytes.copy(this.bytes, 0, 0, length);
     this.length = length;
     this.version += 1;
+  }
+
+  #readAny(): number {
+    const { adopted } = this.#traits;
+    if (adopted !== undefined && adopted.fd >= 0) {
+      try {
+        return this.#readAll(adopted.fd);
+      } catch (error) {
+        if (!hasErrno(error)) throw error;
+        this.#context.descriptors.close(adopted.fd);
+        adopted.fd = -1;
+      }
+    }
+    return this.#fd < 0 ? this.#readOpening() : this.#readKept();
   }
 
   #readKept(): number {

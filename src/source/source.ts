@@ -71,13 +71,18 @@ function treeOf(given: string, context: FileContext): Tree {
   const isWhole = (relative: string): boolean => magic !== PROC_SUPER_MAGIC || WHOLE.test(relative);
   const isTold = context.clock.isTold && magic === SYSFS_MAGIC;
   const files = new Map<string, TreeFile>();
+  const adopted = new Map<string, { fd: number }>();
+  const fileAt = (relative: string, isKept: boolean, isComplete: boolean, onClose = () => {}): TreeFile =>
+    new TreeFile(path(relative), context, {
+      isKept,
+      isWhole: isComplete,
+      isTold,
+      adopted: adopted.get(relative),
+      onClose,
+    });
   const shared = (relative: string, isKept: boolean): TreeFile => {
-    let file = files.get(relative);
-    if (file === undefined) {
-      const onClose = (): void => void files.delete(relative);
-      file = new TreeFile(path(relative), context, { isKept, isWhole: isWhole(relative), isTold, onClose });
-      files.set(relative, file);
-    }
+    const file = files.get(relative) ?? fileAt(relative, isKept, isWhole(relative), () => void files.delete(relative));
+    files.set(relative, file);
     return file;
   };
   const folders = new Map<string, Folder>();
@@ -123,12 +128,13 @@ function treeOf(given: string, context: FileContext): Tree {
     real: (relative) => disk.real(path(relative)),
     sizeBytes: (relative) => disk.sizeBytes(path(relative)),
     exists: (relative) => disk.isThere(path(relative)),
+    open: (relative) => context.descriptors.open(path(relative)),
+    adopt: (relative, fd) => void adopted.set(relative, { fd }),
   };
   const devices: DeviceContext = {
     tree,
     clock: context.clock,
-    attribute: (relative) =>
-      new TreeFile(path(relative), context, { isKept: true, isWhole: true, isTold, onClose() {} }),
+    attribute: (relative) => fileAt(relative, true, true),
     textOf,
     isTold,
     identityOf: (relative) => optional(() => disk.identity(path(relative)), NOTHING),
