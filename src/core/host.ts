@@ -179,6 +179,8 @@ export interface Tree {
 
   /** Opens, reads, closes. */
   readOnce(path: string): string;
+  /** Opens, reads, closes, and answers what `look` sees in the bytes up to `length`, which are others with the next read. */
+  glance<T>(path: string, look: (bytes: Buffer, length: number) => T): T;
   /** A one-value file of a device, without the blanks around it; `undefined` where it is absent. */
   attribute(path: string): string | undefined;
   /** The names in a folder, sorted by bytes. */

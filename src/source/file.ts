@@ -213,18 +213,27 @@ export class TreeFile implements KernelFile, Keeper {
   }
 
   #readAll(fd: number): number {
-    const { scratch, disk } = this.#context;
-    let length = 0;
-    for (;;) {
-      const room = scratch.bytes.length - length;
-      const count = disk.read(fd, scratch.bytes, length, room, length);
-      length += count;
-      if (count === 0 || (this.#traits.isWhole && count < room)) return length;
-      if (count < room) continue;
-      if (length >= FILE_BYTES_MAX) throw new LimitError(`${this.path}: longer than ${FILE_BYTES_MAX} bytes`);
-      const larger = Buffer.allocUnsafeSlow(length * 2);
-      scratch.bytes.copy(larger, 0, 0, length);
-      scratch.bytes = larger;
-    }
+    return readToEnd(this.#context, fd, this.path, this.#traits.isWhole);
+  }
+}
+
+/** Reads a descriptor from its start into the scratch buffer, and answers how many bytes came. */
+export function readToEnd(
+  { scratch, disk }: Pick<FileContext, 'scratch' | 'disk'>,
+  fd: number,
+  path: string,
+  isWhole: boolean,
+): number {
+  let length = 0;
+  for (;;) {
+    const room = scratch.bytes.length - length;
+    const count = disk.read(fd, scratch.bytes, length, room, length);
+    length += count;
+    if (count === 0 || (isWhole && count < room)) return length;
+    if (count < room) continue;
+    if (length >= FILE_BYTES_MAX) throw new LimitError(`${path}: longer than ${FILE_BYTES_MAX} bytes`);
+    const larger = Buffer.allocUnsafeSlow(length * 2);
+    scratch.bytes.copy(larger, 0, 0, length);
+    scratch.bytes = larger;
   }
 }

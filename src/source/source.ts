@@ -5,7 +5,7 @@ import { type ClockOptions, createClock, type SourceClock } from './clock.ts';
 import { createDescriptors, type Descriptors } from './descriptors.ts';
 import { createDevices, type DeviceContext } from './devices.ts';
 import { type Disk, disk as systemDisk } from './disk.ts';
-import { type FileContext, TreeFile } from './file.ts';
+import { type FileContext, readToEnd, TreeFile } from './file.ts';
 import { createTable } from './table.ts';
 
 /** Where bytes come from: trees of files that share a clock, descriptors and a buffer. */
@@ -61,7 +61,8 @@ const PROC_SUPER_MAGIC = 0x9fa0;
 const SYSFS_MAGIC = 0x62656572;
 
 /** Files of procfs that come whole with the first read, by the kernel's `single_open`; so do all below `sys`. */
-const WHOLE = /^(sys\/|pressure\/|(stat|meminfo|loadavg|uptime|softirqs|self\/stat|net\/(netstat|snmp6?|sockstat6?))$)/;
+const WHOLE =
+  /^(sys\/|pressure\/|(stat|meminfo|loadavg|uptime|softirqs|self\/stat|net\/(netstat|snmp6?|sockstat6?)|\d+\/(task\/\d+\/)?stat)$)/;
 
 function treeOf(given: string, context: FileContext): Tree {
   const base = given.endsWith('/') ? given.slice(0, -1) : given;
@@ -122,6 +123,7 @@ function treeOf(given: string, context: FileContext): Tree {
     devices: (folder, pattern, layout, settings) => createDevices(devices, folder, pattern, layout, settings),
     read: (relative) => shared(relative, true).text(),
     readOnce,
+    glance: (relative, look) => glance(path(relative), context, isWhole(relative), look),
     attribute: (relative) => optional(() => readOnce(relative).trim()),
     list,
     link: (relative) => disk.link(path(relative)),
@@ -140,6 +142,21 @@ function treeOf(given: string, context: FileContext): Tree {
     identityOf: (relative) => optional(() => disk.identity(path(relative)), NOTHING),
   };
   return tree;
+}
+
+function glance<T>(
+  path: string,
+  context: FileContext,
+  isWhole: boolean,
+  look: (bytes: Buffer, length: number) => T,
+): T {
+  const fd = context.descriptors.open(path);
+  try {
+    const length = readToEnd(context, fd, path, isWhole);
+    return look(context.scratch.bytes, length);
+  } finally {
+    context.descriptors.close(fd);
+  }
 }
 
 /** Lists at every scrape, or where the kernel reports devices only when some came or went. */

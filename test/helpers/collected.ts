@@ -6,6 +6,7 @@ export const FLAGS: Readonly<Record<string, readonly string[]>> = {
   bcache: ['--collector.bcache.priorityStats'],
   cpu: ['--collector.cpu.info'],
   netdev: ['--collector.netdev.label-ifalias', '--collector.netdev.address-info'],
+  runit: [`--collector.runit.servicedir=${join(FIXTURES, 'service')}`],
   stat: ['--collector.stat.softirq'],
   sysctl: ['--collector.sysctl.include=kernel.threads-max', '--collector.sysctl.include=fs.file-nr:total,current,max'],
   textfile: [`--collector.textfile.directory=${join(FIXTURES, 'textfile/*')}`],
@@ -17,7 +18,6 @@ export const PAST_HOST: Readonly<Record<string, string>> = {
   network_route: 'asks netlink by itself',
   perf: 'reads counters, which move by themselves',
   qdisc: 'asks netlink by itself',
-  runit: 'reads folders of services',
   tcpstat: 'asks netlink by itself',
   wifi: 'asks netlink by itself',
 };
