@@ -21,6 +21,8 @@ export interface ShownMount {
   readonly fsType: string;
   readonly major: string;
   readonly minor: string;
+  /** What `st_dev` is there if it is this mount that is there; `undefined` where that does not tell. */
+  readonly deviceNumber: number | undefined;
   readonly readonly: boolean;
   /** Where statfs finds it, under `--path.rootfs`. Bytes, one per character (latin1). */
   readonly path: string;
@@ -31,6 +33,13 @@ export function stripRootfs(mountPoint: string, rootfs: string): string {
   if (rootfs === '/' || mountPoint === rootfs) return rootfs === '/' ? mountPoint : '/';
   return mountPoint.startsWith(`${rootfs}/`) ? mountPoint.slice(rootfs.length) : mountPoint;
 }
+
+/** Major and minor number as `st_dev` holds them: makedev(3). */
+export const deviceNumberOf = (major: number, minor: number): number =>
+  (minor % 0x100) +
+  (major % 0x1000) * 2 ** 8 +
+  Math.floor(minor / 0x100) * 2 ** 20 +
+  Math.floor(major / 0x1000) * 2 ** 44;
 
 const hasOption = (options: string, name: string): boolean =>
   options.split(',').some((option) => option === name || option.startsWith(`${name}=`));
@@ -46,6 +55,8 @@ function showMount(mount: Mount, rootfs: string): ShownMount {
     fsType: decodeName(mount.fsType),
     major: String(mount.major),
     minor: String(mount.minor),
+    // Each subvolume of btrfs has a number of its own.
+    deviceNumber: mount.fsType === 'btrfs' ? undefined : deviceNumberOf(mount.major, mount.minor),
     readonly: hasOption(options, 'ro') || hasOption(superOptions, 'ro') || hasOption(superOptions, 'emergency_ro'),
     path: rootfs === '/' ? whole : `${Buffer.from(rootfs).toString('latin1')}${whole}`,
   };
@@ -139,11 +150,21 @@ function createWants(
   return ({ mountPoint, fsType }) => wantsMountPoint(mountPoint) && wantsFsType(fsType);
 }
 
+/** A mount of the host that is not propagated into our namespace: what is at its path is what it would be mounted on. */
+const OTHER = 'another file system is at this path';
+
+function errorOf({ deviceNumber }: ShownMount, answer: StatfsAnswer): string {
+  if ('refusal' in answer) return answer.refusal;
+  const isOther =
+    deviceNumber !== undefined && answer.deviceNumber !== undefined && answer.deviceNumber !== deviceNumber;
+  return isOther ? OTHER : '';
+}
+
 export default defineCollector({
   name: 'filesystem',
   help: 'Exposes the sizes of mounted file systems. One that hangs delays neither the others nor the rest of a scrape.',
   enabled: true,
-  reads: ['/proc/1/mountinfo', '/proc/self/mountinfo', 'syscall:statfs'],
+  reads: ['/proc/1/mountinfo', '/proc/self/mountinfo', 'syscall:statfs', 'syscall:stat'],
   flags: {
     mountPointsExclude: flag.regexp(
       `${PREFIX}mount-points-exclude`,
@@ -239,10 +260,10 @@ export default defineCollector({
     };
     const write = (out: Writer, mount: ShownMount, answer: StatfsAnswer): void => {
       const { device, mountPoint, fsType, major, minor } = mount;
-      const error = 'refusal' in answer ? answer.refusal : '';
+      const error = errorOf(mount, answer);
       out.sample(metrics.deviceError, error === '' ? 0 : 1, device, mountPoint, fsType, error);
       out.sample(metrics.readonly, mount.readonly ? 1 : 0, device, mountPoint, fsType, error);
-      if ('refusal' in answer) return;
+      if ('refusal' in answer || error !== '') return;
       const { blockBytes, blocks, blocksFree, blocksAvailable, files, filesFree } = answer;
       out.sample(metrics.size, blocks * blockBytes, device, mountPoint, fsType, error);
       out.sample(metrics.free, blocksFree * blockBytes, device, mountPoint, fsType, error);

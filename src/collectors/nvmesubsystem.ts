@@ -1,33 +1,23 @@
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { eachDevice, neededAttribute } from '../core/devices.ts';
-import { hasErrno, NoDataError, optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 
-const FOLDER = 'class/nvme-subsystem';
-const NOT_READABLE = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR', 'EACCES'];
 const STATES = ['connecting', 'dead', 'deleting', 'live', 'new', 'resetting', 'unknown'] as const;
 
 /** The kernel tells more of one state: `deleting (no IO)`. */
-export function stateOf(text: string): (typeof STATES)[number] {
+export function stateOf(text = ''): (typeof STATES)[number] {
   const [word] = text.split(' ');
   return STATES.find((state) => state === word) ?? 'unknown';
-}
-
-/** A file or folder that may not be read counts as absent. */
-function read<T>(what: () => T): T {
-  try {
-    return what();
-  } catch (error) {
-    if (hasErrno(error, NOT_READABLE)) throw new NoDataError((error as Error).message, { cause: error });
-    throw error;
-  }
 }
 
 export default defineCollector({
   name: 'nvmesubsystem',
   help: 'Exposes NVMe subsystems and the state of the paths to them.',
   enabled: false,
-  reads: ['/sys/class/nvme-subsystem/<subsystem>/*', '/sys/class/nvme-subsystem/<subsystem>/<controller>/*'],
+  reads: [
+    '/sys/class/nvme-subsystem/<subsystem>/{subsysnqn,model,serial,iopolicy}',
+    '/sys/class/nvme-subsystem/<subsystem>/<controller>/{state,transport}',
+  ],
   flags: {},
   metrics: {
     info: gauge(
@@ -52,30 +42,28 @@ export default defineCollector({
     ),
   },
   setup({ sys }, metrics) {
-    return (out, turn) => {
-      const names = optional(() => sys.list(FOLDER), NOT_READABLE);
-      if (names === undefined) throw new NoDataError('no NVMe subsystems');
-      const subsystems = names.filter((name) => name.startsWith('nvme-subsys'));
-      return eachDevice(subsystems, turn, (subsystem) => {
-        const path = `${FOLDER}/${subsystem}`;
-        const attribute = (file: string): string => read(() => neededAttribute(sys, `${path}/${file}`));
-        const labels = ['subsysnqn', 'model', 'serial', 'iopolicy'].map(attribute);
-        const entries = read(() => sys.list(path));
+    return sys.devices(
+      'class/nvme-subsystem',
+      /^nvme-subsys/,
+      (subsystem, out) => {
+        const { id, word } = subsystem;
+        const entries = subsystem.list();
         const controllers = entries
           .filter((name) => /^nvme\d+$/.test(name))
           .map((name) => ({
             name,
-            state: stateOf(attribute(`${name}/state`)),
-            transport: attribute(`${name}/transport`),
+            state: stateOf(word(`${name}/state`)),
+            transport: word(`${name}/transport`) ?? '',
           }));
-        out.row(metrics.info, 1, [subsystem, ...labels]);
-        for (const name of entries) if (/^nvme\d+n\d+$/.test(name)) out.sample(metrics.namespace, 1, subsystem, name);
-        out.sample(metrics.paths, controllers.length, subsystem);
-        out.sample(metrics.pathsLive, controllers.filter(({ state }) => state === 'live').length, subsystem);
+        // Without multipath there is no policy, and old kernels do not say it.
+        out.row(metrics.info, 1, [id, ...['subsysnqn', 'model', 'serial', 'iopolicy'].map((file) => word(file) ?? '')]);
+        for (const name of entries) if (/^nvme\d+n\d+$/.test(name)) out.sample(metrics.namespace, 1, id, name);
+        out.sample(metrics.paths, controllers.length, id);
+        out.sample(metrics.pathsLive, controllers.filter(({ state }) => state === 'live').length, id);
         for (const { name, state, transport } of controllers)
-          for (const each of STATES)
-            out.sample(metrics.pathState, each === state ? 1 : 0, subsystem, name, transport, each);
-      });
-    };
+          for (const each of STATES) out.row(metrics.pathState, each === state ? 1 : 0, [id, name, transport, each]);
+      },
+      { ifAbsent: noData('no NVMe subsystems') },
+    );
   },
 });

@@ -1,13 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { defineCollector } from '../core/collector.ts';
-import { eachDevice, reading } from '../core/devices.ts';
-import { messageOf, NoDataError, optional, ParseError, parsed } from '../core/errors.ts';
+import { noData } from '../core/absent.ts';
+import { type Collect, defineCollector, type Host } from '../core/collector.ts';
+import { isRefusal, messageOf, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { Tree } from '../core/host.ts';
-import type { Logger } from '../core/log.ts';
+import type { Device } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
-import { float, int, uint } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
+import { int } from '../core/text.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 import { findPciNames, type PciIds, type PciNames } from '../parse/pci_ids.ts';
 
 const DEVICES = 'bus/pci/devices';
@@ -60,116 +58,114 @@ const NUMBERS = [
 
 export type Place = readonly [segment: string, bus: string, device: string, fn: string];
 
-/** Splits `0000:03:00.1`. https://docs.kernel.org/PCI/sysfs-pci.html */
-export function parsePlace(text: string): Place {
+/** Splits `0000:03:00.1`; `undefined` for what is no place of a device. https://docs.kernel.org/PCI/sysfs-pci.html */
+export function parsePlace(text: string): Place | undefined {
   const found = /^([0-9a-f]{4,}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-9a-f])$/.exec(text);
-  if (found === null) throw new ParseError('bus/pci/devices', text);
-  return found.slice(1) as unknown as Place;
-}
-
-/** Parses a speed, `8.0 GT/s PCIe` (before Linux 5.7 without the last word), in transfers per second. */
-export function parseSpeed(text: string): number | undefined {
-  const giga = float(/^(\S+) GT\/s( PCIe)?$/.exec(text)?.[1]);
-  return giga === undefined ? undefined : giga * 1e9;
-}
-
-interface Device {
-  readonly place: Place;
-  readonly parent: Place | undefined;
-  readonly ids: PciIds;
-  readonly revision: string;
-  /** An attribute; `undefined` where the device does not have it, or nothing to tell in it. */
-  read(name: string): string | undefined;
-}
-
-/** The ids of one device; `undefined` where it has gone away. */
-function readDevice(sys: Tree, name: string): Device | undefined {
-  const read = (file: string): string | undefined => {
-    const text = reading(() => sys.readOnce(`${DEVICES}/${name}/${file}`))?.trim();
-    return text === '' || text?.startsWith('Unknown') ? undefined : text;
-  };
-  const id = (file: string, digits: number): string | undefined => {
-    const text = read(file);
-    if (text === undefined) return undefined;
-    if (!/^0x[0-9a-f]+$/i.test(text)) throw new ParseError(`${DEVICES}/${name}/${file}`, text);
-    return Number(text).toString(16).padStart(digits, '0');
-  };
-  const link = optional(() => sys.link(`${DEVICES}/${name}`));
-  const type = id('class', 6);
-  const vendor = id('vendor', 4);
-  const device = id('device', 4);
-  const subVendor = id('subsystem_vendor', 4);
-  const subDevice = id('subsystem_device', 4);
-  const revision = id('revision', 2);
-  if (link === undefined || type === undefined || vendor === undefined || device === undefined) return undefined;
-  if (subVendor === undefined || subDevice === undefined || revision === undefined) return undefined;
-  // A device below a root port hangs in that port's folder; one on the root bus in `pci0000:00`.
-  const above = link.split('/').at(-2) ?? '';
-  return {
-    place: parsePlace(name),
-    parent: above.startsWith('pci') ? undefined : parsePlace(above),
-    ids: { type, vendor, device, subVendor, subDevice },
-    revision,
-    read,
-  };
+  return found === null ? undefined : (found.slice(1) as unknown as Place);
 }
 
 const NO_PARENT = ['*', '*', '*', '*'] as const;
 
-function numberIn(device: Device, file: string, parse: (text: string) => number | undefined, absent: number): number {
-  const text = device.read(file);
-  if (text === undefined) return absent;
-  return parsed(parse(text), `${device.place.join(':')} ${file}`, text);
-}
+/** A device below a root port hangs in that port's folder; one on the root bus in `pci0000:00`. */
+const parentOf = (device: Device): Place | typeof NO_PARENT =>
+  parsePlace(device.real()?.split('/').at(-2) ?? '') ?? NO_PARENT;
 
-function collectDevice(device: Device, names: PciNames | undefined, out: Writer): void {
-  const { place, parent, ids, revision, read } = device;
-  const { type, vendor, subVendor, subDevice } = ids;
-  const hex = [type, vendor, ids.device, subVendor, subDevice, revision].map((id) => `0x${id}`);
-  const info = [...place, ...(parent ?? NO_PARENT), ...hex];
-  if (names === undefined) out.row(metrics.info, 1, info);
-  else out.row(metrics.named, 1, [...info, names.vendor, names.device, names.subVendor, names.subDevice, names.type]);
-  out.sample(metrics.maxSpeed, numberIn(device, 'max_link_speed', parseSpeed, -1), ...place);
-  out.sample(metrics.maxWidth, numberIn(device, 'max_link_width', uint, -1), ...place);
-  out.sample(metrics.speed, numberIn(device, 'current_link_speed', parseSpeed, -1), ...place);
-  out.sample(metrics.width, numberIn(device, 'current_link_width', uint, -1), ...place);
-  for (const [family, file] of NUMBERS) out.sample(family, numberIn(device, file, uint, 0), ...place);
-  const power = read('power_state');
-  if (power !== undefined)
-    for (const state of STATES) out.row(metrics.power, state === power ? 1 : 0, [...place, state]);
-  const node = numberIn(device, 'numa_node', int, -1);
-  if (node !== -1) out.sample(metrics.numa, node, ...place);
-}
-
-function readIds(paths: readonly string[], log: Logger): string {
-  for (const path of paths) {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (error) {
-      log.debug('no names of PCI devices', { file: path, err: messageOf(error) });
-    }
-  }
+/** The digits of `0x15b3`; empty where the kernel has no such attribute, as `revision` before Linux 4.10. */
+function idOf(device: Device, file: string, digits: number, out: LayoutWriter): string {
+  const text = device.fixed(file) ?? '';
+  if (/^0x[0-9a-f]+$/i.test(text)) return Number(text).toString(16).padStart(digits, '0');
+  if (text !== '') out.fault(new ParseError(`${device.path}/${file}`, text));
   return '';
 }
 
-/**
- * Gives what looks names up during one scrape. What was found is kept, the 1.5 MB of pci.ids are not: they are read again when
- * a new kind of device comes.
- */
-function createNames(paths: readonly string[], log: Logger): () => (ids: PciIds) => PciNames {
-  const known = new Map<string, PciNames>();
-  return () => {
-    let text: string | undefined;
-    return (ids) => {
-      const key = Object.values(ids).join();
-      let names = known.get(key);
-      if (names === undefined) {
-        text ??= readIds(paths, log);
-        names = findPciNames(text, ids);
-        known.set(key, names);
+/** Writes what the device is, and answers whether it is still there. */
+function writeInfo(device: Device, place: Place, namesOf: NamesOf | undefined, out: LayoutWriter): boolean {
+  const ids: PciIds = {
+    type: idOf(device, 'class', 6, out),
+    vendor: idOf(device, 'vendor', 4, out),
+    device: idOf(device, 'device', 4, out),
+    subVendor: idOf(device, 'subsystem_vendor', 4, out),
+    subDevice: idOf(device, 'subsystem_device', 4, out),
+  };
+  const all = [ids.type, ids.vendor, ids.device, ids.subVendor, ids.subDevice, idOf(device, 'revision', 2, out)];
+  if (all.every((id) => id === '')) return false;
+  const info = [...place, ...parentOf(device), ...all.map((id) => (id === '' ? '' : `0x${id}`))];
+  const names = namesOf?.(ids);
+  if (names === undefined) out.row(metrics.info, 1, info);
+  else out.row(metrics.named, 1, [...info, names.vendor, names.device, names.subVendor, names.subDevice, names.type]);
+  return true;
+}
+
+/** Where the kernel does not know a value it writes nothing, `Unknown` or `Unknown speed`. */
+const isUnknown = (text = ''): boolean => text === '' || text.startsWith('Unknown');
+
+/** A speed, `8.0 GT/s PCIe` (before Linux 5.7 without the last word), in transfers per second; -1 where there is none. */
+function writeSpeed(device: Device, place: Place, file: string, family: typeof metrics.speed, out: LayoutWriter): void {
+  const lines = device.lines(file);
+  const line = lines?.at(0);
+  if (lines === undefined || line === undefined || (line.find(1) !== 'GT/s' && isUnknown(line.rest(0)))) {
+    out.sample(family, -1, ...place);
+    return;
+  }
+  lines.one(line, () => {
+    if (line.find(1) !== 'GT/s') throw line.fault();
+    out.sample(family, line.number(0).times(1e9), ...place);
+  });
+}
+
+function writeDevice(device: Device, namesOf: NamesOf | undefined, out: LayoutWriter): void {
+  const place = parsePlace(device.id);
+  if (place === undefined) throw new ParseError(DEVICES, device.id);
+  if (!writeInfo(device, place, namesOf, out)) return;
+  const write = (family: typeof metrics.width, file: string, absent: number): void => {
+    const value = device.number(file, 'Unknown');
+    // What is there and is no number is a fault, and not 0.
+    out.sample(family, value ?? (isUnknown(device.word(file)) ? absent : undefined), ...place);
+  };
+  writeSpeed(device, place, 'max_link_speed', metrics.maxSpeed, out);
+  write(metrics.maxWidth, 'max_link_width', -1);
+  writeSpeed(device, place, 'current_link_speed', metrics.speed, out);
+  write(metrics.width, 'current_link_width', -1);
+  for (const [family, file] of NUMBERS) write(family, file, 0);
+  const power = device.word('power_state');
+  if (power !== undefined)
+    for (const state of STATES) out.row(metrics.power, state === power ? 1 : 0, [...place, state]);
+  const node = device.word('numa_node');
+  if (node === undefined || node === '-1') return;
+  if (int(node) === undefined) out.fault(new ParseError(`${device.path}/numa_node`, node));
+  out.sample(metrics.numa, int(node), ...place);
+}
+
+type NamesOf = (ids: PciIds) => PciNames;
+
+interface Names {
+  readonly of: NamesOf;
+  /** To be called when no device is looked at any more. */
+  readonly end: Collect;
+}
+
+/** Looks names up. The 1.5 MB of pci.ids are not kept: they are read again when a device comes. */
+function createNames(paths: readonly string[], { openTree, log }: Pick<Host, 'openTree' | 'log'>): Names {
+  let text: string | undefined;
+  const read = (): string => {
+    for (const path of paths) {
+      try {
+        return openTree(path).readOnce('');
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        log.debug('no names of PCI devices', { file: path, err: messageOf(error) });
       }
-      return names;
-    };
+    }
+    return '';
+  };
+  return {
+    of(ids) {
+      text ??= read();
+      return findPciNames(text, ids);
+    },
+    end() {
+      text = undefined;
+    },
   };
 }
 
@@ -177,7 +173,14 @@ export default defineCollector({
   name: 'pcidevice',
   help: 'Exposes PCI devices, their links, power states and virtual functions.',
   enabled: false,
-  reads: ['/sys/bus/pci/devices/<device>/*', '/usr/share/misc/pci.ids', '/usr/share/hwdata/pci.ids'],
+  reads: [
+    '/sys/bus/pci/devices/<device>/{class,vendor,device,subsystem_vendor,subsystem_device,revision}',
+    '/sys/bus/pci/devices/<device>/{max,current}_link_{speed,width}',
+    '/sys/bus/pci/devices/<device>/{d3cold_allowed,sriov_drivers_autoprobe,sriov_numvfs,sriov_totalvfs}',
+    '/sys/bus/pci/devices/<device>/{sriov_vf_total_msix,power_state,numa_node}',
+    '/usr/share/misc/pci.ids',
+    '/usr/share/hwdata/pci.ids',
+  ],
   flags: {
     idsfile: flag.text(
       'collector.pcidevice.idsfile',
@@ -187,16 +190,12 @@ export default defineCollector({
   },
   metrics,
   needs: ({ flags }) => ({ files: flags.idsfile === '' ? IDS_FILES : [flags.idsfile] }),
-  setup({ sys, flags, log }) {
-    const names = flags.names ? createNames(flags.idsfile === '' ? IDS_FILES : [flags.idsfile], log) : undefined;
-    return (out, turn) => {
-      const list = optional(() => sys.list(DEVICES));
-      if (list === undefined) throw new NoDataError('no PCI bus');
-      const namesOf = names?.();
-      return eachDevice(list, turn, (name) => {
-        const device = readDevice(sys, name);
-        if (device !== undefined) collectDevice(device, namesOf?.(device.ids), out);
-      });
-    };
+  setup(host) {
+    const { sys, flags } = host;
+    const names = flags.names ? createNames(flags.idsfile === '' ? IDS_FILES : [flags.idsfile], host) : undefined;
+    const devices = sys.devices(DEVICES, /./, (device, out) => writeDevice(device, names?.of, out), {
+      ifAbsent: noData('no PCI bus'),
+    });
+    return names === undefined ? devices : [devices, names.end];
   },
 });

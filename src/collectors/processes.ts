@@ -1,69 +1,44 @@
-import { defineCollector, type Turn } from '../core/collector.ts';
-import { optional, ParseError, parsed } from '../core/errors.ts';
-import type { Tree } from '../core/host.ts';
-import { gauge } from '../core/metric.ts';
-import { uint } from '../core/text.ts';
+import { type Collect, defineCollector } from '../core/collector.ts';
+import { hasErrno, messageOf, ParseError, REFUSED } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { type Family, gauge } from '../core/metric.ts';
+import type { Writer } from '../core/writer.ts';
+import { parseTaskStat, type TaskStat } from '../parse/task_stat.ts';
 
-export interface TaskStat {
-  /** One letter: `R` running, `S` sleeping and so on. */
-  readonly state: string;
-  readonly threads: number;
-}
-
-/** Parses `/proc/<pid>/stat`. The name in parentheses may hold anything. https://docs.kernel.org/filesystems/proc.html */
-export function parseTaskStat(text: string): TaskStat {
-  const columns = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const state = columns[0] ?? '';
-  const threads = uint(columns[17]);
-  if (!text.includes(')') || !/^[A-Za-z]$/.test(state) || threads === undefined)
-    throw new ParseError('<pid>/stat', text);
-  return { state, threads };
-}
+/** Letters of states are ASCII. */
+const CODES = 128;
 
 /** A process or thread may end between the listing and the reading. */
 const GONE = ['ENOENT', 'ESRCH'] as const;
 
 const isNumber = (name: string): boolean => /^[0-9]+$/.test(name);
 
-const add = (counts: Map<string, number>, state: string): void => {
-  counts.set(state, (counts.get(state) ?? 0) + 1);
-};
+/** How many there are in each state, by the code of its letter. */
+type States = Int32Array;
 
-interface Counts {
-  readonly pids: number;
-  readonly threads: number;
-  readonly states: ReadonlyMap<string, number>;
-  readonly threadStates: ReadonlyMap<string, number>;
+function writeStates(out: Writer, family: Family<readonly [string]>, states: States): void {
+  for (let code = 0; code < CODES; code += 1)
+    if (states[code] !== 0) out.sample(family, states[code], String.fromCharCode(code));
 }
 
-async function count(proc: Tree, turn: Turn): Promise<Counts> {
-  let pids = 0;
-  let threads = 0;
-  const states = new Map<string, number>();
-  const threadStates = new Map<string, number>();
-  const read = (path: string): TaskStat | undefined => {
-    const text = optional(() => proc.readOnce(`${path}/stat`), GONE);
-    return text === undefined ? undefined : parseTaskStat(text);
-  };
-  for (const pid of proc.list('').filter(isNumber)) {
-    await turn.pause();
-    const process = read(pid);
-    if (process === undefined) continue;
-    pids += 1;
-    threads += process.threads;
-    add(states, process.state);
-    for (const tid of (optional(() => proc.list(`${pid}/task`), GONE) ?? []).filter(isNumber)) {
-      await turn.pause();
-      const thread = tid === pid ? process : read(`${pid}/task/${tid}`);
-      if (thread !== undefined) add(threadStates, thread.state);
+/** Reads what may have ended, or be hidden from us: that is `undefined`, and so is what is odd. */
+function createReader(log: Logger): <T>(read: () => T, out: Writer) => T | undefined {
+  let isHidden = false;
+  return (read, out) => {
+    try {
+      return read();
+    } catch (error) {
+      if (hasErrno(error, GONE)) return undefined;
+      if (hasErrno(error, REFUSED)) {
+        if (!isHidden) log.info('processes that are hidden from us are not counted', { err: messageOf(error) });
+        isHidden = true;
+        return undefined;
+      }
+      if (!(error instanceof ParseError)) throw error;
+      out.fault(error);
+      return undefined;
     }
-  }
-  return { pids, threads, states, threadStates };
-}
-
-function readLimit(proc: Tree, name: string): number {
-  const text = proc.read(`sys/kernel/${name}`).trim();
-  return parsed(uint(text), name, text);
+  };
 }
 
 export default defineCollector({
@@ -85,15 +60,41 @@ export default defineCollector({
     pids: gauge('node_processes_pids', 'How many processes there are.'),
     maxPids: gauge('node_processes_max_processes', 'Process numbers that the kernel gives out.'),
   },
-  setup({ proc }, metrics) {
-    return async (out, turn) => {
-      const { pids, threads, states, threadStates } = await count(proc, turn);
-      out.sample(metrics.threads, threads);
-      out.sample(metrics.maxThreads, readLimit(proc, 'threads-max'));
-      for (const [state, value] of states) out.sample(metrics.states, value, state);
-      for (const [state, value] of threadStates) out.sample(metrics.threadStates, value, state);
-      out.sample(metrics.pids, pids);
-      out.sample(metrics.maxPids, readLimit(proc, 'pid_max'));
+  setup({ proc, log }, metrics) {
+    const read = createReader(log);
+    const states: States = new Int32Array(CODES);
+    const threadStates: States = new Int32Array(CODES);
+    const add = (counts: States, { state }: TaskStat): void => {
+      counts[state] = (counts[state] as number) + 1;
     };
+    const count: Collect = async (out, turn) => {
+      let [pids, threads] = [0, 0];
+      states.fill(0);
+      threadStates.fill(0);
+      const glance = (path: string): TaskStat | undefined => read(() => proc.glance(path, parseTaskStat), out);
+      for (const pid of proc.list('')) {
+        if (!isNumber(pid)) continue;
+        await turn.pause();
+        const process = glance(`${pid}/stat`);
+        if (process === undefined) continue;
+        pids += 1;
+        threads += process.threads;
+        add(states, process);
+        for (const tid of read(() => proc.list(`${pid}/task`), out) ?? []) {
+          await turn.pause();
+          const thread = tid === pid ? process : isNumber(tid) ? glance(`${pid}/task/${tid}/stat`) : undefined;
+          if (thread !== undefined) add(threadStates, thread);
+        }
+      }
+      out.sample(metrics.threads, threads);
+      writeStates(out, metrics.states, states);
+      writeStates(out, metrics.threadStates, threadStates);
+      out.sample(metrics.pids, pids);
+    };
+    return [
+      count,
+      proc.lineTable('sys/kernel/threads-max', (line, out) => out.sample(metrics.maxThreads, line.uint(0))),
+      proc.lineTable('sys/kernel/pid_max', (line, out) => out.sample(metrics.maxPids, line.uint(0))),
+    ];
   },
 });

@@ -1,14 +1,15 @@
-import { openSync, readSync } from 'node:fs';
-import { type Acquired, defineCollector, type Held, type Turn } from '../core/collector.ts';
-import { eachDevice } from '../core/devices.ts';
-import { errnoOf, hasErrno, NOTHING, NoDataError, optional, parsed, REFUSED } from '../core/errors.ts';
+import { noData } from '../core/absent.ts';
+import { type Acquired, type Collect, defineCollector, type Held } from '../core/collector.ts';
+import { errnoOf, NOTHING, NoDataError, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { Tree } from '../core/host.ts';
 import { counter, dynamic } from '../core/metric.ts';
-import { int, uint } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
+import { int } from '../core/text.ts';
+import { together } from '../core/together.ts';
 
 const POWERCAP = 'class/powercap';
+/** Of a joule. */
+const MICRO = 1_000_000;
 
 export interface Zone {
   /** `package`, `dram`, `core`… */
@@ -35,30 +36,35 @@ export function numberZones(named: readonly (readonly [folder: string, name: str
   });
 }
 
-/** Control types such as `intel-rapl` have no name; zones that only limit power have no `energy_uj`. */
-function findZones(sys: Tree): Zone[] {
-  const named = sys.list(POWERCAP).flatMap((folder) => {
-    const name = sys.exists(energyOf(folder)) ? sys.attribute(`${POWERCAP}/${folder}/name`) : undefined;
-    return name === undefined ? [] : [[folder, name] as const];
-  });
-  return numberZones(named);
-}
-
 const energyOf = (folder: string): string => `${POWERCAP}/${folder}/energy_uj`;
 
-const buffer = Buffer.alloc(64);
-
-/** Reads a kept descriptor from its start. The file is never longer than a number. */
-const readHeld = (fd: number): string => buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
+/** The zones by their folders. Control types such as `intel-rapl` have no name; zones that only limit power have no `energy_uj`. */
+function createZones(sys: Tree) {
+  const folder = sys.folder(POWERCAP);
+  const nameOf = (zone: string): string | undefined => {
+    const name = sys.file(`${POWERCAP}/${zone}/name`).tryText()?.trim();
+    return name !== undefined && sys.exists(energyOf(zone)) ? name : undefined;
+  };
+  return together(
+    () =>
+      (optional(() => folder.names(), NOTHING) ?? []).flatMap((zone) => {
+        const name = nameOf(zone);
+        return name === undefined ? [] : [[zone, name] as const];
+      }),
+    (named) => new Map(numberZones(named).map((zone) => [zone.folder, zone])),
+  );
+}
 
 /** Opens every zone that the process may open; the facts are the errno of each that it may not, by folder. */
 function acquireZones(sys: Tree): Acquired {
   const held: Held[] = [];
   const refused: Record<string, string> = {};
-  for (const { folder } of optional(() => findZones(sys), NOTHING) ?? []) {
+  const zones = createZones(sys);
+  zones.tryRead();
+  for (const folder of zones.made.keys()) {
     const path = sys.path(energyOf(folder));
     try {
-      held.push({ key: folder, fd: openSync(path, 'r'), kind: 'file', path });
+      held.push({ key: folder, fd: sys.open(energyOf(folder)), kind: 'file', path });
     } catch (error) {
       refused[folder] = errnoOf(error) ?? 'unknown';
     }
@@ -81,38 +87,31 @@ export default defineCollector({
   privileges: ['dac_read_search'],
   acquire: ({ sys }) => acquireZones(sys),
   setup({ sys, flags, acquired }, metrics) {
-    const held = new Map(acquired?.held.map(({ key, fd }) => [key, fd]));
-    const energy = ({ folder }: Zone): string | undefined => {
-      const fd = held.get(folder);
-      // A zone whose driver was loaded anew is behind its path only.
-      const kept = fd === undefined ? undefined : optional(() => readHeld(fd));
-      return kept ?? optional(() => sys.readOnce(energyOf(folder)));
+    for (const { key, fd } of acquired?.held ?? []) sys.adopt(energyOf(key), fd);
+    const zones = createZones(sys);
+    const silent = new Set<string>();
+    const energy = sys.devices(
+      POWERCAP,
+      /./,
+      (device, out) => {
+        const folder = device.path.slice(POWERCAP.length + 1);
+        const zone = zones.made.get(folder);
+        if (zone === undefined) return;
+        const joules = device.number('energy_uj')?.over(MICRO);
+        if (joules === undefined) silent.add(folder);
+        else silent.delete(folder);
+        const labels = [`${zone.index}`, sys.path(device.path)] as const;
+        if (flags.zoneLabel) out.sample(metrics.all, joules, ...labels, zone.name);
+        else out.sample(metrics.zone.of(zone.name.replaceAll(/_*[^0-9A-Za-z_]+_*/g, '_')), joules, ...labels);
+      },
+      { beside: [zones], ifAbsent: noData(`no ${sys.path(POWERCAP)}`) },
+    );
+    // Where some zones gave their numbers, the collector did succeed.
+    const isAnyRead: Collect = () => {
+      const folders = [...zones.made.keys()];
+      if (silent.size > 0 && folders.every((folder) => silent.has(folder)))
+        throw new NoDataError(`energy_uj of ${folders.join(', ')} is readable by root only, or has no value`);
     };
-    const write = async (zones: readonly Zone[], out: Writer, turn: Turn): Promise<void> => {
-      const refused: string[] = [];
-      await eachDevice(zones, turn, (zone) => {
-        const { folder, name } = zone;
-        let text: string | undefined;
-        try {
-          text = energy(zone);
-        } catch (error) {
-          if (!hasErrno(error, REFUSED)) throw error;
-          refused.push(folder);
-        }
-        if (text === undefined) return;
-        const microjoules = parsed(uint(text.trim()), sys.path(energyOf(folder)), text);
-        const labels = [`${zone.index}`, sys.path(`${POWERCAP}/${folder}`)] as const;
-        if (flags.zoneLabel) out.sample(metrics.all, microjoules / 1000000, ...labels, name);
-        else out.sample(metrics.zone.of(name.replaceAll(/_*[^0-9A-Za-z_]+_*/g, '_')), microjoules / 1000000, ...labels);
-      });
-      // Where some zones gave their numbers, the collector did succeed.
-      if (refused.length > 0 && refused.length === zones.length)
-        throw new NoDataError(`energy_uj of ${refused.join(', ')} is readable by root only`);
-    };
-    return (out, turn) => {
-      const zones = optional(() => findZones(sys), NOTHING);
-      if (zones === undefined) throw new NoDataError(`no access to ${sys.path(POWERCAP)}, or no such folder`);
-      return write(zones, out, turn);
-    };
+    return [energy, isAnyRead];
   },
 });

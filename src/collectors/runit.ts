@@ -1,10 +1,11 @@
-import { constants } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { defineCollector } from '../core/collector.ts';
-import { hasErrno, messageOf } from '../core/errors.ts';
+import { eachOf } from '../core/each.ts';
+import { isRefusal, optional, ParseError, REFUSED } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
+import type { KernelFile } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
+import { decodeName } from '../core/utf8.ts';
+import type { Writer } from '../core/writer.ts';
 
 const STATUS_BYTES = 20;
 const STATE_MAX = 2;
@@ -22,37 +23,17 @@ export interface ServiceStatus {
 
 /**
  * Parses `supervise/status`: a TAI64N time stamp of 12 bytes, the process id in 4 (little endian), paused, wanted (`u`, `d`),
- * got TERM, state. `undefined` for anything else. http://smarden.org/runit/runsv.8.html
+ * got TERM, state. `undefined` for anything else.
+ * http://smarden.org/runit/runsv.8.html
  */
-export function parseStatus(bytes: Buffer): ServiceStatus | undefined {
+export function parseStatus(bytes: Buffer, length: number): ServiceStatus | undefined {
   const state = bytes[19];
-  if (bytes.length !== STATUS_BYTES || state === undefined || state > STATE_MAX) return undefined;
+  if (length !== STATUS_BYTES || state === undefined || state > STATE_MAX) return undefined;
   return {
     state,
     wantedUp: bytes[17] === 'u'.charCodeAt(0),
     changedSeconds: Number(bytes.readBigUInt64BE(0) - TAI_OFFSET_SECONDS),
   };
-}
-
-async function readStatus(service: string): Promise<Buffer> {
-  const file = await open(join(service, 'supervise/status'), constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(STATUS_BYTES + 1), 0, STATUS_BYTES + 1, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
-/** Whether the service starts by itself: it does unless there is a file `down` beside its `run`. */
-async function startsByItself(service: string): Promise<boolean> {
-  try {
-    await stat(join(service, 'down'));
-    return false;
-  } catch (error) {
-    if (hasErrno(error)) return true;
-    throw error;
-  }
 }
 
 export default defineCollector({
@@ -74,26 +55,34 @@ export default defineCollector({
   },
   // Where the folder of a service may be read only, its state is below /run.
   needs: ({ flags: { servicedir } }) => ({ files: [servicedir, `${servicedir}/*/supervise`, '/run/runit'] }),
-  setup({ flags: { servicedir }, log }, metrics) {
-    return async (out, turn) => {
-      const services = await readdir(servicedir, { withFileTypes: true });
-      for (const entry of services.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-        if (!entry.isDirectory() && !entry.isSymbolicLink()) continue;
-        await turn.pause();
-        const { name } = entry;
+  setup({ flags: { servicedir }, openTree }, metrics) {
+    const services = openTree(servicedir);
+    const folder = services.folder('');
+    let known: ReadonlyMap<string, KernelFile> = new Map();
+    const write = (out: Writer, name: string, file: KernelFile): void => {
+      if (!file.tryRead()) return;
+      const status = parseStatus(file.bytes, file.length);
+      if (status === undefined) throw new ParseError(file.path, file.text());
+      // A service starts by itself unless there is a file `down` beside its `run`.
+      const isHeld = optional(() => services.exists(`${name}/down`), REFUSED);
+      const service = decodeName(name);
+      out.sample(metrics.state, status.state, service, 'runit');
+      out.sample(metrics.desired, status.wantedUp ? 1 : 0, service, 'runit');
+      out.sample(metrics.normal, isHeld === undefined ? undefined : isHeld ? 0 : 1, service, 'runit');
+      out.sample(metrics.changed, status.changedSeconds, service, 'runit');
+    };
+    return (out, turn) => {
+      // runsv replaces the file.
+      const statusOf = (name: string) => services.passing(`${name}/supervise/status`);
+      known = new Map(folder.names().map((name) => [name, known.get(name) ?? statusOf(name)]));
+      return eachOf([...known], turn, ([name, file]) => {
         try {
-          const service = join(servicedir, name);
-          const status = parseStatus(await readStatus(service));
-          if (status === undefined) throw new Error('supervise/status is not as runsv writes it');
-          const normal = await startsByItself(service);
-          out.sample(metrics.state, status.state, name, 'runit');
-          out.sample(metrics.desired, status.wantedUp ? 1 : 0, name, 'runit');
-          out.sample(metrics.normal, normal ? 1 : 0, name, 'runit');
-          out.sample(metrics.changed, status.changedSeconds, name, 'runit');
+          write(out, name, file);
         } catch (error) {
-          log.debug('service passed over', { service: name, err: messageOf(error) });
+          if (!(error instanceof ParseError || isRefusal(error))) throw error;
+          out.fault(error);
         }
-      }
+      });
     };
   },
 });

@@ -1,40 +1,18 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError, parsed } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import { acquireFiles, heldFiles } from '../core/held.ts';
+import { acquireFiles, adoptFiles } from '../core/held.ts';
+import type { Line } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
-import { fields, int, lines } from '../core/text.ts';
 
-export interface Slab {
-  readonly name: string;
-  readonly activeObjects: number;
-  readonly objects: number;
-  readonly objectSizeBytes: number;
-  readonly objectsPerSlab: number;
-  readonly pagesPerSlab: number;
-}
+/** How many columns follow the name, which may hold blanks itself: `<5 numbers> : tunables <3> : slabdata <3>`. */
+const COLUMNS = 15;
 
-const FIELDS = 16;
-
-/** Parses `/proc/slabinfo`, version 2.1. https://man7.org/linux/man-pages/man5/slabinfo.5.html */
-export function parseSlabinfo(text: string): Slab[] {
-  const slabs: Slab[] = [];
-  for (const line of lines(text)) {
-    if (line.startsWith('slabinfo -') || line.startsWith('# name')) continue;
-    const columns = fields(line);
-    if (columns.length !== FIELDS) throw new ParseError('slabinfo', line);
-    const number = (column: string | undefined): number => parsed(int(column), 'slabinfo', line);
-    slabs.push({
-      name: columns[0] as string,
-      activeObjects: number(columns[1]),
-      objects: number(columns[2]),
-      objectSizeBytes: number(columns[3]),
-      objectsPerSlab: number(columns[4]),
-      pagesPerSlab: number(columns[5]),
-    });
-  }
-  return slabs;
+/** The cache that a line is about. */
+function nameOf(line: Line): string {
+  const words = line.length - COLUMNS;
+  if (words < 1 || line.word(words + 5) !== ':' || line.word(words + 6) !== 'tunables') throw line.fault();
+  return Array.from({ length: words }, (_, i) => line.word(i)).join(' ');
 }
 
 export default defineCollector({
@@ -55,18 +33,23 @@ export default defineCollector({
   },
   privileges: ['dac_read_search'],
   acquire: ({ proc }) => acquireFiles(proc, ['slabinfo']),
+  /** Version 2.1: two lines of heading, then a line for each cache. https://man7.org/linux/man-pages/man5/slabinfo.5.html */
   setup({ proc, flags: { include, exclude }, acquired }, metrics) {
-    const held = heldFiles(acquired);
-    return (out) => {
-      for (const slab of parseSlabinfo(held('slabinfo') ?? proc.read('slabinfo'))) {
-        const { name } = slab;
-        if (!passes(name, include, exclude)) continue;
-        out.sample(metrics.active, slab.activeObjects, name);
-        out.sample(metrics.objects, slab.objects, name);
-        out.sample(metrics.size, slab.objectSizeBytes, name);
-        out.sample(metrics.perSlab, slab.objectsPerSlab, name);
-        out.sample(metrics.pages, slab.pagesPerSlab, name);
-      }
-    };
+    adoptFiles(proc, acquired);
+    const families = [metrics.active, metrics.objects, metrics.size, metrics.perSlab, metrics.pages] as const;
+    return proc.table('slabinfo', (lines, out) => {
+      const seen = new Set<string>();
+      lines.each((line) => {
+        const first = line.word(0);
+        if (first === 'slabinfo' || first === '#') return;
+        const name = nameOf(line);
+        if (!passes(name, include, exclude)) return;
+        // Modules may give two caches one name, and nothing else tells them apart.
+        if (seen.has(name)) return out.passedOver(`another cache of the name ${name}`);
+        seen.add(name);
+        const numbersAt = line.length - COLUMNS;
+        for (const [i, family] of families.entries()) out.sample(family, line.uint(numbersAt + i), name);
+      });
+    });
   },
 });

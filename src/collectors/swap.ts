@@ -1,34 +1,6 @@
 import { defineCollector } from '../core/collector.ts';
-import { parsed } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
-import { fields, int, lines } from '../core/text.ts';
-
-export interface SwapArea {
-  /** As the kernel writes it: a blank is `\040`. */
-  readonly device: string;
-  /** `partition` or `file` */
-  readonly type: string;
-  readonly sizeKib: number;
-  readonly usedKib: number;
-  readonly priority: number;
-}
-
-/** Parses `/proc/swaps`. https://docs.kernel.org/filesystems/proc.html */
-export function parseSwaps(text: string): SwapArea[] {
-  return lines(text)
-    .slice(1)
-    .map((line) => {
-      const [device = '', type = '', ...columns] = fields(line);
-      const number = (column: string | undefined): number => parsed(int(column), 'swaps', line);
-      return {
-        device: device,
-        type,
-        sizeKib: number(columns[0]),
-        usedKib: number(columns[1]),
-        priority: number(columns[2]),
-      };
-    });
-}
+import { BYTES_OF_KIB } from '../core/units.ts';
 
 export default defineCollector({
   name: 'swap',
@@ -46,13 +18,16 @@ export default defineCollector({
       'swap_type',
     ),
   },
+  /** A heading, then a line for each area; a blank in a device's path is `\040`. https://docs.kernel.org/filesystems/proc.html */
   setup({ proc }, metrics) {
-    return (out) => {
-      for (const { device, type, sizeKib, usedKib, priority } of parseSwaps(proc.read('swaps'))) {
-        out.sample(metrics.size, sizeKib * 1024, device, type);
-        out.sample(metrics.used, usedKib * 1024, device, type);
-        out.sample(metrics.priority, priority, device, type);
-      }
-    };
+    return proc.table('swaps', (lines, out) =>
+      lines.each((line, row) => {
+        if (row === 0) return;
+        const [device, type] = [line.word(0), line.word(1)];
+        out.sample(metrics.size, line.uint(2).times(BYTES_OF_KIB), device, type);
+        out.sample(metrics.used, line.uint(3).times(BYTES_OF_KIB), device, type);
+        out.sample(metrics.priority, line.number(4), device, type);
+      }),
+    );
   },
 });

@@ -1,10 +1,9 @@
-import { defineCollector } from '../core/collector.ts';
-import { ParseError, parsed } from '../core/errors.ts';
+import { type Collect, defineCollector } from '../core/collector.ts';
+import { ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import type { Tree } from '../core/host.ts';
+import type { Line, Lines } from '../core/host.ts';
 import { dynamic, gauge } from '../core/metric.ts';
-import { autoInt, fields } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 
 /** A sysctl as a flag names it. */
 export interface Sysctl {
@@ -20,13 +19,18 @@ export function parseSysctl(text: string): Sysctl {
   return colon < 0 ? { name: text, keys: [] } : { name: text.slice(0, colon), keys: text.slice(colon + 1).split(',') };
 }
 
-/** The words of `/proc/sys/<name>`, as many as the sysctl has keys. https://docs.kernel.org/admin-guide/sysctl/ */
-function readWords(proc: Tree, { name, keys }: Sysctl): string[] {
-  const text = proc.readOnce(`sys/${name.replaceAll('.', '/')}`);
-  const words = fields(text);
-  if (words.length === 0) throw new ParseError(`sysctl ${name}: no value`, text);
+/** A word of a sysctl. */
+interface Word {
+  readonly line: Line;
+  readonly column: number;
+}
+
+/** All words, of which there are as many as the sysctl has keys. */
+function wordsOf({ name, keys }: Sysctl, lines: Lines): Word[] {
+  const words = [...lines].flatMap((line) => Array.from({ length: line.length }, (_, column) => ({ line, column })));
+  if (words.length === 0) throw new ParseError(`sysctl ${name}: no value`, '');
   if (keys.length > 0 && (words.length === 1 || words.length !== keys.length))
-    throw new ParseError(`sysctl ${name}: ${words.length} values for ${keys.length} keys`, text);
+    throw new ParseError(`sysctl ${name}: ${words.length} values for ${keys.length} keys`, lines.at(0)?.rest(0) ?? '');
   return words;
 }
 
@@ -37,21 +41,25 @@ const metrics = {
   info: gauge('node_sysctl_info', 'The words of a sysctl; the value is always 1.', 'name', 'value', 'index'),
 } as const;
 
-function collectNumbers(proc: Tree, sysctl: Sysctl, out: Writer): void {
+type Write = (sysctl: Sysctl, lines: Lines, out: LayoutWriter) => void;
+
+const writeNumbers: Write = (sysctl, lines, out) => {
   const { name, keys } = sysctl;
-  const numbers = readWords(proc, sysctl).map((word) => parsed(autoInt(word), `sysctl ${name}`, word));
-  for (const [index, number] of numbers.entries()) {
+  const words = wordsOf(sysctl, lines);
+  for (const [index, { line, column }] of words.entries()) {
+    const number = line.auto(column);
     if (keys.length > 0) out.sample(metrics.keyed.of(name, keys[index] as string), number);
-    else if (numbers.length > 1) out.sample(metrics.indexed.of(name), number, String(index));
+    else if (words.length > 1) out.sample(metrics.indexed.of(name), number, String(index));
     else out.sample(metrics.single.of(name), number);
   }
-}
+};
 
-function collectWords(proc: Tree, sysctl: Sysctl, out: Writer): void {
-  const words = readWords(proc, sysctl);
-  if (sysctl.keys.length > 0) throw new ParseError(`sysctl ${sysctl.name}: keys are for numbers only`, words.join(' '));
-  for (const [index, word] of words.entries()) out.sample(metrics.info, 1, sysctl.name, word, String(index));
-}
+const writeWords: Write = (sysctl, lines, out) => {
+  const { name, keys } = sysctl;
+  const words = wordsOf(sysctl, lines).map(({ line, column }) => line.word(column));
+  if (keys.length > 0) throw new ParseError(`sysctl ${name}: keys are for numbers only`, words.join(' '));
+  for (const [index, word] of words.entries()) out.sample(metrics.info, 1, name, word, String(index));
+};
 
 export default defineCollector({
   name: 'sysctl',
@@ -64,22 +72,14 @@ export default defineCollector({
   },
   metrics,
   setup({ proc, flags }) {
-    const numbers = flags.include.map(parseSysctl);
-    const words = flags.includeInfo.map(parseSysctl);
-    return (out) => {
-      let failure: unknown;
-      const each = (sysctls: readonly Sysctl[], collect: typeof collectNumbers): void => {
-        for (const sysctl of sysctls) {
-          try {
-            collect(proc, sysctl, out);
-          } catch (error) {
-            failure ??= error;
-          }
-        }
-      };
-      each(numbers, collectNumbers);
-      each(words, collectWords);
-      if (failure !== undefined) throw failure;
+    /** https://docs.kernel.org/admin-guide/sysctl/ */
+    const tableOf = (text: string, write: Write): Collect => {
+      const sysctl = parseSysctl(text);
+      return proc.table(`sys/${sysctl.name.replaceAll('.', '/')}`, (lines, out) => write(sysctl, lines, out));
     };
+    return [
+      ...flags.include.map((text) => tableOf(text, writeNumbers)),
+      ...flags.includeInfo.map((text) => tableOf(text, writeWords)),
+    ];
   },
 });

@@ -1,19 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
-import { counter } from '../core/metric.ts';
-import { fields, int, lines } from '../core/text.ts';
-
-/** Parses `/proc/net/xfrm_stat`, a name and a number on each line. https://docs.kernel.org/networking/xfrm_proc.html */
-export function parseXfrm(text: string): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const line of lines(text)) {
-    const [name = '', digits, ...rest] = fields(line);
-    const value = int(digits);
-    if (value === undefined || rest.length > 0) throw new ParseError('net/xfrm_stat', line);
-    counts.set(name, value);
-  }
-  return counts;
-}
+import { counter, type Family } from '../core/metric.ts';
 
 export default defineCollector({
   name: 'xfrm',
@@ -97,10 +83,21 @@ export default defineCollector({
       'Packets dropped because their state was not yet negotiated in full.',
     ),
   },
+  /** A name and a number on each line. https://docs.kernel.org/networking/xfrm_proc.html */
   setup({ proc }, metrics) {
-    return (out) => {
-      const counts = parseXfrm(proc.readOnce('net/xfrm_stat'));
-      for (const [name, family] of Object.entries(metrics)) out.sample(family, counts.get(name) ?? 0);
-    };
+    const families = new Map<string, Family<readonly []>>(Object.entries(metrics));
+    return proc.table('net/xfrm_stat', (lines, out) => {
+      const named = new Set<string>();
+      lines.each((line) => {
+        const name = line.word(0);
+        named.add(name);
+        if (line.length !== 2) throw line.fault();
+        const family = families.get(name);
+        if (family === undefined) out.passedOver(name);
+        else out.sample(family, line.number(1));
+      });
+      // What this kernel does not count did not happen.
+      for (const [name, family] of families) if (!named.has(name)) out.sample(family, 0);
+    });
   },
 });

@@ -1,61 +1,52 @@
-import { defineCollector, type Turn } from '../core/collector.ts';
-import { eachDevice } from '../core/devices.ts';
-import { NoDataError, optional, ParseError } from '../core/errors.ts';
+import { noData, nothing } from '../core/absent.ts';
+import { defineCollector } from '../core/collector.ts';
+import { ParseError } from '../core/errors.ts';
+import type { Device, Lines } from '../core/host.ts';
 import { dynamic, gauge } from '../core/metric.ts';
-import { fields, int, lines, uint } from '../core/text.ts';
-import type { Writer } from '../core/writer.ts';
+import type { Reading } from '../core/reading.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 
 const FOLDER = 'spl/kstat/zfs';
 const STATES = ['online', 'degraded', 'faulted', 'offline', 'removed', 'unavail', 'suspended'] as const;
+const POOL_FILE = /^(io|state|objset-.*)$/;
 /** kstat's data types: KSTAT_DATA_INT64, KSTAT_DATA_UINT64. Others are texts and the like. */
 const INT64 = '3';
 const UINT64 = '4';
-
-export interface Kstat {
-  /** Field and value, in the kernel's order. */
-  readonly values: readonly (readonly [field: string, value: number])[];
-  /** `dataset_name`, in files of datasets. */
-  readonly dataset: string | undefined;
-}
 
 /** What is left of a field's name in a metric's. */
 const fieldOf = (name: string): string => (name.split('.').at(-1) as string).replaceAll('-', '_');
 
 /**
- * Parses a kstat file of named values, such as `/proc/spl/kstat/zfs/arcstats`: two lines of header, then `name type data`.
+ * A kstat file of named values, such as `/proc/spl/kstat/zfs/arcstats`: two lines of header, then `name type data`.
  * https://openzfs.github.io/openzfs-docs/man/master/4/spl.4.html
  */
-export function parseKstat(file: string, text: string, types: readonly string[] = [INT64, UINT64]): Kstat {
-  const all = lines(text);
-  const header = all.findIndex((line) => fields(line).join(' ') === 'name type data');
-  if (header < 0) throw new ParseError(file, all[1] ?? all[0] ?? '');
-  const values: (readonly [string, number])[] = [];
-  let dataset: string | undefined;
-  for (const line of all.slice(header + 1)) {
-    const [name, type, data] = fields(line);
-    if (name === undefined || type === undefined || data === undefined) continue;
-    // A dataset's name may hold blanks.
-    if (name === 'dataset_name') dataset = /^\s*\S+\s+\S+\s(.*)$/.exec(line)?.[1]?.trim();
-    if (!types.includes(type)) continue;
-    const value = type === INT64 ? int(data) : uint(data);
-    if (value === undefined) throw new ParseError(file, line);
-    values.push([fieldOf(name), value]);
-  }
-  return { values, dataset };
+function writeKstat(lines: Lines, types: readonly string[], write: (field: string, value: Reading) => void): void {
+  let isBody = false;
+  lines.each((line, row) => {
+    if (row === 0) return;
+    if (!isBody) isBody = ['name', 'type', 'data'].every((word, i) => line.find(i) === word);
+    else if (line.length > 2 && types.includes(line.word(1)))
+      write(fieldOf(line.word(0)), line.word(1) === INT64 ? line.number(2) : line.uint(2));
+  });
+  if (!isBody) throw lines.at(1)?.fault() ?? lines.at(0)?.fault() ?? new ParseError('kstat', '');
+}
+
+/** The name of a dataset, which may hold blanks; `undefined` where there is none. */
+function datasetIn(lines: Lines): string | undefined {
+  for (const line of lines) if (line.find(0) === 'dataset_name') return line.rest(2).trim() || undefined;
+  return undefined;
 }
 
 const IO_COLUMNS_MIN = 12;
 
-/** Parses `/proc/spl/kstat/zfs/<pool>/io` of old ZFS: a line of names that begins with `nread`, then a line of numbers. */
-export function parsePoolIo(file: string, text: string): Kstat['values'] {
-  const all = lines(text).map(fields);
-  const header = all.findIndex(([first], i) => first === 'nread' && (all[i]?.length ?? 0) >= IO_COLUMNS_MIN);
+/** `/proc/spl/kstat/zfs/<pool>/io` of old ZFS: a line of names that begins with `nread`, then a line of numbers. */
+function writePoolIo(lines: Lines, write: (field: string, value: Reading) => void): void {
+  const all = [...lines];
+  const header = all.findIndex((line, row) => row > 0 && line.find(0) === 'nread' && line.length >= IO_COLUMNS_MIN);
   const [names, numbers] = [all[header], all[header + 1]];
-  if (header < 0 || names === undefined || numbers === undefined) throw new ParseError(file, text);
-  return names.map((name, i) => {
-    const value = uint(numbers[i]);
-    if (value === undefined) throw new ParseError(file, numbers.join(' '));
-    return [fieldOf(name), value] as const;
+  if (names === undefined || numbers === undefined) throw all[1]?.fault() ?? new ParseError('io', '');
+  lines.one(numbers, () => {
+    for (let i = 0; i < names.length; i += 1) write(fieldOf(names.word(i)), numbers.uint(i));
   });
 }
 
@@ -100,46 +91,46 @@ export default defineCollector({
       ['zfetchstats', metrics.zfetch],
       ['zil', metrics.zil],
     ] as const;
-    const write = async (names: readonly string[], out: Writer, turn: Turn): Promise<void> => {
-      const read = (path: string): string | undefined => optional(() => proc.readOnce(`${FOLDER}/${path}`));
-      const known = new Set<string>(files.map(([file]) => file));
-      const inPools = names
-        .filter((name) => !known.has(name))
-        .flatMap((pool) => (optional(() => proc.list(`${FOLDER}/${pool}`)) ?? []).map((file) => ({ pool, file })));
-
-      const tellFile = ([file, metric]: (typeof files)[number]): void => {
-        const text = read(file);
-        if (text === undefined) return;
-        for (const [field, value] of parseKstat(file, text).values) out.sample(metric.of(field), value);
-      };
-      const tellOfPool = ({ pool, file }: { pool: string; file: string }): void => {
-        const path = `${pool}/${file}`;
-        if (file !== 'io' && file !== 'state' && !file.startsWith('objset-')) return;
-        const text = read(path);
-        if (text === undefined) return;
-        if (file === 'io') {
-          for (const [field, value] of parsePoolIo(path, text)) out.sample(metrics.pool.of(field), value, pool);
-        } else if (file === 'state') {
-          const state = lines(text)[0]?.trim().toLowerCase() ?? '';
-          if (state === '') throw new ParseError(path, text);
-          for (const each of STATES) out.sample(metrics.state, each === state ? 1 : 0, pool, each);
-        } else {
-          const { values, dataset } = parseKstat(path, text, [UINT64]);
-          if (dataset === undefined || dataset === '') throw new ParseError(path, text);
-          for (const [field, value] of values) out.sample(metrics.dataset.of(field), value, pool, dataset);
-        }
-      };
-      await eachDevice(
-        [...files.map((each) => () => tellFile(each)), ...inPools.map((each) => () => tellOfPool(each))],
-        turn,
-        (tell) => tell(),
-      );
+    const writePoolFile = (device: Device, file: string, out: LayoutWriter): void => {
+      const pool = device.id;
+      const lines = device.lines(file);
+      if (lines === undefined) return;
+      if (file === 'state') {
+        const state = lines.at(0)?.find(0)?.toLowerCase();
+        if (state === undefined) return;
+        for (const each of STATES) out.sample(metrics.state, each === state ? 1 : 0, pool, each);
+      } else if (file === 'io') {
+        writePoolIo(lines, (field, value) => out.sample(metrics.pool.of(field), value, pool));
+      } else {
+        const dataset = datasetIn(lines);
+        if (dataset === undefined) throw new ParseError(`${device.path}/${file}`, 'no dataset_name');
+        writeKstat(lines, [UINT64], (field, value) => out.sample(metrics.dataset.of(field), value, pool, dataset));
+      }
     };
-    const folder = proc.folder(FOLDER);
-    return (out, turn) => {
-      const names = optional(() => folder.names());
-      if (names === undefined) throw new NoDataError('no ZFS');
-      return write(names, out, turn);
-    };
+    return [
+      ...files.map(([file, metric]) =>
+        proc.table(
+          `${FOLDER}/${file}`,
+          (lines, out) => writeKstat(lines, [INT64, UINT64], (field, value) => out.sample(metric.of(field), value)),
+          { ifAbsent: nothing },
+        ),
+      ),
+      // Beside these files there are folders of pools, and files that are not ours.
+      proc.devices(
+        FOLDER,
+        new RegExp(`^(?!(?:${files.map(([file]) => file).join('|')})$)`),
+        (pool, out) => {
+          for (const file of pool.list().filter((name) => POOL_FILE.test(name))) {
+            try {
+              writePoolFile(pool, file, out);
+            } catch (error) {
+              if (!(error instanceof ParseError)) throw error;
+              out.fault(error);
+            }
+          }
+        },
+        { ifAbsent: noData('no ZFS') },
+      ),
+    ];
   },
 });

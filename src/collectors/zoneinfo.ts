@@ -1,49 +1,8 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError, parsed } from '../core/errors.ts';
+import { ParseError } from '../core/errors.ts';
+import type { Line } from '../core/host.ts';
 import { counter, dynamic, gauge } from '../core/metric.ts';
-import { autoInt, lines } from '../core/text.ts';
-
-export interface Zone {
-  readonly node: string;
-  readonly zone: string;
-  /** Pages or counts, by the kernel's name; only those asked for. */
-  readonly values: Map<string, number>;
-  /** Pages kept from allocations that could be served from a higher zone, by that zone. */
-  protection: readonly number[];
-}
-
-const HEADER = /^Node (\d+), zone\s+(\w+)/;
-
-function parseProtection(line: string, list: string): number[] {
-  return list
-    .replaceAll(/[()]/g, '')
-    .split(',')
-    .map((text) => parsed(autoInt(text.trim()), 'zoneinfo', line));
-}
-
-/** Parses `/proc/zoneinfo`; `wanted` are the names to keep. https://docs.kernel.org/admin-guide/sysctl/vm.html */
-export function parseZoneinfo(text: string, wanted: ReadonlySet<string>): Zone[] {
-  const zones: Zone[] = [];
-  let current: Zone | undefined;
-  for (const line of lines(text)) {
-    const header = line.startsWith('Node ') ? HEADER.exec(line) : null;
-    if (header !== null) {
-      current = { node: header[1] as string, zone: header[2] as string, values: new Map(), protection: [] };
-      zones.push(current);
-      continue;
-    }
-    const trimmed = line.trim();
-    const blank = trimmed.indexOf(' ');
-    const name = blank < 0 ? trimmed : trimmed.slice(0, blank);
-    // `high:` of a CPU's page set is not `high` of the zone.
-    if (name !== 'protection:' && !wanted.has(name)) continue;
-    const rest = trimmed.slice(name.length).trim();
-    if (current === undefined) throw new ParseError('zoneinfo', line);
-    if (name === 'protection:') current.protection = parseProtection(line, rest);
-    else current.values.set(name, parsed(autoInt(rest), 'zoneinfo', line));
-  }
-  return zones;
-}
+import { uint } from '../core/text.ts';
 
 const pages = (name: string, help: string) => gauge(`node_zoneinfo_${name}`, help, 'node', 'zone');
 const count = (name: string, help: string) => counter(`node_zoneinfo_${name}_total`, help, 'node', 'zone');
@@ -86,6 +45,23 @@ const fields = {
   numa_other: count('numa_other', 'Pages allocated for a process that ran on another node.'),
 } as const;
 
+type Zone = readonly [node: string, zone: string];
+
+/** `Node 0, zone   Normal` */
+function zoneOf(line: Line): Zone {
+  const [, node] = /^(\d+),$/.exec(line.word(1)) ?? [];
+  if (node === undefined || line.word(2) !== 'zone') throw line.fault();
+  return [node, line.word(3)];
+}
+
+/** `protection: (0, 3019, 4939)`, which is another only when memory or a sysctl is. */
+function protectionOf(line: Line): number[] {
+  const [, list] = /^\(([\d, ]+)\)$/.exec(line.rest(1)) ?? [];
+  const numbers = list?.split(',').map((text) => uint(text.trim())) ?? [undefined];
+  if (numbers.includes(undefined)) throw line.fault();
+  return numbers as number[];
+}
+
 export default defineCollector({
   name: 'zoneinfo',
   help: 'Exposes the memory zones of each node.',
@@ -101,17 +77,32 @@ export default defineCollector({
       'zone',
     ),
   },
+  /** A heading for each zone, then names and numbers. https://docs.kernel.org/admin-guide/sysctl/vm.html */
   setup({ proc }, metrics) {
     const families = new Map(Object.entries(fields));
-    const wanted = new Set(families.keys());
-    return (out) => {
-      for (const { node, zone, values, protection } of parseZoneinfo(proc.read('zoneinfo'), wanted)) {
-        for (const [name, family] of families) {
-          const value = values.get(name);
-          if (value !== undefined) out.sample(family, value, node, zone);
+    return proc.table('zoneinfo', (lines, out) => {
+      let zone: Zone | undefined;
+      let zones = 0;
+      lines.each((line) => {
+        const name = line.find(0) ?? '';
+        if (name === 'Node') {
+          // What stands below a heading that is odd belongs to no zone that we know.
+          zone = undefined;
+          zones += 1;
+          zone = zoneOf(line);
         }
-        for (const [i, value] of protection.entries()) out.sample(metrics.protection.of(`${i}`), value, node, zone);
-      }
-    };
+        // `high:` of a CPU's page set is not `high` of the zone.
+        const family = families.get(name);
+        if (zone === undefined || (family === undefined && name !== 'protection:')) return;
+        if (family === undefined) {
+          for (const [i, value] of protectionOf(line).entries())
+            out.sample(metrics.protection.of(`${i}`), value, ...zone);
+          return;
+        }
+        if (line.length !== 2) throw line.fault();
+        out.sample(family, line.auto(1), ...zone);
+      });
+      if (zones === 0) throw new ParseError('zoneinfo', lines.at(0)?.rest(0) ?? '');
+    });
   },
 });

@@ -41,3 +41,8 @@ export function heldFiles(acquired: Acquired | undefined): (key: string) => stri
     return fd === undefined ? undefined : readWhole(fd);
   };
 }
+
+/** From here on the tree reads held files through their descriptors. To be called before one of them is asked for. */
+export function adoptFiles(tree: Tree, acquired: Acquired | undefined): void {
+  for (const { key, fd } of acquired?.held ?? []) tree.adopt(key, fd);
+}

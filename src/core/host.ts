@@ -194,6 +194,8 @@ export interface Tree {
 
   /** Opens, reads, closes. */
   readOnce(path: string): string;
+  /** Opens, reads, closes, and answers what `look` sees in the bytes up to `length`, which are others with the next read. */
+  glance<T>(path: string, look: (bytes: Buffer, length: number) => T): T;
   /** A one-value file of a device, without the blanks around it; `undefined` where it is absent. */
   attribute(path: string): string | undefined;
   /** The names in a folder, sorted by bytes. */
@@ -203,6 +205,17 @@ export interface Tree {
   /** A path without symbolic links. */
   real(path: string): string;
   exists(path: string): boolean;
+
+  // For what only a privilege opens.
+
+  /** Opens a file for as long as the process lives: a descriptor for `acquire` to hold. */
+  open(path: string): number;
+  /**
+   * From now on what is at a path is read through a descriptor that `acquire` opened. Where the thing behind that is gone, the
+   * descriptor is closed and the path counts.
+   */
+  adopt(path: string, fd: number): void;
+
   /** What stat(2) says of the size. Throws what the kernel answers. */
   sizeBytes(path: string): number;
 }

@@ -72,6 +72,8 @@ export interface FileSystemSize {
   readonly blocksAvailable: number;
   readonly files: number;
   readonly filesFree: number;
+  /** `st_dev` of stat(2) at the same path: which file system answered. */
+  readonly deviceNumber?: number;
 }
 
 /** A file system's size, or what the system call (or the one who would have made it) says instead. */

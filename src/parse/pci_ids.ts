@@ -1,4 +1,4 @@
-/** Of one device, in lower-case hexadecimal digits without `0x`: four each, `type` (the class) six. */
+/** Of one device, in lower-case hexadecimal digits without `0x`: four each, `type` (the class) six; empty where it is not known. */
 export interface PciIds {
   readonly type: string;
   readonly vendor: string;
@@ -18,6 +18,7 @@ interface Block {
 
 /** Finds `<tabs><key>  <name>` between two places of the text and the lines that are more indented below it. */
 function findBlock(text: string, key: string, { from, to }: Omit<Block, 'name'>, depth: number): Block | undefined {
+  if (key === '') return undefined;
   const tabs = '\t'.repeat(depth);
   const head = `\n${tabs}${key}  `;
   const start = text.indexOf(head, from);

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   openSync,
   readdirSync,
   readFileSync,
@@ -32,11 +33,14 @@ export interface Disk {
   magic(path: string): number | undefined;
 }
 
+/** Without O_NONBLOCK a named pipe would hold the open until somebody writes to it. */
+const READ = constants.O_RDONLY | constants.O_NONBLOCK;
+
 export const disk: Disk = {
-  open: (path) => openSync(pathOf(path), 'r'),
+  open: (path) => openSync(pathOf(path), READ),
   read: readSync,
   close: closeSync,
-  readWhole: (path) => readFileSync(pathOf(path)),
+  readWhole: (path) => readFileSync(pathOf(path), { flag: READ as unknown as string }),
   list: (path) => readdirSync(pathOf(path), 'latin1'),
   link: (path) => readlinkSync(pathOf(path), 'latin1'),
   real: (path) => realpathSync.native(pathOf(path), 'latin1'),

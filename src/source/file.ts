@@ -24,6 +24,8 @@ export interface FileTraits {
   readonly isWhole: boolean;
   /** Whether the kernel reports when it comes: then what is absent is not looked for before that. */
   readonly isTold: boolean;
+  /** A descriptor that others opened and that is read as long as the thing behind it is there. */
+  readonly adopted?: { fd: number } | undefined;
   onClose(): void;
 }
 
@@ -79,7 +81,7 @@ export class TreeFile implements KernelFile, Keeper {
     }
     this.#error = undefined;
     try {
-      this.#take(this.#fd < 0 ? this.#readOpening() : this.#readKept());
+      this.#take(this.#readAny());
       this.#isAbsent = false;
     } catch (error) {
       this.#error = error;
@@ -171,6 +173,20 @@ export class TreeFile implements KernelFile, Keeper {
     this.version += 1;
   }
 
+  #readAny(): number {
+    const { adopted } = this.#traits;
+    if (adopted !== undefined && adopted.fd >= 0) {
+      try {
+        return this.#readAll(adopted.fd);
+      } catch (error) {
+        if (!hasErrno(error)) throw error;
+        this.#context.descriptors.close(adopted.fd);
+        adopted.fd = -1;
+      }
+    }
+    return this.#fd < 0 ? this.#readOpening() : this.#readKept();
+  }
+
   #readKept(): number {
     try {
       return this.#readAll(this.#fd);
@@ -197,18 +213,27 @@ export class TreeFile implements KernelFile, Keeper {
   }
 
   #readAll(fd: number): number {
-    const { scratch, disk } = this.#context;
-    let length = 0;
-    for (;;) {
-      const room = scratch.bytes.length - length;
-      const count = disk.read(fd, scratch.bytes, length, room, length);
-      length += count;
-      if (count === 0 || (this.#traits.isWhole && count < room)) return length;
-      if (count < room) continue;
-      if (length >= FILE_BYTES_MAX) throw new LimitError(`${this.path}: longer than ${FILE_BYTES_MAX} bytes`);
-      const larger = Buffer.allocUnsafeSlow(length * 2);
-      scratch.bytes.copy(larger, 0, 0, length);
-      scratch.bytes = larger;
-    }
+    return readToEnd(this.#context, fd, this.path, this.#traits.isWhole);
+  }
+}
+
+/** Reads a descriptor from its start into the scratch buffer, and answers how many bytes came. */
+export function readToEnd(
+  { scratch, disk }: Pick<FileContext, 'scratch' | 'disk'>,
+  fd: number,
+  path: string,
+  isWhole: boolean,
+): number {
+  let length = 0;
+  for (;;) {
+    const room = scratch.bytes.length - length;
+    const count = disk.read(fd, scratch.bytes, length, room, length);
+    length += count;
+    if (count === 0 || (isWhole && count < room)) return length;
+    if (count < room) continue;
+    if (length >= FILE_BYTES_MAX) throw new LimitError(`${path}: longer than ${FILE_BYTES_MAX} bytes`);
+    const larger = Buffer.allocUnsafeSlow(length * 2);
+    scratch.bytes.copy(larger, 0, 0, length);
+    scratch.bytes = larger;
   }
 }

@@ -1,11 +1,12 @@
 import { hasErrno, NOTHING, optional, ParseError, REFUSED } from '../core/errors.ts';
-import type { Folder, Line, Tree } from '../core/host.ts';
+import type { Folder, Line, Lines, Tree } from '../core/host.ts';
 import { decodeUtf8 } from '../core/utf8.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 import { type ClockOptions, createClock, type SourceClock } from './clock.ts';
 import { createDescriptors, type Descriptors } from './descriptors.ts';
 import { createDevices, type DeviceContext } from './devices.ts';
 import { type Disk, disk as systemDisk } from './disk.ts';
-import { type FileContext, TreeFile } from './file.ts';
+import { type FileContext, readToEnd, TreeFile } from './file.ts';
 import { createTable } from './table.ts';
 
 /** Where bytes come from: trees of files that share a clock, descriptors and a buffer. */
@@ -61,7 +62,8 @@ const PROC_SUPER_MAGIC = 0x9fa0;
 const SYSFS_MAGIC = 0x62656572;
 
 /** Files of procfs that come whole with the first read, by the kernel's `single_open`; so do all below `sys`. */
-const WHOLE = /^(sys\/|pressure\/|(stat|meminfo|loadavg|uptime|softirqs|self\/stat|net\/(netstat|snmp6?|sockstat6?))$)/;
+const WHOLE =
+  /^(sys\/|pressure\/|(stat|meminfo|loadavg|uptime|softirqs|self\/stat|net\/(netstat|snmp6?|sockstat6?)|\d+\/(task\/\d+\/)?stat)$)/;
 
 function treeOf(given: string, context: FileContext): Tree {
   const base = given.endsWith('/') ? given.slice(0, -1) : given;
@@ -73,13 +75,18 @@ function treeOf(given: string, context: FileContext): Tree {
   /** Network devices are reported to their own network only, and the tree may be another's. */
   const isToldOf = (relative: string): boolean => isTold && !relative.startsWith('class/net');
   const files = new Map<string, TreeFile>();
+  const adopted = new Map<string, { fd: number }>();
+  const fileAt = (relative: string, isKept: boolean, isComplete: boolean, onClose = () => {}): TreeFile =>
+    new TreeFile(path(relative), context, {
+      isKept,
+      isWhole: isComplete,
+      isTold: isToldOf(relative),
+      adopted: adopted.get(relative),
+      onClose,
+    });
   const shared = (relative: string, isKept: boolean): TreeFile => {
-    let file = files.get(relative);
-    if (file === undefined) {
-      const traits = { isKept, isWhole: isWhole(relative), isTold: isToldOf(relative) };
-      file = new TreeFile(path(relative), context, { ...traits, onClose: () => void files.delete(relative) });
-      files.set(relative, file);
-    }
+    const file = files.get(relative) ?? fileAt(relative, isKept, isWhole(relative), () => void files.delete(relative));
+    files.set(relative, file);
     return file;
   };
   const folders = new Map<string, Folder>();
@@ -111,31 +118,24 @@ function treeOf(given: string, context: FileContext): Tree {
       return folder;
     },
     table: (relative, layout, settings) => createTable(shared(relative, true), layout, context.clock, settings),
-    lineTable: (relative, layOut, settings) =>
-      tree.table(
-        relative,
-        (lines, out) => {
-          lines.each((line: Line) => layOut(line, out));
-          // The kernel does not write these files without a line.
-          if (lines.length === 0) out.fault(new ParseError(path(relative), ''));
-        },
-        settings,
-      ),
+    lineTable: (relative, layOut, settings) => tree.table(relative, eachLine(path(relative), layOut), settings),
     devices: (folder, pattern, layout, settings) => createDevices(devices, folder, pattern, layout, settings),
     read: (relative) => shared(relative, true).text(),
     readOnce,
+    glance: (relative, look) => glance(path(relative), context, isWhole(relative), look),
     attribute: (relative) => optional(() => readOnce(relative).trim()),
     list,
     link: (relative) => disk.link(path(relative)),
     real: (relative) => disk.real(path(relative)),
     sizeBytes: (relative) => disk.sizeBytes(path(relative)),
     exists: (relative) => disk.isThere(path(relative)),
+    open: (relative) => context.descriptors.open(path(relative)),
+    adopt: (relative, fd) => void adopted.set(relative, { fd }),
   };
   const devices: DeviceContext = {
     tree,
     clock: context.clock,
-    attribute: (relative) =>
-      new TreeFile(path(relative), context, { isKept: true, isWhole: isWhole(relative), isTold, onClose() {} }),
+    attribute: (relative) => fileAt(relative, true, isWhole(relative)),
     textOf,
     isTold,
     identityOf: (relative) => optional(() => disk.identity(path(relative)), NOTHING),
@@ -148,6 +148,29 @@ interface FolderTraits {
   isThere(): boolean;
   /** Whether the kernel reports what comes and goes in it. */
   readonly isTold: boolean;
+}
+
+const eachLine =
+  (path: string, layOut: (line: Line, out: LayoutWriter) => void) =>
+  (lines: Lines, out: LayoutWriter): void => {
+    lines.each((line) => layOut(line, out));
+    // The kernel does not write these files without a line.
+    if (lines.length === 0) out.fault(new ParseError(path, ''));
+  };
+
+function glance<T>(
+  path: string,
+  context: FileContext,
+  isWhole: boolean,
+  look: (bytes: Buffer, length: number) => T,
+): T {
+  const fd = context.descriptors.open(path);
+  try {
+    const length = readToEnd(context, fd, path, isWhole);
+    return look(context.scratch.bytes, length);
+  } finally {
+    context.descriptors.close(fd);
+  }
 }
 
 /** Lists at every scrape, or where the kernel reports devices only when some came or went. */

@@ -1,5 +1,5 @@
-import { type StatsFs, statfsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { type StatsFs, statfsSync, statSync } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
 import { getSystemErrorMessage } from 'node:util';
 import type { StatfsAnswer } from '../core/system.ts';
 import { pathOf } from '../core/utf8.ts';
@@ -28,13 +28,14 @@ const EINVAL = 22;
 /** The text of an errno (positive), as Go's syscall package has it: in lower case, without the errno's name. */
 export const errnoText = (errno: number): string => TEXTS[errno] ?? getSystemErrorMessage(-errno);
 
-const sizeOf = ({ bsize, blocks, bfree, bavail, files, ffree }: StatsFs): StatfsAnswer => ({
+const sizeOf = ({ bsize, blocks, bfree, bavail, files, ffree }: StatsFs, deviceNumber: number): StatfsAnswer => ({
   blockBytes: bsize,
   blocks,
   blocksFree: bfree,
   blocksAvailable: bavail,
   files,
   filesFree: ffree,
+  deviceNumber,
 });
 
 function refusalOf(error: unknown): StatfsAnswer {
@@ -49,7 +50,9 @@ function refusalOf(error: unknown): StatfsAnswer {
  */
 export async function askFileSystem(path: string): Promise<StatfsAnswer> {
   try {
-    return sizeOf(await callOnPool(() => statfs(Buffer.from(path, 'latin1'))));
+    const bytes = Buffer.from(path, 'latin1');
+    const size = await callOnPool(() => statfs(bytes));
+    return sizeOf(size, (await callOnPool(() => stat(bytes))).dev);
   } catch (error) {
     return refusalOf(error);
   }
@@ -58,7 +61,7 @@ export async function askFileSystem(path: string): Promise<StatfsAnswer> {
 /** The same on this thread: for file systems that answer from memory. */
 export function askFileSystemNow(path: string): StatfsAnswer {
   try {
-    return sizeOf(statfsSync(pathOf(path)));
+    return sizeOf(statfsSync(pathOf(path)), statSync(pathOf(path)).dev);
   } catch (error) {
     return refusalOf(error);
   }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import filesystem, { stripRootfs } from '../../src/collectors/filesystem.ts';
+import filesystem, { deviceNumberOf, stripRootfs } from '../../src/collectors/filesystem.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { refusingDisk } from '../helpers/disk.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
@@ -14,14 +14,26 @@ const ELSEWHERE = '--collector.filesystem.mount-points-include=^/keyhole/';
 test('filesystem: the fixtures scrape to the golden text', (t) => golden(t, filesystem, { argv: [ELSEWHERE] }));
 
 const mountinfo = (...mounts: readonly string[]): Record<string, string> => ({
-  'proc/1/mountinfo': mounts.map((mount, i) => `${i + 2} 1 8:${i} / ${mount}\n`).join(''),
+  'proc/1/mountinfo': mounts.map((mount, i) => `${i + 2} 1 ${placeOf(mount, `8:${i}`)} / ${mount}\n`).join(''),
 });
+
+/** Major and minor number of what is really at the mount point of a line, if anything is. */
+function placeOf(mount: string, instead: string): string {
+  const dev = statSync(mount.split(' ')[0] as string, { throwIfNoEntry: false })?.dev;
+  return dev === undefined ? instead : numbersOf(dev).join(':');
+}
+
+const numbersOf = (dev: number): [major: number, minor: number] => [
+  Math.floor(dev / 2 ** 8) % 0x1000,
+  (dev % 0x100) + (Math.floor(dev / 2 ** 20) % 0x1000000) * 0x100,
+];
 const series = (text: string, name: string): string[] =>
   text.split('\n').filter((line) => line.startsWith(`node_filesystem_${name}{`));
 
 test('filesystem tells what statfs tells', async (t) => {
   const at = tmpdir();
   const before = statfsSync(at);
+  const [major, minor] = numbersOf(statSync(at).dev);
   const { text, success } = await scrape(filesystem, { root: tree(t, mountinfo(`${at} rw - ext4 /dev/sda1 rw`)) });
   assert.ok(success);
   const labels = `{device="/dev/sda1",device_error="",fstype="ext4",mountpoint="${at}"}`;
@@ -29,18 +41,60 @@ test('filesystem tells what statfs tells', async (t) => {
   assert.ok(text.includes(`node_filesystem_device_error${labels} 0\n`));
   assert.ok(text.includes(`node_filesystem_readonly${labels} 0\n`));
   assert.ok(text.includes(`node_filesystem_purgeable_bytes${labels} 0\n`));
-  assert.ok(text.includes(`node_filesystem_mount_info{device="/dev/sda1",major="8",minor="0",mountpoint="${at}"} 1\n`));
+  assert.ok(
+    text.includes(
+      `node_filesystem_mount_info{device="/dev/sda1",major="${major}",minor="${minor}",mountpoint="${at}"} 1\n`,
+    ),
+  );
   assert.equal(value('size_bytes'), before.blocks * before.bsize);
   assert.equal(value('files'), before.files);
   assert.ok(value('avail_bytes') <= value('free_bytes') && value('free_bytes') <= value('size_bytes'));
   assert.ok(value('files_free') <= value('files'));
 });
 
+for (const [major, minor, expected] of [
+  [8, 1, 0x801],
+  [0, 0x12345, 0x12300045],
+  [0x1234, 0xff, 0x1000000234ff],
+] as const)
+  test(`deviceNumberOf(${major}, ${minor})`, () => assert.equal(deviceNumberOf(major, minor), expected));
+
+const sizeOf = (deviceNumber: number) => ({
+  ...{ blockBytes: 1, blocks: 3, blocksFree: 2, blocksAvailable: 1, files: 3, filesFree: 2 },
+  deviceNumber,
+});
+
+for (const [why, fsType, seen, isShown] of [
+  ['is at its path', 'ext4', 0x802, true],
+  ['is not propagated: what it would stand on answers', 'ext4', 0x801, false],
+  ['is a subvolume with a number of its own', 'btrfs', 0x31, true],
+] as const)
+  for (const type of ['quick', 'slow'])
+    test(`filesystem: a mount that ${why} (${fsType}, ${type})`, async (t) => {
+      const root = tree(t, {
+        'proc/1/mountinfo': `1 0 8:1 / / rw - ${type === 'quick' ? 'ext4' : 'fuse'} a rw\n2 1 8:2 / /boot rw - ${fsType} b rw\n`,
+      });
+      const statfs = (path: string) => sizeOf(path === '/' ? 0x801 : seen);
+      const createStatfsAsker = () => ({
+        ask: async (paths: readonly string[]) => new Map(paths.map((path) => [path, statfs(path)])),
+      });
+      const { text, success } = await scrape(filesystem, { root, system: { statfs, createStatfsAsker } });
+      assert.equal(success, true);
+      assert.equal(series(text, 'size_bytes').length, isShown ? 2 : 1);
+      const error = isShown ? '",device_error=""' : '",device_error="another file system is at this path"';
+      assert.ok(
+        text.includes(
+          `node_filesystem_device_error{device="b${error},fstype="${fsType}",mountpoint="/boot"} ${isShown ? 0 : 1}\n`,
+        ),
+      );
+      assert.equal(text.includes('mountpoint="/boot"} 3\n'), isShown);
+    });
+
 test('filesystem asks a mount whose name is not UTF-8 by its bytes', async (t) => {
   const root = tree(t, mountinfo());
   const at = Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xff, 0xfe]), Buffer.from('é')]);
   mkdirSync(at);
-  const line = Buffer.concat([Buffer.from('2 1 8:0 / '), at, Buffer.from(' rw - ext4 a rw\n')]);
+  const line = Buffer.concat([Buffer.from(`2 1 ${placeOf(root, '')} / `), at, Buffer.from(' rw - ext4 a rw\n')]);
   writeFileSync(join(root, 'proc/1/mountinfo'), line);
   const { text } = await scrape(filesystem, { root });
   assert.match(
@@ -115,7 +169,7 @@ test('a mount under --path.rootfs is asked there, and shown as seen from there',
     series(text, 'device_error').map((line) => line.replace(/^.*device=/, '')),
     [
       '"a",device_error="",fstype="ext4",mountpoint="/data"} 0',
-      '"b",device_error="",fstype="ext4",mountpoint="/data"} 0',
+      '"b",device_error="another file system is at this path",fstype="ext4",mountpoint="/data"} 1',
       '"c",device_error="no such file or directory",fstype="ext4",mountpoint="/gone"} 1',
     ],
   );

@@ -18,6 +18,7 @@ const SETTINGS: Readonly<Record<string, RegExp>> = {
   infiniband: /\/rate$/,
   mdadm: /\/md\/raid_disks$/,
   netclass: /\/speed$/,
+  pcidevice: /\/numa_node$/,
 };
 /** Collectors whose counters never go back, so that a new process may say something else. */
 const NEVER_BACK: readonly string[] = ['cpu'];

@@ -1,36 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import processes, { parseTaskStat } from '../../src/collectors/processes.ts';
+import processes from '../../src/collectors/processes.ts';
 import { ParseError } from '../../src/core/errors.ts';
-import type { Tree } from '../../src/core/host.ts';
-import { golden, scrape, tree } from '../helpers/scrape.ts';
+import { type LogFields, silent } from '../../src/core/log.ts';
+import { alteredDisk, refusal, refusingDisk } from '../helpers/disk.ts';
+import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const statOf = (pid: number, name: string, state: string, threads: number): string =>
   `${pid} (${name}) ${state} 1 1 1 0 -1 4194560 1 0 0 0 1 1 0 0 20 0 ${threads} 0 412 0 0 18446744073709551615 0 0\n`;
-
-test('parseTaskStat reads state and threads past any name', () => {
-  const printable = fc.string({ unit: 'binary', maxLength: 16 });
-  fc.assert(
-    fc.property(
-      printable,
-      fc.constantFrom(...'RSDTtZXIP'),
-      fc.integer({ min: 1, max: 1e6 }),
-      (name, state, threads) => {
-        assert.deepEqual(parseTaskStat(statOf(5, name, state, threads)), { state, threads });
-      },
-    ),
-  );
-});
-
-for (const [why, text] of [
-  ['an empty file', ''],
-  ['a file without a name', '5 S 1 1'],
-  ['a truncated file', '5 (sh) S 1 1 1 0 -1'],
-  ['a state that is none', statOf(5, 'sh', '', 1)],
-  ['threads that are no number', statOf(5, 'sh', 'S', 1).replace(' 20 0 1 ', ' 20 0 x ')],
-] as const)
-  test(`parseTaskStat refuses ${why}`, () => assert.throws(() => parseTaskStat(text), ParseError));
 
 test('processes: the fixtures scrape to the golden text', (t) => golden(t, processes));
 
@@ -46,14 +23,7 @@ test('processes passes over those that end meanwhile', async (t) => {
     'proc/10/cmdline': '',
     'proc/11/stat': statOf(11, 'b', 'S', 1),
   });
-  const ending = (fs: Tree): Tree => ({
-    ...fs,
-    readOnce(path) {
-      if (path === '7/task/8/stat') throw Object.assign(new Error('ESRCH: no such process'), { code: 'ESRCH' });
-      return fs.readOnce(path);
-    },
-  });
-  const { text, success } = await scrape(processes, { root, wrap: ending });
+  const { text, success } = await scrape(processes, { root, disk: refusingDisk('ESRCH', '/7/task/8/stat') });
   assert.equal(success, true);
   assert.deepEqual(text.match(/^node.*$/gm), [
     'node_processes_max_processes 20',
@@ -65,16 +35,33 @@ test('processes passes over those that end meanwhile', async (t) => {
   ]);
 });
 
-test('processes fails where the kernel does not let it look', async (t) => {
-  const root = tree(t, { ...LIMITS, 'proc/7/stat': statOf(7, 'a', 'S', 1) });
-  const refusing = (fs: Tree): Tree => ({
-    ...fs,
-    readOnce() {
-      throw Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' });
-    },
+for (const code of ['EACCES', 'EPERM'])
+  test(`processes that answer ${code} are not counted, which is logged once`, async (t) => {
+    const root = tree(t, {
+      ...LIMITS,
+      ...Object.fromEntries([7, 8, 9].map((pid) => [`proc/${pid}/stat`, statOf(pid, 'a', 'S', 1)])),
+    });
+    const logged: LogFields[] = [];
+    const log = { ...silent, info: (_: string, fields: LogFields = {}) => void logged.push(fields), with: () => log };
+    const disk = alteredDisk({
+      bytes(path, real) {
+        if (/\/[78]\/stat$/.test(path)) throw refusal(code, path);
+        return real;
+      },
+    });
+    const run = prepared(processes, { root, disk, log });
+    await run();
+    const { text, success } = await run();
+    assert.equal(success, true);
+    assert.match(text, /^node_processes_pids 1$/m);
+    assert.equal(logged.length, 1);
   });
-  const { text, success } = await scrape(processes, { root, wrap: refusing });
-  assert.deepEqual([text, success], ['', false]);
+
+test('a process that is odd costs itself alone', async (t) => {
+  const root = tree(t, { ...LIMITS, 'proc/7/stat': '7 (a) S 1\n', 'proc/8/stat': statOf(8, 'b', 'R', 1) });
+  const { text, error } = await scrape(processes, { root });
+  assert.ok(error instanceof ParseError);
+  assert.match(text, /^node_processes_pids 1$/m);
 });
 
 test('processes counts thousands', async (t) => {
@@ -89,5 +76,7 @@ test('processes counts thousands', async (t) => {
 for (const name of ['threads-max', 'pid_max'])
   test(`processes fails without ${name}`, async (t) => {
     const { [`proc/sys/kernel/${name}`]: _, ...files } = LIMITS as Record<string, string>;
-    assert.equal((await scrape(processes, { root: tree(t, files) })).success, false);
+    const { text, success } = await scrape(processes, { root: tree(t, files) });
+    assert.equal(success, false);
+    assert.match(text, /^node_processes_pids 0$/m);
   });

@@ -7,9 +7,10 @@ import { hostOf } from '../../src/core/assemble.ts';
 import type { Acquired } from '../../src/core/collector.ts';
 import { NoDataError, ParseError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
-import type { Tree } from '../../src/core/host.ts';
+import { type Disk, disk } from '../../src/source/disk.ts';
 import { createSource } from '../../src/source/source.ts';
-import { golden, machineOf, scrape, tree } from '../helpers/scrape.ts';
+import { refusal, refusingDisk } from '../helpers/disk.ts';
+import { golden, machineOf, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 const POWERCAP = 'sys/class/powercap';
 const FILES = {
@@ -21,14 +22,18 @@ const FILES = {
 
 const samples = (text: string): string[] => [...(text.match(/^[^#].*$/gm) ?? [])];
 
-/** As the kernel shows the tree to a process without privilege. */
-const refusing = (fs: Tree): Tree => ({
-  ...fs,
-  readOnce(path) {
-    if (path.endsWith('energy_uj')) throw Object.assign(new Error('EACCES'), { code: 'EACCES' });
-    return fs.readOnce(path);
+/** As the kernel shows the tree to a process without privilege: descriptors that are open may be read. */
+const refusing: Disk = {
+  ...disk,
+  open(path) {
+    if (path.endsWith('energy_uj')) throw refusal('EACCES', path);
+    return disk.open(path);
   },
-});
+  readWhole(path) {
+    if (path.endsWith('energy_uj')) throw refusal('EACCES', path);
+    return disk.readWhole(path);
+  },
+};
 
 /** What `acquire` opens in this tree, closed when the test ends. */
 function acquired(t: TestContext, root: string): Acquired {
@@ -58,14 +63,14 @@ test('rapl has no data where the folder is missing', async (t) => {
 });
 
 test('rapl has no data where only root may read', async (t) => {
-  const { text, error } = await scrape(rapl, { root: tree(t, FILES), wrap: refusing });
+  const { text, error } = await scrape(rapl, { root: tree(t, FILES), disk: refusing });
   assert.ok(error instanceof NoDataError);
   assert.match(error.message, /intel-rapl:0, intel-rapl:0:0/);
   assert.equal(text, '');
 });
 
 test('rapl refuses what is not a number, and tells of the others', async (t) => {
-  const root = tree(t, { ...FILES, [`${POWERCAP}/intel-rapl:0/energy_uj`]: '-1\n' });
+  const root = tree(t, { ...FILES, [`${POWERCAP}/intel-rapl:0/energy_uj`]: 'x\n' });
   const { text, error } = await scrape(rapl, { root });
   assert.ok(error instanceof ParseError);
   assert.deepEqual(samples(text), [
@@ -75,7 +80,7 @@ test('rapl refuses what is not a number, and tells of the others', async (t) => 
 
 test('rapl reads the descriptors that were acquired, from their start, at every scrape', async (t) => {
   const root = tree(t, FILES);
-  const options = { root, wrap: refusing, acquired: acquired(t, root) };
+  const options = { root, disk: refusing, acquired: acquired(t, root) };
   const first = await scrape(rapl, options);
   assert.equal(first.success, true);
   writeFileSync(join(root, `${POWERCAP}/intel-rapl:0/energy_uj`), '2500000\n');
@@ -91,11 +96,37 @@ test('rapl reads the descriptors that were acquired, from their start, at every 
 test('rapl succeeds with the zones that were acquired, where others are refused', async (t) => {
   const root = tree(t, FILES);
   const { held, facts } = acquired(t, root);
-  const { text, error } = await scrape(rapl, { root, wrap: refusing, acquired: { held: held.slice(0, 1), facts } });
+  const { text, error } = await scrape(rapl, { root, disk: refusing, acquired: { held: held.slice(0, 1), facts } });
   assert.equal(error, undefined);
   assert.deepEqual(samples(text), [
     `node_rapl_package_joules_total{index="0",path="<root>/${POWERCAP}/intel-rapl:0"} 1.5`,
   ]);
+});
+
+for (const code of ['EINVAL', 'ENODATA', 'ENOENT', 'EACCES'])
+  test(`a zone that answers ${code} is left out, and that is no fault`, async (t) => {
+    const disk = refusingDisk(code, 'intel-rapl:0/energy_uj');
+    const { text, error } = await scrape(rapl, { root: tree(t, FILES), disk });
+    assert.equal(error, undefined);
+    assert.deepEqual(samples(text), [
+      `node_rapl_dram_joules_total{index="0",path="<root>/${POWERCAP}/intel-rapl:0:0"} 0.25`,
+    ]);
+  });
+
+test('a zone whose descriptor is of a thing that is gone is read by its path again', async (t) => {
+  const root = tree(t, FILES);
+  const all = acquired(t, root);
+  const gone = all.held[0]?.fd as number;
+  const closed: number[] = [];
+  const read: Disk['read'] = (fd, ...others) => {
+    if (fd === gone) throw refusal('ENODEV', 'energy_uj');
+    return disk.read(fd, ...others);
+  };
+  const close = (fd: number): void => void (fd === gone ? closed.push(fd) : disk.close(fd));
+  const run = prepared(rapl, { root, acquired: all, disk: { ...disk, read, close } });
+  assert.equal(samples((await run()).text).length, 2);
+  assert.equal(samples((await run()).text).length, 2);
+  assert.deepEqual(closed, [gone]);
 });
 
 test('acquire opens the zones that setup reads', (t) => {

@@ -1,25 +1,35 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import swap, { parseSwaps } from '../../src/collectors/swap.ts';
-import { ParseError } from '../../src/core/errors.ts';
+import swap from '../../src/collectors/swap.ts';
+import { testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const HEADING = 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n';
 
-test('parseSwaps reads an area, and none', () => {
-  assert.deepEqual(parseSwaps(`${HEADING}/dev/sda2 partition 1024 12 -2\n`), [
-    { device: '/dev/sda2', type: 'partition', sizeKib: 1024, usedKib: 12, priority: -2 },
-  ]);
-  assert.deepEqual(parseSwaps(HEADING), []);
-  assert.deepEqual(parseSwaps(''), []);
-});
+const samplesOf = (device: string, type: string, [size, used, priority]: readonly (number | string)[]) => [
+  `node_swap_priority{device="${device}",swap_type="${type}"} ${priority}`,
+  `node_swap_size_bytes{device="${device}",swap_type="${type}"} ${size}`,
+  `node_swap_used_bytes{device="${device}",swap_type="${type}"} ${used}`,
+];
 
-for (const [why, line] of [
-  ['a line that is too short', '/dev/sda2 partition 1024 12\n'],
-  ['an empty line', '\n'],
-  ['a size that is not a number', '/dev/sda2 partition x 12 -2\n'],
-] as const)
-  test(`parseSwaps refuses ${why}`, () => assert.throws(() => parseSwaps(HEADING + line), ParseError));
+const AREA = '/dev/sda2 partition 1024 12 -2\n';
+const AREA_SAMPLES = samplesOf('/dev/sda2', 'partition', ['1.048576e+06', 12288, -2]);
+
+testFile(swap, 'proc/swaps', [
+  ['an area', HEADING + AREA, AREA_SAMPLES],
+  ['a name with a blank', `${HEADING}/swap\\040file file 1 0 5\n`, samplesOf('/swap\\\\040file', 'file', [1024, 0, 5])],
+  ['no area', HEADING, []],
+  ['nothing at all', '', []],
+  [
+    'a line that is too short',
+    `${HEADING}/dev/sdb partition 1024 12\n${AREA}`,
+    AREA_SAMPLES,
+    '/dev/sdb partition 1024 12',
+  ],
+  ['an empty line', `${HEADING}\n${AREA}`, AREA_SAMPLES, ''],
+  ['a size that is not a number', `${HEADING}${AREA}/dev/sdb file x 12 -2\n`, AREA_SAMPLES, '/dev/sdb file x 12 -2'],
+  ['a negative size', `${HEADING}${AREA}/dev/sdb file -1 12 -2\n`, AREA_SAMPLES, '/dev/sdb file -1 12 -2'],
+]);
 
 test('swap: the fixtures scrape to the golden text', (t) => golden(t, swap));
 

@@ -1,31 +1,46 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import xfrm, { parseXfrm } from '../../src/collectors/xfrm.ts';
-import { ParseError } from '../../src/core/errors.ts';
+import xfrm from '../../src/collectors/xfrm.ts';
+import { samplesIn, testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 test('xfrm: the fixtures scrape to the golden text', (t) => golden(t, xfrm));
 
-test('parseXfrm reads a name and a number on each line', () => {
-  assert.deepEqual(
-    parseXfrm('XfrmInError \t 3\nXfrmNew 4\n'),
-    new Map([
-      ['XfrmInError', 3],
-      ['XfrmNew', 4],
-    ]),
-  );
-});
+const KNOWN = Object.values(xfrm.metrics).map(({ name }) => name);
+/** What is written where the file names only these; others are 0, but for those in `odd`. */
+const withNumbers = (numbers: Readonly<Record<string, number>>, odd: readonly string[] = []): string[] =>
+  KNOWN.filter((name) => !odd.includes(name))
+    .sort()
+    .map((name) => `${name} ${numbers[name] ?? 0}`);
 
-for (const text of ['\n', 'XfrmInError\n', 'XfrmInError 1 2\n', 'XfrmInError x\n'])
-  test(`parseXfrm refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseXfrm(text), ParseError));
+const IN_ERROR = 'node_xfrm_in_error_packets_total';
+const NO_STATES = 'node_xfrm_in_no_states_packets_total';
 
-test('xfrm: what a kernel does not count is 0; without the file there is a fault', async (t) => {
-  const { text } = await scrape(xfrm, { root: tree(t, { 'proc/net/xfrm_stat': 'XfrmInError 3\n' }) });
-  const samples = text.match(/^node.*$/gm) ?? [];
-  assert.equal(samples.length, 28);
-  assert.deepEqual(
-    samples.filter((sample) => !sample.endsWith(' 0')),
-    ['node_xfrm_in_error_packets_total 3'],
-  );
+testFile(xfrm, 'proc/net/xfrm_stat', [
+  ['what a kernel does not count is 0', 'XfrmInError \t 3\n', withNumbers({ [IN_ERROR]: 3 })],
+  ['a name that is new to us', 'XfrmNew 4\nXfrmInError 3\n', withNumbers({ [IN_ERROR]: 3 })],
+  ['an empty line', '\nXfrmInError 3\n', withNumbers({ [IN_ERROR]: 3 }), ''],
+  [
+    'a line without a number',
+    'XfrmInNoStates\nXfrmInError 3\n',
+    withNumbers({ [IN_ERROR]: 3 }, [NO_STATES]),
+    'XfrmInNoStates',
+  ],
+  [
+    'a line with two',
+    'XfrmInNoStates 1 2\nXfrmInError 3\n',
+    withNumbers({ [IN_ERROR]: 3 }, [NO_STATES]),
+    'XfrmInNoStates 1 2',
+  ],
+  [
+    'what is no number',
+    'XfrmInNoStates x\nXfrmInError 3\n',
+    withNumbers({ [IN_ERROR]: 3 }, [NO_STATES]),
+    'XfrmInNoStates x',
+  ],
+]);
+
+test('xfrm: there are 28 counters; without the file there is a fault', async (t) => {
+  assert.equal(samplesIn((await scrape(xfrm)).text).length, 28);
   assert.equal((await scrape(xfrm, { root: tree(t, {}) })).success, false);
 });

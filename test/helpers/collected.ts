@@ -6,6 +6,7 @@ export const FLAGS: Readonly<Record<string, readonly string[]>> = {
   bcache: ['--collector.bcache.priorityStats'],
   cpu: ['--collector.cpu.info'],
   netdev: ['--collector.netdev.label-ifalias', '--collector.netdev.address-info'],
+  runit: [`--collector.runit.servicedir=${join(FIXTURES, 'service')}`],
   stat: ['--collector.stat.softirq'],
   sysctl: ['--collector.sysctl.include=kernel.threads-max', '--collector.sysctl.include=fs.file-nr:total,current,max'],
   textfile: [`--collector.textfile.directory=${join(FIXTURES, 'textfile/*')}`],
@@ -14,7 +15,6 @@ export const FLAGS: Readonly<Record<string, readonly string[]>> = {
 /** Collectors that ask the machine past their host, so that a test cannot say what they see. */
 export const PAST_HOST: Readonly<Record<string, string>> = {
   perf: 'reads counters, which move by themselves',
-  runit: 'reads folders of services',
 };
 
 /** Every so many of these, beginning with one that differs from `from` to `from`. */
