@@ -9,6 +9,7 @@ import { type AnyCollector, hostOf, type Machine } from '../../src/core/assemble
 import { defineCollector, type Host, type Needs } from '../../src/core/collector.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import { silent } from '../../src/core/log.ts';
+import { openDaemons } from '../../src/daemon/daemons.ts';
 import { openNetwork } from '../../src/netlink/network.ts';
 import {
   mappedFiles,
@@ -154,6 +155,7 @@ function needsOf(collector: AnyCollector): Needs | undefined {
     openTree,
     network: openNetwork(source.clock),
     system: openSystem(),
+    daemons: openDaemons(),
     log: silent,
   };
   const parsed = parseFlags([], Object.values(collector.flags));
