@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   source: ['core'],
   syscall: ['core', 'parse'],
   netlink: ['core', 'syscall'],
-  daemon: ['core', 'syscall'],
+  daemon: ['core', 'parse', 'syscall'],
   perf: ['core', 'parse', 'source', 'syscall'],
   privilege: ['core', 'parse', 'perf', 'source', 'syscall'],
   server: ['core', 'page', 'parse'],
@@ -26,6 +26,7 @@ const DECODERS: readonly string[] = [
   'ethtool',
   'genetlink',
   'nl80211',
+  'protocols',
   'qdisc',
   'route',
   'rtnetlink',
@@ -33,22 +34,7 @@ const DECODERS: readonly string[] = [
 ].map((name) => `netlink/${name}.ts`);
 
 /** Collectors that reach the machine past their host, so far: the list may only become shorter. */
-const PAST_HOST: readonly string[] = [
-  'btrfs',
-  'ethtool',
-  'logind',
-  'network_route',
-  'ntp',
-  'pcidevice',
-  'qdisc',
-  'rapl',
-  'runit',
-  'supervisord',
-  'systemd',
-  'tcpstat',
-  'textfile',
-  'wifi',
-];
+const PAST_HOST: readonly string[] = ['pcidevice', 'rapl', 'runit', 'textfile'];
 
 /** Rooms whose files may not import one another: each collector stands alone. */
 const KNOWS_ITSELF_NOT = ['collectors'];

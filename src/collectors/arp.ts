@@ -6,7 +6,7 @@ import { gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import { autoInt } from '../core/text.ts';
 import type { Writer } from '../core/writer.ts';
-import { NETLINK_ROUTE } from '../netlink/netlink.ts';
+import { NETLINK_ROUTE } from '../netlink/protocols.ts';
 import { parseIpv4Neighbour } from '../netlink/rtnetlink.ts';
 
 const HEADING_COLUMNS = 9;

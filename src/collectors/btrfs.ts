@@ -82,8 +82,7 @@ const COMMITS: ReadonlyMap<string, readonly [Family<readonly ['uuid']>, number]>
 ]);
 
 /** Where Btrfs is mounted, by the number of its device: bytes, one per character (latin1), under `--path.rootfs`. */
-function mountPoints({ proc, rootfs }: Pick<Host, 'proc' | 'rootfs'>): Map<string, string[]> {
-  const mountinfo = proc.passing('1/mountinfo').tryText() ?? proc.passing('self/mountinfo').tryText() ?? '';
+function parseMountPoints(mountinfo: string, rootfs: string): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   for (const { fsType, major, minor, mountPoint } of parseMountinfo(mountinfo)) {
     if (fsType !== 'btrfs') continue;
@@ -92,6 +91,14 @@ function mountPoints({ proc, rootfs }: Pick<Host, 'proc' | 'rootfs'>): Map<strin
     found.set(device, [...(found.get(device) ?? []), Buffer.from(path).toString('latin1')]);
   }
   return found;
+}
+
+/** The mount points of each file system, of the machine, or of this process where those are hidden. */
+function openMountPoints({ proc, rootfs }: Pick<Host, 'proc' | 'rootfs'>): () => (readonly string[])[] {
+  const [first, own] = ['1/mountinfo', 'self/mountinfo'].map((file) =>
+    proc.passing(file).as((text) => parseMountPoints(text, rootfs)),
+  );
+  return () => [...(first?.() ?? own?.() ?? new Map<string, string[]>()).values()];
 }
 
 /** What file systems answered at this scrape, by their UUIDs. */
@@ -104,6 +111,7 @@ interface Asked extends Beside {
 
 /** Asks each file system at the first of its mount points that lets it. What hides them is no fault. */
 function createAsked(host: Pick<Host, 'proc' | 'rootfs' | 'system'>): Asked {
+  const mountPoints = openMountPoints(host);
   const asked = {
     version: 0,
     devices: new Map<string, readonly BtrfsDevice[]>(),
@@ -112,7 +120,7 @@ function createAsked(host: Pick<Host, 'proc' | 'rootfs' | 'system'>): Asked {
       const before = [...asked.devices.keys()].join();
       asked.devices = new Map();
       try {
-        for (const paths of mountPoints(host).values())
+        for (const paths of mountPoints())
           for (const path of paths) {
             const answer = await host.system.btrfsDevices(path);
             if (answer === undefined) continue;
@@ -191,7 +199,7 @@ export default defineCollector({
   ],
   flags: {},
   metrics,
-  needs: (host) => ({ folders: [...mountPoints(host).values()].flat() }),
+  needs: (host) => ({ folders: openMountPoints(host)().flat() }),
   setup(host) {
     const { sys } = host;
     const folder = sys.folder(FOLDER);

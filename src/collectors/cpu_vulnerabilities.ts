@@ -1,12 +1,13 @@
 import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
+import type { DeviceLayout } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { fields } from '../core/text.ts';
 
 /** How a file may begin, in any case of letters. */
 const STATES = ['not affected', 'vulnerable', 'mitigation', 'unknown'] as const;
 
-export interface Vulnerability {
+interface Vulnerability {
   readonly state: (typeof STATES)[number];
   /** What is done against it, or what else the kernel says. */
   readonly mitigation: string;
@@ -41,18 +42,13 @@ export default defineCollector({
     ),
   },
   setup({ sys }, metrics) {
-    return sys.devices(
-      'devices/system/cpu',
-      /^vulnerabilities$/,
-      ({ list, word }, out) => {
-        for (const codename of list()) {
-          const text = word(codename);
-          if (text === undefined) continue;
-          const { state, mitigation } = parseVulnerability(text);
-          out.sample(metrics.info, 1, codename, state, mitigation);
-        }
-      },
-      { ifAbsent: nothing },
-    );
+    const layOut: DeviceLayout = ({ list, word }, out) => {
+      for (const codename of list()) {
+        const text = word(codename) ?? '';
+        const { state, mitigation } = parseVulnerability(text);
+        if (text !== '') out.sample(metrics.info, 1, codename, state, mitigation);
+      }
+    };
+    return sys.devices('devices/system/cpu', /^vulnerabilities$/, layOut, { ifAbsent: nothing });
   },
 });

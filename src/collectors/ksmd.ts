@@ -1,5 +1,6 @@
 import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
+import type { DeviceLayout } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { MS_OF_SECOND } from '../core/units.ts';
 
@@ -29,14 +30,10 @@ export default defineCollector({
     sleep_millisecs: gauge('node_ksmd_sleep_seconds', 'How long the daemon sleeps between scans.'),
   },
   setup({ sys }, metrics) {
-    return sys.devices(
-      'kernel/mm',
-      /^ksm$/,
-      ({ number }, out) => {
-        for (const [file, family] of Object.entries(metrics))
-          out.sample(family, family === metrics.sleep_millisecs ? number(file)?.over(MS_OF_SECOND) : number(file));
-      },
-      { ifAbsent: nothing },
-    );
+    const layOut: DeviceLayout = ({ number }, out) => {
+      for (const [file, family] of Object.entries(metrics))
+        out.sample(family, number(file)?.over(family === metrics.sleep_millisecs ? MS_OF_SECOND : 1));
+    };
+    return sys.devices('kernel/mm', /^ksm$/, layOut, { ifAbsent: nothing });
   },
 });

@@ -1,6 +1,6 @@
 import { defineCollector } from '../core/collector.ts';
+import { askEach, type Basic, CallError, type Peer } from '../core/daemons.ts';
 import { gauge } from '../core/metric.ts';
-import { askEach, type Basic, CallError, type Peer } from '../daemon/dbus.ts';
 
 const MANAGER = 'org.freedesktop.login1.Manager';
 const SESSION = 'org.freedesktop.login1.Session';

@@ -9,7 +9,7 @@ import type { Message } from '../core/network.ts';
 import { autoInt } from '../core/text.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 import { type LinkMode, parseLinkMode } from '../netlink/ethtool.ts';
-import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/netlink.ts';
+import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/protocols.ts';
 import {
   addressOf,
   aliasOf,

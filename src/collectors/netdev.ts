@@ -7,7 +7,7 @@ import { counter, type Family, gauge } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
 import { sumOf, type Value } from '../core/reading.ts';
 import type { LayoutWriter } from '../core/writer.ts';
-import { NETLINK_ROUTE } from '../netlink/netlink.ts';
+import { NETLINK_ROUTE } from '../netlink/protocols.ts';
 import {
   aliasOf,
   counterIndex,

@@ -1,7 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { alone, eachOf } from '../core/each.ts';
 import { gauge } from '../core/metric.ts';
-import { NETLINK_ROUTE } from '../netlink/netlink.ts';
+import { NETLINK_ROUTE } from '../netlink/protocols.ts';
 import { ALL_ROUTES, parseRoute, type Route } from '../netlink/route.ts';
 
 export default defineCollector({

@@ -2,8 +2,9 @@ import { defineCollector } from '../core/collector.ts';
 import type { NtpReply } from '../core/daemons.ts';
 import { UsageError } from '../core/errors.ts';
 import { type FlagValues, flag } from '../core/flag.ts';
+import { isAddress, isLoopback } from '../core/ip_address.ts';
 import { gauge } from '../core/metric.ts';
-import { isLoopback, secondsBetween, unixSeconds } from '../daemon/ntp.ts';
+import { secondsBetween, unixSeconds } from '../parse/ntp_time.ts';
 
 const PREFIX = 'collector.ntp.';
 const PORT_MAX = 65_535;

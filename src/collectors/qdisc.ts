@@ -4,7 +4,7 @@ import { UsageError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
-import { NETLINK_ROUTE } from '../netlink/netlink.ts';
+import { NETLINK_ROUTE } from '../netlink/protocols.ts';
 import { ALL_QDISCS, parseRootQdisc, type Qdisc } from '../netlink/qdisc.ts';
 
 const FIXTURES = 'collector.qdisc.fixtures';

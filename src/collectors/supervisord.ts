@@ -1,9 +1,9 @@
-import { isIP } from 'node:net';
 import { defineCollector, type Needs } from '../core/collector.ts';
+import { isStruct, type XmlRpcValue } from '../core/daemons.ts';
 import { ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
+import { isAddress } from '../core/ip_address.ts';
 import { counter, gauge } from '../core/metric.ts';
-import { isStruct, type XmlRpcValue } from '../daemon/xml_rpc.ts';
 
 /** STARTING, RUNNING and STOPPING. http://supervisord.org/subprocess.html#process-states */
 const UP: readonly number[] = [10, 20, 40];
@@ -31,8 +31,9 @@ function needsOf(url: string): Needs {
   const { protocol = '', hostname = '', port = '' } = URL.parse(url) ?? {};
   if (protocol === 'unix:') return { sockets: [{ family: 'unix' }] };
   const tcp = { family: 'tcp', port: Number(port) || (protocol === 'https:' ? 443 : 80) } as const;
-  const isAddress = isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
-  return isAddress ? { sockets: [tcp] } : { sockets: [tcp, { family: 'udp' }], resolves: true };
+  return isAddress(hostname.replace(/^\[|\]$/g, ''))
+    ? { sockets: [tcp] }
+    : { sockets: [tcp, { family: 'udp' }], resolves: true };
 }
 
 export default defineCollector({

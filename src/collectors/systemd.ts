@@ -1,11 +1,11 @@
 import { defineCollector, type Host, type Turn } from '../core/collector.ts';
+import { askEach, type Basic, CallError, type Peer } from '../core/daemons.ts';
 import { ParseError, UsageError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { compilePattern, ownPattern, type Pattern } from '../core/pattern.ts';
 import type { Writer } from '../core/writer.ts';
-import { askEach, type Basic, CallError, type Peer } from '../daemon/dbus.ts';
 
 const PREFIX = 'collector.systemd.';
 const PATH = '/org/freedesktop/systemd1';

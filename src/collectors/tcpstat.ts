@@ -1,6 +1,6 @@
 import { defineCollector } from '../core/collector.ts';
 import { gauge } from '../core/metric.ts';
-import { NETLINK_SOCK_DIAG } from '../netlink/netlink.ts';
+import { NETLINK_SOCK_DIAG } from '../netlink/protocols.ts';
 import { addSocket, IPV4_SOCKETS, IPV6_SOCKETS, noSockets } from '../netlink/sock_diag.ts';
 
 export default defineCollector({

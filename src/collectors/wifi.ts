@@ -6,7 +6,6 @@ import { counter, gauge } from '../core/metric.ts';
 import type { Dumps } from '../core/network.ts';
 import type { Writer } from '../core/writer.ts';
 import { findFamily } from '../netlink/genetlink.ts';
-import { NETLINK_GENERIC } from '../netlink/netlink.ts';
 import {
   allInterfaces,
   NL80211,
@@ -17,6 +16,7 @@ import {
   stationsOf,
   type WirelessInterface,
 } from '../netlink/nl80211.ts';
+import { NETLINK_GENERIC } from '../netlink/protocols.ts';
 
 const FIXTURES = 'collector.wifi.fixtures';
 const HERTZ_PER_MHZ = 1_000_000;

@@ -13,6 +13,19 @@ export interface Daemons {
 /** Opens a connection for `use`, ends it with it, and at the latest with `signal`. */
 export type AskDaemon = <T>(signal: AbortSignal, use: (peer: Peer) => Promise<T>) => Promise<T>;
 
+/** What who was asked answers instead of doing it. */
+export class CallError extends Error {
+  override readonly name = 'CallError';
+}
+
+/** A system bus keeps no more than 128 calls of a connection waiting. */
+const AT_A_TIME = 100;
+
+/** Asks something of each, of so many together, so that few packets go and few come. */
+export async function askEach<T>(items: readonly T[], ask: (item: T) => Promise<void>): Promise<void> {
+  for (let at = 0; at < items.length; at += AT_A_TIME) await Promise.all(items.slice(at, at + AT_A_TIME).map(ask));
+}
+
 /** One who is asked over D-Bus. What it refuses rejects as a `CallError`. */
 export interface Peer {
   /** The rows that a method without arguments returns; `types` are those of a row's members. */
@@ -65,3 +78,6 @@ export type XmlRpcValue = string | number | boolean | null | readonly XmlRpcValu
 export interface XmlRpcStruct {
   readonly [member: string]: XmlRpcValue | undefined;
 }
+
+export const isStruct = (value: XmlRpcValue | undefined): value is XmlRpcStruct =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

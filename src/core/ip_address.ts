@@ -1,3 +1,5 @@
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
+
 /** The longest run of two zeros or more among the groups of an IPv6 address, the first of those of the same length. */
 function longestZeros(groups: readonly number[]): { start: number; length: number } {
   let best = { start: -1, length: 1 };
@@ -23,3 +25,14 @@ export function formatAddress(bytes: Uint8Array): string | undefined {
       .join(':');
   return start < 0 ? hex(0, 8) : `${hex(0, start)}::${hex(start + length, 8)}`;
 }
+
+/** Whether a text is an IPv4 or IPv6 address. */
+export const isAddress = (text: string): boolean => isIP(text) !== 0;
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether this is an address of this machine's loopback. */
+export const isLoopback = (host: string): boolean =>
+  (isIPv4(host) && loopback.check(host, 'ipv4')) || (isIPv6(host) && loopback.check(host, 'ipv6'));

@@ -4,9 +4,6 @@ import { UsageError } from '../core/errors.ts';
 import { type Connection, dial } from './dbus_connection.ts';
 import { parseRows, parseVariant } from './dbus_message.ts';
 
-export type { Basic, Peer } from '../core/daemons.ts';
-export { CallError } from './dbus_connection.ts';
-
 /** Where D-Bus is spoken. */
 export interface Address {
   /** Of a Unix socket; an abstract one starts with a zero. */
@@ -91,12 +88,4 @@ export function systemdDaemon(isPrivate: boolean): AskDaemon {
   const name = 'org.freedesktop.systemd1';
   if (isPrivate) return dbusDaemon(name, SYSTEMD_PRIVATE);
   return process.geteuid?.() === 0 ? dbusDaemon(name, systemBus(), SYSTEMD_PRIVATE) : dbusDaemon(name, systemBus());
-}
-
-/** A system bus keeps no more than 128 calls of a connection waiting. */
-const AT_A_TIME = 100;
-
-/** Asks something of each, of so many together, so that few packets go and few come. */
-export async function askEach<T>(items: readonly T[], ask: (item: T) => Promise<void>): Promise<void> {
-  for (let at = 0; at < items.length; at += AT_A_TIME) await Promise.all(items.slice(at, at + AT_A_TIME).map(ask));
 }

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import process from 'node:process';
+import { CallError } from '../core/daemons.ts';
 import { LimitError, messageOf } from '../core/errors.ts';
 import {
   type Call,
@@ -11,11 +12,6 @@ import {
   parseMessage,
   parseText,
 } from './dbus_message.ts';
-
-/** What who was asked answers instead of doing it. */
-export class CallError extends Error {
-  override readonly name = 'CallError';
-}
 
 export interface Connection {
   /** Sends a call; answers what `parse` makes of the reply. Rejects a `CallError` for a refusal, and what ended the connection. */

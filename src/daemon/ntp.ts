@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { NtpPacket, NtpReply, NtpServer, NtpTime } from '../core/daemons.ts';
 import { messageOf, ParseError } from '../core/errors.ts';
+import { NS, SECONDS_TO_1970, secondsBetween } from '../parse/ntp_time.ts';
 import { realtimeNs } from '../syscall/clock.ts';
 import { openUdpSocket, receivedNs } from '../syscall/udp_socket.ts';
 
@@ -14,21 +14,7 @@ const CLIENT = 3;
 const SERVER = 4;
 const AT = { reference: 16, origin: 24, receive: 32, transmit: 40 } as const;
 
-/** From 1900, where NTP counts from, to 1970. */
-const SECONDS_TO_1970 = 2_208_988_800n;
-const NS = 1_000_000_000n;
-
 const toNtp = (ns: bigint): NtpTime => BigInt.asUintN(64, ((ns + SECONDS_TO_1970 * NS) << 32n) / NS);
-
-/** Seconds from `from` to `to`, which are less than 68 years apart. */
-export const secondsBetween = (from: NtpTime, to: NtpTime): number => Number(BigInt.asIntN(64, to - from)) / 2 ** 32;
-
-/** Unix time of one between 1968 and 2104, in seconds, by way of whole nanoseconds. RFC 4330, section 3. */
-export function unixSeconds(time: NtpTime): number {
-  const sinceEra0 = time < 1n << 63n ? time + (1n << 64n) : time;
-  const ns = ((sinceEra0 * NS + (1n << 31n)) >> 32n) - SECONDS_TO_1970 * NS;
-  return Number(ns) / 1e9;
-}
 
 /** Parses what follows: flags, stratum, poll, precision, root delay and dispersion as 16.16 bits, an id, four times. */
 export function parseNtpPacket(bytes: Buffer): NtpPacket {
@@ -63,14 +49,6 @@ function checkReply({ mode, origin, receive, transmit }: NtpPacket, cookie: NtpT
   if (transmit === 0n) throw fault('a reply without a time');
   if (secondsBetween(receive, transmit) < 0) throw fault('a reply that was sent before the request came');
 }
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** Whether this is an address of this machine's loopback. */
-export const isLoopback = (host: string): boolean =>
-  (isIPv4(host) && loopback.check(host, 'ipv4')) || (isIPv6(host) && loopback.check(host, 'ipv6'));
 
 const TIMEOUT_MS = 1000;
 

@@ -1,13 +1,8 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { text as textOf } from 'node:stream/consumers';
 import type { XmlElement, XmlNode } from '@rgrove/parse-xml';
-import type { CallXmlRpc, XmlRpcStruct, XmlRpcValue } from '../core/daemons.ts';
+import { type CallXmlRpc, isStruct, type XmlRpcValue } from '../core/daemons.ts';
 import { LimitError, messageOf, ParseError, UsageError } from '../core/errors.ts';
-
-export type { XmlRpcValue } from '../core/daemons.ts';
-
-export const isStruct = (value: XmlRpcValue | undefined): value is XmlRpcStruct =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const REPLY_BYTES_MAX = 16 << 20;
 const DEPTH_MAX = 32;

@@ -4,11 +4,6 @@ import type { DumpRequest, Dumps, Fold, Parse } from '../core/network.ts';
 import { NoSyscallsError, SyscallError, syscall } from '../syscall/libc.ts';
 import { refuse } from './attributes.ts';
 
-/** Protocols of `include/uapi/linux/netlink.h`. */
-export const NETLINK_ROUTE = 0;
-export const NETLINK_SOCK_DIAG = 4;
-export const NETLINK_GENERIC = 16;
-
 export type { DumpRequest } from '../core/network.ts';
 
 export interface Netlink extends Dumps {

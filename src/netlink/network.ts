@@ -3,7 +3,8 @@ import { SyscallError } from '../syscall/libc.ts';
 import { allLinkModes } from './ethtool.ts';
 import { findFamily, GENERIC_HEAD_BYTES } from './genetlink.ts';
 import { createMessages, type MessageClock } from './messages.ts';
-import { isClosed, NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_SOCK_DIAG, type Netlink, openNetlink } from './netlink.ts';
+import { isClosed, type Netlink, openNetlink } from './netlink.ts';
+import { NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_SOCK_DIAG } from './protocols.ts';
 import {
   ADDRESS_HEAD_BYTES,
   ALL_ADDRESSES,

@@ -3,8 +3,9 @@ import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { askEach, CallError, type Peer } from '../../src/core/daemons.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { askEach, CallError, dbusDaemon, type Peer, systemBus } from '../../src/daemon/dbus.ts';
+import { dbusDaemon, systemBus } from '../../src/daemon/dbus.ts';
 import {
   type Asked,
   descriptorsHeld,

@@ -5,7 +5,8 @@ import { readdirSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/core/errors.ts';
-import { askNtp, encodeNtpRequest, parseNtpPacket, secondsBetween, unixSeconds } from '../../src/daemon/ntp.ts';
+import { askNtp, encodeNtpRequest, parseNtpPacket } from '../../src/daemon/ntp.ts';
+import { secondsBetween, unixSeconds } from '../../src/parse/ntp_time.ts';
 import { descriptorsHeld } from '../helpers/bus.ts';
 
 /** A server's packet of 48 bytes; times in NTP's 64 bits. */

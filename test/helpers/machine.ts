@@ -1,6 +1,7 @@
 import type { AskDaemon, Basic, Daemons, NtpReply, Peer } from '../../src/core/daemons.ts';
 import type { System, Timex } from '../../src/core/system.ts';
-import { NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_SOCK_DIAG, type Netlink } from '../../src/netlink/netlink.ts';
+import type { Netlink } from '../../src/netlink/netlink.ts';
+import { NETLINK_GENERIC, NETLINK_ROUTE, NETLINK_SOCK_DIAG } from '../../src/netlink/protocols.ts';
 import { createEthtool } from '../../src/syscall/ethtool.ts';
 import { type DriverFacts, driversOf } from './ethtool.ts';
 import { createStruck, type Fault, type Gone, hostileDisk, type Struck } from './hostile.ts';

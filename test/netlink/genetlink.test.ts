@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ParseError } from '../../src/core/errors.ts';
 import { ALL_FAMILIES, findFamily, genericRequest, parseFamily } from '../../src/netlink/genetlink.ts';
-import { NETLINK_GENERIC, openNetlink } from '../../src/netlink/netlink.ts';
+import { openNetlink } from '../../src/netlink/netlink.ts';
+import { NETLINK_GENERIC } from '../../src/netlink/protocols.ts';
 import { type Attribute, assertLivesThrough, attributes, between, kernelOf } from '../helpers/netlink.ts';
 
 const HEAD = Buffer.from([1, 2, 0, 0]);

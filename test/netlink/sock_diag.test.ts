@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { ParseError } from '../../src/core/errors.ts';
-import { NETLINK_SOCK_DIAG, openNetlink } from '../../src/netlink/netlink.ts';
+import { openNetlink } from '../../src/netlink/netlink.ts';
+import { NETLINK_SOCK_DIAG } from '../../src/netlink/protocols.ts';
 import { addSocket, IPV4_SOCKETS, IPV6_SOCKETS, noSockets } from '../../src/netlink/sock_diag.ts';
 import { assertLivesThrough, between } from '../helpers/netlink.ts';
 

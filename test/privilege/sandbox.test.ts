@@ -9,6 +9,7 @@ import { type AnyCollector, hostOf, type Machine } from '../../src/core/assemble
 import { defineCollector, type Host, type Needs } from '../../src/core/collector.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import { silent } from '../../src/core/log.ts';
+import { openDaemons } from '../../src/daemon/daemons.ts';
 import { openNetwork } from '../../src/netlink/network.ts';
 import {
   mappedFiles,
@@ -154,6 +155,7 @@ function needsOf(collector: AnyCollector): Needs | undefined {
     openTree,
     network: openNetwork(source.clock),
     system: openSystem(),
+    daemons: openDaemons(),
     log: silent,
   };
   const parsed = parseFlags([], Object.values(collector.flags));
@@ -168,6 +170,13 @@ const OPENERS: readonly (readonly [module: RegExp, ...families: readonly string[
   [/from '(?:node:)?dgram'/, 'udp', 'unix'],
   [/\bnetworkInterfaces\b/, 'netlink'],
   [/syscall\('socket'/, 'netlink', 'tcp', 'udp', 'unix'],
+];
+
+/** Handles of the host that open sockets, as a collector takes them. */
+const HANDLES: readonly (readonly [handle: RegExp, ...families: readonly string[]])[] = [
+  [/[{,] network[,: }]/, 'netlink'],
+  [/[{,] daemons[,: }]/, 'tcp', 'udp', 'unix'],
+  [/[{,] system: \{ ethtool\b/, 'udp'],
 ];
 
 for (const collector of collectors)
@@ -188,6 +197,12 @@ for (const collector of collectors)
           `${module}: \`needs\` names none of ${any}`,
         );
     }
+    for (const [handle, ...any] of HANDLES)
+      if (handle.test(own))
+        assert.ok(
+          any.some((family) => families(needs).includes(family)),
+          `${handle}: \`needs\` names none of ${any}`,
+        );
     // Who opens files by himself opens them beyond the trees, or holds them from before the seal.
     const opensFiles = /from 'node:fs(\/promises)?'|\bopenTree\(/.test(own);
     const outside = collector.reads.some((path) => /^\/(?!(proc|sys|run\/udev)\/)/.test(path));
@@ -202,7 +217,9 @@ for (const collector of collectors)
   });
 
 test('the test above can fail', () => {
-  assert.ok([...loadedBy('collectors/arp.ts')].includes('netlink/netlink.ts'));
-  assert.ok(!loadedBy('collectors/loadavg.ts').has('netlink/netlink.ts'));
+  assert.ok([...loadedBy('collectors/arp.ts')].includes('netlink/rtnetlink.ts'));
+  assert.ok(!loadedBy('collectors/loadavg.ts').has('netlink/rtnetlink.ts'));
+  for (const [i, name] of ['network_route', 'logind', 'ethtool'].entries())
+    assert.match(readFileSync(join(SOURCES, 'collectors', `${name}.ts`), 'utf8'), (HANDLES[i] as [RegExp])[0]);
   assert.equal(process.platform, 'linux');
 });
