@@ -39,14 +39,10 @@ const PAST_HOST: readonly string[] = [
   'logind',
   'network_route',
   'ntp',
-  'pcidevice',
   'qdisc',
-  'rapl',
-  'runit',
   'supervisord',
   'systemd',
   'tcpstat',
-  'textfile',
   'wifi',
 ];
 

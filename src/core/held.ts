@@ -18,11 +18,6 @@ export function acquireFiles(tree: Tree, paths: readonly string[]): Acquired {
   return { held, facts: null };
 }
 
-/** From now on these files of the tree are read through what is held. */
-export function adoptFiles(tree: Tree, acquired: Acquired | undefined): void {
-  for (const { key, fd } of acquired?.held ?? []) tree.adopt(key, fd);
-}
-
 /** From here on the tree reads held files through their descriptors. To be called before one of them is asked for. */
 export function adoptFiles(tree: Tree, acquired: Acquired | undefined): void {
   for (const { key, fd } of acquired?.held ?? []) tree.adopt(key, fd);
