@@ -9,6 +9,7 @@ import { openDaemons } from './daemon/daemons.ts';
 import { openNetwork } from './netlink/network.ts';
 import { isFirstUserNamespace, openUevents } from './netlink/uevents.ts';
 import { parseLimits } from './parse/limits.ts';
+import { othersFiles } from './source/others_files.ts';
 import { createSource, type Source } from './source/source.ts';
 import { openSystem } from './syscall/system.ts';
 
@@ -64,6 +65,7 @@ export function openMachine(parsed: ParsedFlags, log: Logger, end: (why: string)
   lookForFolder('path.sysfs', sysfs, log);
   const rootfs = parsed.valueOf(programFlags.rootfs).replace(/\/+$/, '') || '/';
   const machine: Machine = {
+    othersFiles,
     proc: openTree(procfs),
     sys: openTree(sysfs),
     udev: openTree(udevFolder(parsed, rootfs)),

@@ -33,9 +33,6 @@ const DECODERS: readonly string[] = [
   'sock_diag',
 ].map((name) => `netlink/${name}.ts`);
 
-/** Collectors that reach the machine past their host, so far: the list may only become shorter. */
-const PAST_HOST: readonly string[] = ['pcidevice', 'rapl', 'runit', 'textfile'];
-
 /** Rooms whose files may not import one another: each collector stands alone. */
 const KNOWS_ITSELF_NOT = ['collectors'];
 
@@ -68,20 +65,15 @@ function isAllowed(room: string, target: string): boolean {
   return (MAY_IMPORT[room]?.includes(to) ?? false) || (room === 'collectors' && DECODERS.includes(target));
 }
 
-/** What only a collector that is exempt may import. */
-const isPastHost = (target: string): boolean => /^(node:|syscall\/|source\/|netlink\/|daemon\/)/.test(target);
-
 function faultsOf(file: SourceFile, collectors: readonly string[]): string[] {
   const { path, text } = file;
   const room = roomOf(path);
   if (room === '' || path === 'collectors/index.ts') return [];
   if (MAY_IMPORT[room] === undefined) return [`src/${path}: '${room}' is not a room of the house`];
   const against = targetsOf(file).filter((target) => !isAllowed(room, target));
-  const isExempt = PAST_HOST.includes(collectorOf(path) ?? '');
-  const faults = against
-    .filter((target) => !isExempt || !isPastHost(target))
-    .map((target) => `src/${path}: ${room} may not import ${target.startsWith('node:') ? '' : 'src/'}${target}`);
-  if (isExempt && against.length === 0) faults.push(`src/${path}: needs no exemption in tools/arrows.ts any more`);
+  const faults = against.map(
+    (target) => `src/${path}: ${room} may not import ${target.startsWith('node:') ? '' : 'src/'}${target}`,
+  );
   if (room !== 'core') return faults;
   const named = collectors.filter((name) => new RegExp(`['"\`/]${name}(\\.ts)?['"\`]`).test(text));
   return [...faults, ...named.map((name) => `src/${path}: core names the collector '${name}'`)];

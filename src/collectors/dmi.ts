@@ -1,7 +1,7 @@
 import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError } from '../core/errors.ts';
-import { acquireFiles, heldFiles } from '../core/held.ts';
+import { acquireFiles, adoptFiles } from '../core/held.ts';
 import { gauge } from '../core/metric.ts';
 
 const LABELS = [
@@ -49,14 +49,14 @@ export default defineCollector({
   privileges: ['dac_read_search'],
   acquire: ({ sys }) => acquireFiles(sys, SECRET.map(secretPath)),
   setup({ sys, acquired }, { info }) {
-    const held = heldFiles(acquired);
+    adoptFiles(sys, acquired);
     return sys.devices(
       'class/dmi',
       /^id$/,
       ({ fixed }, out) => {
-        const known = LABELS.map(
-          (label) => [label, held(secretPath(fileOf(label)))?.trim() ?? fixed(fileOf(label))] as const,
-        ).filter(([, value]) => value !== undefined);
+        const known = LABELS.map((label) => [label, fixed(fileOf(label))] as const).filter(
+          ([, value]) => value !== undefined,
+        );
         if (known.length === 0) throw new NoDataError(`nothing readable in ${sys.path('class/dmi/id')}`);
         const [labels, values] = [known.map(([label]) => label), known.map(([, value]) => value as string)];
         out.row(gauge(info.name, info.help, ...labels), 1, values);

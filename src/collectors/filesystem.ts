@@ -243,7 +243,8 @@ export default defineCollector({
     const currentMounts = (): Known => {
       const file = mountinfo();
       if (known !== undefined && known.file === file && known.version === file.version) return known;
-      const all = parseMountinfo(file.bytes.toString('latin1', 0, file.length));
+      const faults: unknown[] = [];
+      const all = parseMountinfo(file.bytes.toString('latin1', 0, file.length), (fault) => void faults.push(fault));
       const shown = uncovered(all)
         .map((mount) => showMount(mount, rootfs))
         .filter(wants);
@@ -252,6 +253,7 @@ export default defineCollector({
       known = {
         file,
         version: file.version,
+        faults,
         mounts,
         quick,
         slow: mounts.map(({ path }) => path).filter((path) => !quick.has(path)),
@@ -274,7 +276,8 @@ export default defineCollector({
       out.sample(metrics.info, 1, device, major, minor, mountPoint);
     };
     return (out, turn) => {
-      const { mounts, quick, slow } = currentMounts();
+      const { faults, mounts, quick, slow } = currentMounts();
+      for (const fault of faults) out.fault(fault);
       const writeAll = (answers: ReadonlyMap<string, StatfsAnswer> | undefined): void | Promise<void> =>
         eachOf(mounts, turn, (mount) => {
           const { path } = mount;
@@ -290,6 +293,8 @@ export default defineCollector({
 interface Known {
   readonly file: KernelFile;
   readonly version: number;
+  /** Lines that cannot be read. */
+  readonly faults: readonly unknown[];
   readonly mounts: readonly ShownMount[];
   readonly quick: ReadonlySet<string>;
   /** The paths to ask off the thread. */

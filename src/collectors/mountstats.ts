@@ -1,5 +1,7 @@
+import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { counter, gauge } from '../core/metric.ts';
+import { MS_OF_SECOND } from '../core/units.ts';
 import type { Writer } from '../core/writer.ts';
 import { type Mount, parseMountinfo, parseMountOptions } from '../parse/mountinfo.ts';
 import { type NfsMount, parseMountstats } from '../parse/mountstats.ts';
@@ -97,17 +99,12 @@ const metrics = {
 
 type Labels = readonly [exported: string, protocol: string, address: string];
 
-function emitMount(mount: NfsMount, labels: Labels, out: Writer): void {
-  if (mount.ageSeconds !== undefined) out.sample(metrics.age, mount.ageSeconds, ...labels);
-  for (const [index, family] of Object.values(bytes).entries()) {
-    const value = mount.bytes[index];
-    if (value !== undefined) out.sample(family, value, ...labels);
-  }
-  for (const [index, family] of Object.values(events).entries()) {
-    const value = mount.events[index];
-    if (value !== undefined) out.sample(family, value, ...labels);
-  }
+function writeMount(mount: NfsMount, labels: Labels, out: Writer): void {
+  out.sample(metrics.age, mount.ageSeconds, ...labels);
+  for (const [i, family] of Object.values(bytes).entries()) out.sample(family, mount.bytes[i], ...labels);
+  for (const [i, family] of Object.values(events).entries()) out.sample(family, mount.events[i], ...labels);
   for (const [index, each] of mount.transports.entries()) {
+    if (each === undefined) continue;
     const all = [...labels, String(index)] as const;
     out.sample(metrics.bind, each.binds, ...all);
     out.sample(metrics.connect, each.connects, ...all);
@@ -127,9 +124,9 @@ function emitMount(mount: NfsMount, labels: Labels, out: Writer): void {
     out.sample(metrics.timeouts, each.timeouts, ...all);
     out.sample(metrics.sent, each.sentBytes, ...all);
     out.sample(metrics.received, each.receivedBytes, ...all);
-    out.sample(metrics.queueTime, each.queueMs / 1000, ...all);
-    out.sample(metrics.responseTime, each.responseMs / 1000, ...all);
-    out.sample(metrics.requestTime, each.requestMs / 1000, ...all);
+    out.sample(metrics.queueTime, each.queueMs / MS_OF_SECOND, ...all);
+    out.sample(metrics.responseTime, each.responseMs / MS_OF_SECOND, ...all);
+    out.sample(metrics.requestTime, each.requestMs / MS_OF_SECOND, ...all);
   }
 }
 
@@ -150,27 +147,28 @@ export default defineCollector({
   flags: {},
   metrics,
   setup({ proc }) {
-    try {
-      // Kept open from now on: a process that may not be traced cannot open its own any more.
-      proc.read('self/mountstats');
-    } catch {
-      // Each scrape says why.
-    }
+    const file = proc.file('self/mountstats');
+    // Kept open from now on: a process that may not be traced cannot open its own any more. Each scrape says why it cannot.
+    file.tryRead();
+    const mountstats = file.as(parseMountstats);
+    // Of an odd line the filesystem collector speaks.
+    const mountinfo = proc.file('self/mountinfo').as((text) => parseMountinfo(text, nothing));
     return async (out, turn) => {
-      const { mounts, failure } = parseMountstats(proc.read('self/mountstats'));
-      const known = mounts.length === 0 ? [] : parseMountinfo(proc.read('self/mountinfo'));
+      file.read();
+      const { mounts = [], faults = [] } = mountstats() ?? {};
+      const known = (mounts.length === 0 ? undefined : mountinfo()) ?? [];
       const seen = new Set<string>();
       const once = (...key: readonly string[]): boolean => seen.size !== seen.add(key.join('\0')).size;
       for (const mount of mounts) {
         await turn.pause();
-        const protocol = mount.transports[0]?.protocol;
+        const protocol = mount.transports.find((each) => each !== undefined)?.protocol;
         if (protocol === undefined) continue;
         // The kernel's escapes for blanks (`\040`) stay in the labels, as in the reference's.
         const labels: Labels = [mount.device, protocol, addressOf(mount, known)];
         if (once(...labels, mount.mountPoint)) out.sample(metrics.mountpoint, 1, ...labels, mount.mountPoint);
-        if (once(...labels)) emitMount(mount, labels, out);
+        if (once(...labels)) writeMount(mount, labels, out);
       }
-      if (failure !== undefined) throw failure;
+      for (const fault of faults) out.fault(fault);
     };
   },
 });

@@ -1,66 +1,30 @@
-import { isUtf8 } from 'node:buffer';
-import { constants } from 'node:fs';
-import { type FileHandle, open as openFile, readdir } from 'node:fs/promises';
-import { posix } from 'node:path';
-import { defineCollector, type Turn } from '../core/collector.ts';
+import { defineCollector, type Host, type Turn } from '../core/collector.ts';
 import { LimitError, messageOf } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
-import { glob } from '../core/glob.ts';
+import type { FileState } from '../core/host.ts';
 import type { Logger } from '../core/log.ts';
 import { type Family, gauge, type OpenFamily, open } from '../core/metric.ts';
+import { MS_OF_SECOND } from '../core/units.ts';
 import type { Writer } from '../core/writer.ts';
-import { parseExpositionInSteps, type TextFamily } from '../parse/exposition_text.ts';
+import { type HeldFamily, parseHeld } from '../parse/held_text.ts';
 
-/** A longer file is refused: 16 MiB. */
+/** A longer file is refused, and so are files that are longer than this together: 16 MiB. */
 const FILE_BYTES_MAX = 16 << 20;
 
-interface TextFile {
+/** Families that only the exporter itself can vouch for. */
+const OURS = /^(keyhole_|process_|nodejs_|promhttp_|node_scrape_collector_|node_exporter_build_info$)/;
+
+interface TextFile extends FileState {
   /** Cleaned, as the label `file` shows it. */
   readonly path: string;
-  readonly mtimeSeconds: number;
-  readonly families: readonly TextFamily[];
+  readonly families: readonly HeldFamily[];
 }
 
-async function readAll(file: FileHandle, expectedBytes: number): Promise<Buffer> {
-  let buffer = Buffer.allocUnsafe(Math.min(expectedBytes, FILE_BYTES_MAX) + 1);
-  let length = 0;
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, length, buffer.length - length);
-    if (bytesRead === 0) return buffer.subarray(0, length);
-    length += bytesRead;
-    if (length > FILE_BYTES_MAX) throw new LimitError(`longer than ${FILE_BYTES_MAX} bytes`);
-    if (length === buffer.length) buffer = Buffer.concat([buffer], buffer.length * 2);
-  }
-}
+type Files = Host['othersFiles'];
 
-/** A value that is not UTF-8 would reach the scraper as another value; in comments and help it does no harm. */
-const spoilt = (family: TextFamily): boolean =>
-  [...family.samples, ...family.compounds].some(({ labels }) =>
-    labels.values().some((value) => value.includes('\ufffd')),
-  );
-
-async function parse(text: string, turn: Turn): Promise<TextFamily[]> {
-  const steps = parseExpositionInSteps(text);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    await turn.pause();
-  }
-}
-
-async function readTextfile(path: string, turn: Turn): Promise<TextFile> {
-  // Without O_NONBLOCK a named pipe would hold the open until somebody writes to it.
-  const file = await openFile(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stat = await file.stat({ bigint: true });
-    if (!stat.isFile()) throw new Error('not a regular file');
-    const bytes = await readAll(file, Number(stat.size));
-    const families = await parse(bytes.toString('utf8'), turn);
-    if (!isUtf8(bytes) && families.some(spoilt)) throw new Error('a label value is not UTF-8');
-    return { path, mtimeSeconds: Number(stat.mtimeNs / 1_000_000_000n), families };
-  } finally {
-    await file.close();
-  }
+async function readTextfile(files: Files, path: string, turn: Turn): Promise<TextFile> {
+  const { bytes, ...state } = await files.read(path, FILE_BYTES_MAX);
+  return { ...state, path, families: await parseHeld(bytes, turn.pause) };
 }
 
 /** Says each fault when it comes, not at every scrape. */
@@ -84,16 +48,20 @@ function createTeller(log: Logger): { told(path: string, error: unknown): void; 
 type Tell = (path: string, error: unknown) => void;
 
 /** The `*.prom` paths of the directories, each once, in the directories' order and then by name. */
-async function findTextfiles(directories: readonly string[], turn: Turn, tell: Tell): Promise<Set<string>> {
+async function findTextfiles(
+  files: Files,
+  directories: readonly string[],
+  turn: Turn,
+  tell: Tell,
+): Promise<Set<string>> {
   const found = new Set<string>();
   for (const directory of directories) {
     if (directory === '') continue;
-    const matched = await glob(directory);
+    const matched = await files.glob(directory);
     for (const folder of matched.length === 0 ? [directory] : matched) {
       await turn.pause();
       try {
-        for (const name of (await readdir(folder)).sort())
-          if (name.endsWith('.prom')) found.add(posix.join(folder, name));
+        for (const path of (await files.list(folder)).sort()) if (path.endsWith('.prom')) found.add(path);
       } catch (error) {
         tell(folder, error);
       }
@@ -103,13 +71,13 @@ async function findTextfiles(directories: readonly string[], turn: Turn, tell: T
 }
 
 /** Says at start which folders that were asked for are missing or have no text file: nobody would miss what was never there. */
-async function noteEmptyFolders(directories: readonly string[], note: Logger['warn']): Promise<void> {
+async function noteEmptyFolders(files: Files, directories: readonly string[], note: Logger['warn']): Promise<void> {
   for (const directory of directories.filter((each) => each !== '')) {
-    const matched = await glob(directory);
+    const matched = await files.glob(directory);
     for (const folder of matched.length === 0 ? [directory] : matched) {
       try {
-        const names = await readdir(folder);
-        if (!names.some((name) => name.endsWith('.prom')))
+        const paths = await files.list(folder);
+        if (!paths.some((path) => path.endsWith('.prom')))
           note('no text files yet: the folder has no *.prom', { file: folder });
       } catch (error) {
         note('no text files: the folder cannot be read', { file: folder, err: messageOf(error) });
@@ -134,28 +102,22 @@ function helpsOf(files: readonly TextFile[]): Map<string, string> {
   return given;
 }
 
-const ascending = (points: ReadonlyMap<number, number>): [number, number][] => [...points].sort(([a], [b]) => a - b);
-
-function emit(out: Writer, family: Family, { type, samples, compounds }: TextFamily): void {
-  const values = (labels: ReadonlyMap<string, string>): string[] => family.labels.map((name) => labels.get(name) ?? '');
-  for (const { labels, value } of samples) out.row(family, value, values(labels));
-  for (const { labels, points, sum, count } of compounds) {
-    if (type === 'summary') out.summary(family, { quantiles: ascending(points), sum, count }, values(labels));
-    else out.histogram(family, { buckets: ascending(points), sum, count }, values(labels));
+function writeFamily(out: Writer, family: Family, { type, rows, compounds }: HeldFamily): void {
+  for (const { values, value } of rows) out.row(family, value, values);
+  for (const { values, points, sum, count } of compounds) {
+    if (type === 'summary') out.summary(family, { quantiles: points, sum, count }, values);
+    else out.histogram(family, { buckets: points, sum, count }, values);
   }
 }
 
-/** Declares the families found in files. Those of the scrape before are kept, so that a steady set is declared once. */
-function createDeclarations(found: OpenFamily): { of(family: TextFamily, help: string): Family; next(): void } {
+/** Declares the families found in files. Those of the composition before are kept, so that a steady set is declared once. */
+function createDeclarations(found: OpenFamily): { of(family: HeldFamily, help: string): Family; next(): void } {
   let before = new Map<string, Family>();
   let now = new Map<string, Family>();
   return {
-    of({ name, type, samples, compounds }, help) {
-      const labels = new Set<string>();
-      for (const series of [...samples, ...compounds]) for (const label of series.labels.keys()) labels.add(label);
-      const sorted = [...labels].sort();
-      const key = JSON.stringify([type, name, help, ...sorted]);
-      const declared = now.get(key) ?? before.get(key) ?? found.of(type, name, help, sorted);
+    of({ name, type, labels }, help) {
+      const key = JSON.stringify([type, name, help, ...labels]);
+      const declared = now.get(key) ?? before.get(key) ?? found.of(type, name, help, labels);
       now.set(key, declared);
       return declared;
     },
@@ -163,6 +125,37 @@ function createDeclarations(found: OpenFamily): { of(family: TextFamily, help: s
       before = now;
       now = new Map();
     },
+  };
+}
+
+const isSame = (a: FileState, b: FileState): boolean =>
+  a.mtimeMs === b.mtimeMs && a.sizeBytes === b.sizeBytes && a.inode === b.inode;
+
+/** Reads the files that are others than they were; those that are left are held as they are. */
+function createReader(files: Files) {
+  let known = new Map<string, TextFile>();
+  return async (paths: Iterable<string>, turn: Turn, tell: Tell): Promise<readonly TextFile[]> => {
+    const now = new Map<string, TextFile>();
+    let bytes = 0;
+    for (const path of paths) {
+      await turn.pause();
+      try {
+        const before = known.get(path);
+        const state = await files.look(path);
+        bytes += state.sizeBytes;
+        if (bytes > FILE_BYTES_MAX && now.size > 0) {
+          bytes -= state.sizeBytes;
+          throw new LimitError(`all files together are longer than ${FILE_BYTES_MAX} bytes`);
+        }
+        now.set(path, before !== undefined && isSame(before, state) ? before : await readTextfile(files, path, turn));
+      } catch (error) {
+        // Where the time is over this throws, and the file is not to blame.
+        await turn.pause();
+        tell(path, error);
+      }
+    }
+    known = now;
+    return [...now.values()];
   };
 }
 
@@ -185,45 +178,53 @@ export default defineCollector({
     error: gauge('node_textfile_scrape_error', 'Whether a file or a folder could not be read (1), or all could (0).'),
   },
   needs: ({ flags }) => ({ files: flags.directories.filter((directory) => directory !== '') }),
-  setup({ flags, isGiven, log }, metrics) {
+  setup({ flags, isGiven, log, othersFiles, isDeclared }, metrics) {
     const teller = createTeller(log);
     const declarations = createDeclarations(metrics.found);
-    void noteEmptyFolders(flags.directories, isGiven('directories') ? log.warn : log.info);
+    const read = createReader(othersFiles);
+    void noteEmptyFolders(othersFiles, flags.directories, isGiven('directories') ? log.warn : log.info);
     const isAsked = flags.directories.some((directory) => directory !== '');
+    const isOurs = (name: string): boolean => OURS.test(name) || isDeclared(name);
+    /** Which families are shown, as which. */
+    const compose = (files: readonly TextFile[], tell: Tell): [Family, HeldFamily][] => {
+      const helps = helpsOf(files);
+      const accepted: [Family, HeldFamily][] = [];
+      for (const { path, families } of files) {
+        for (const family of families) {
+          const help = helps.get(family.name) as string;
+          if (isOurs(family.name)) tell(path, new Error(`${family.name} is a name of the exporter's own`));
+          else if (family.help === undefined || family.help === help)
+            accepted.push([declarations.of(family, help), family]);
+          else tell(path, new Error(`${family.name} has another help text in an earlier file`));
+        }
+      }
+      declarations.next();
+      return accepted;
+    };
+    let shown: { files: readonly TextFile[]; accepted: [Family, HeldFamily][]; faults: [string, unknown][] } = {
+      files: [],
+      accepted: [],
+      faults: [],
+    };
     const write = async (out: Writer, turn: Turn): Promise<void> => {
       let failed = false;
       const tell: Tell = (path, error) => {
         failed = true;
         teller.told(path, error);
       };
-      const files: TextFile[] = [];
-      for (const path of await findTextfiles(flags.directories, turn, tell)) {
-        await turn.pause();
-        try {
-          files.push(await readTextfile(path, turn));
-        } catch (error) {
-          // Where the time is over this throws, and the file is not to blame.
-          await turn.pause();
-          tell(path, error);
-        }
+      const files = await read(await findTextfiles(othersFiles, flags.directories, turn, tell), turn, tell);
+      if (files.length !== shown.files.length || files.some((file, i) => file !== shown.files[i])) {
+        const faults: [string, unknown][] = [];
+        shown = { files, accepted: compose(files, (path, error) => void faults.push([path, error])), faults };
       }
-      const helps = helpsOf(files);
-      const accepted: [Family, TextFamily][] = [];
-      for (const { path, families } of files) {
-        for (const family of families) {
-          const help = helps.get(family.name) as string;
-          if (family.help === undefined || family.help === help) accepted.push([declarations.of(family, help), family]);
-          else tell(path, new Error(`${family.name} has another help text in an earlier file`));
-        }
-      }
+      for (const [path, error] of shown.faults) tell(path, error);
       out.sample(metrics.error, failed ? 1 : 0);
-      for (const { path, mtimeSeconds } of files) out.sample(metrics.mtime, mtimeSeconds, path);
-      for (const [declared, family] of accepted) {
+      for (const { path, mtimeMs } of files) out.sample(metrics.mtime, Math.floor(mtimeMs / MS_OF_SECOND), path);
+      for (const [declared, family] of shown.accepted) {
         await turn.pause();
-        emit(out, declared, family);
+        writeFamily(out, declared, family);
       }
       teller.next();
-      declarations.next();
     };
     return (out, turn) => (isAsked ? write(out, turn) : out.sample(metrics.error, 0));
   },

@@ -1,11 +1,23 @@
-import type { Acquired, Collector, Host } from './collector.ts';
+import type { Acquired, Collector, Families, Host } from './collector.ts';
 import { type Flag, flag, type ParsedFlags } from './flag.ts';
 import type { Ready } from './runner.ts';
 
 /** The facts of the machine that collectors are given. */
 export type Machine = Pick<
   Host,
-  'proc' | 'sys' | 'udev' | 'root' | 'rootfs' | 'own' | 'openTree' | 'network' | 'system' | 'daemons' | 'log' | 'end'
+  | 'proc'
+  | 'sys'
+  | 'udev'
+  | 'root'
+  | 'rootfs'
+  | 'own'
+  | 'openTree'
+  | 'othersFiles'
+  | 'network'
+  | 'system'
+  | 'daemons'
+  | 'log'
+  | 'end'
 >;
 
 /** A collector, as one of many: what is typed inside its declaration is not known outside. */
@@ -43,14 +55,23 @@ export interface HostParts {
   readonly reacquire?: () => Acquired;
 }
 
+/** The names that a collector has declared, but for those that are known only when they are seen. */
+const namesOf = ({ metrics }: AnyCollector): string[] =>
+  Object.values(metrics as Families).flatMap((metric) => ('name' in metric ? [metric.name] : []));
+
 export function hostOf(collector: AnyCollector, { machine, parsed, enabled, acquired, reacquire }: HostParts): Host {
   const flags = collector.flags as Readonly<Record<string, Flag>>;
+  let declared: ReadonlySet<string> | undefined;
   return {
     ...machine,
     log: machine.log.with({ source: `${collector.name}.ts`, collector: collector.name }),
     flags: Object.fromEntries(Object.entries(flags).map(([key, each]) => [key, parsed.valueOf(each)])),
     isGiven: (key) => parsed.isGiven(flags[key] as Flag),
     isEnabled: (name) => enabled.some((each) => each.name === name),
+    isDeclared: (family) => {
+      declared ??= new Set(enabled.flatMap(namesOf));
+      return declared.has(family);
+    },
     ...(acquired === undefined ? {} : { acquired }),
     ...(reacquire === undefined ? {} : { reacquire }),
   };

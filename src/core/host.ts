@@ -240,6 +240,26 @@ export interface Needs {
   asksAbout?(): readonly string[];
 }
 
+/** What a file is now: another one has another of these. */
+export interface FileState {
+  /** Unix time, with what fraction a double holds. */
+  readonly mtimeMs: number;
+  readonly sizeBytes: number;
+  readonly inode: number;
+}
+
+/** Files that others write, on disks that may be slow: asked off the thread that answers. Paths are whole ones. */
+export interface OthersFiles {
+  /** The folders that a shell pattern is about; a path without a pattern as it is. */
+  glob(pattern: string): Promise<string[]>;
+  /** The paths of what is in a folder, without `.` and `..` in them, in no order. */
+  list(folder: string): Promise<string[]>;
+  /** Throws what the system answers, and for what is no regular file. */
+  look(path: string): Promise<FileState>;
+  /** The content, with what the file is. Throws a `LimitError` where it is longer. */
+  read(path: string, bytesMax: number): Promise<FileState & { readonly bytes: Buffer }>;
+}
+
 /** The capabilities that a collector may ask for, named as in capabilities(7). */
 export type Privilege = 'dac_read_search' | 'perfmon' | 'sys_admin';
 
@@ -280,6 +300,9 @@ export interface Host<F extends Flags = Flags> {
   isGiven(flag: keyof F): boolean;
   /** Whether a collector of this name runs. */
   isEnabled(collector: string): boolean;
+  /** Whether a collector that runs has declared a family of this name. */
+  isDeclared(family: string): boolean;
+  readonly othersFiles: OthersFiles;
   readonly log: Logger;
   /** What netlink says of the network. */
   readonly network: Network;

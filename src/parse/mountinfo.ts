@@ -25,11 +25,24 @@ const FIXED_FIELDS = 6;
 
 /**
  * Parses `/proc/<pid>/mountinfo`, in the kernel's order. Between the sixth field and a lone `-` stand any number of optional
- * fields. https://docs.kernel.org/filesystems/proc.html#proc-pid-mountinfo-information-about-mounts
+ * fields. A line that is odd is handed to `onOdd`, which by default throws it.
+ * https://docs.kernel.org/filesystems/proc.html#proc-pid-mountinfo-information-about-mounts
  */
-export const parseMountinfo = (text: string): Mount[] => lines(text).map(parseLine);
+export function parseMountinfo(text: string, onOdd: (error: ParseError) => void = rethrow): Mount[] {
+  const mounts: Mount[] = [];
+  for (const line of lines(text)) {
+    const mount = parseLine(line);
+    if (mount === undefined) onOdd(new ParseError('mountinfo', line));
+    else mounts.push(mount);
+  }
+  return mounts;
+}
 
-function parseLine(line: string): Mount {
+const rethrow = (error: ParseError): never => {
+  throw error;
+};
+
+function parseLine(line: string): Mount | undefined {
   // Not `fields`: a source may be the empty text, which shows as two blanks in a row.
   const parts = line.split(' ');
   const separator = parts.indexOf('-', FIXED_FIELDS);
@@ -46,7 +59,7 @@ function parseLine(line: string): Mount {
     source === undefined ||
     superOptions.length === 0
   )
-    throw new ParseError('mountinfo', line);
+    return undefined;
   return {
     ...numbers,
     root,

@@ -41,7 +41,8 @@ export interface NfsMount {
   readonly bytes: readonly number[];
   /** The numbers of the line `events:` but the waits for congestion, which are no longer counted; empty where there is none. */
   readonly events: readonly number[];
-  readonly transports: readonly NfsTransport[];
+  /** By their numbers; `undefined` where the line is odd. */
+  readonly transports: readonly (NfsTransport | undefined)[];
   readonly operations: readonly NfsOperation[];
 }
 
@@ -110,6 +111,16 @@ function parseOperation(line: string): NfsOperation {
   };
 }
 
+/** A line that is odd costs itself alone. */
+function unlessOdd(faults: ParseError[], parse: () => void): void {
+  try {
+    parse();
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    faults.push(error);
+  }
+}
+
 interface Head {
   readonly index: number;
   readonly device: string;
@@ -117,23 +128,30 @@ interface Head {
   readonly version: string;
 }
 
-function parseBlock({ index, device, mountPoint, version }: Head, block: readonly string[]): NfsMount {
+function parseBlock(
+  { index, device, mountPoint, version }: Head,
+  block: readonly string[],
+  faults: ParseError[],
+): NfsMount {
   const mount = { index, device, mountPoint, ageSeconds: undefined as number | undefined };
   let bytes: readonly number[] = [];
   let events: readonly number[] = [];
-  const transports: NfsTransport[] = [];
+  const transports: (NfsTransport | undefined)[] = [];
   const operations: NfsOperation[] = [];
   let perOperation = false;
-  for (const line of block) {
+  const take = (line: string): void => {
     const [key, ...texts] = fields(line);
     if (key === undefined) perOperation = false;
     else if (perOperation) operations.push(parseOperation(line));
     else if (key === 'age:') [mount.ageSeconds] = numbersOf(texts, 1, line) as [number];
     else if (key === 'bytes:') bytes = numbersOf(texts, BYTES_FIELDS, line);
     else if (key === 'events:') events = numbersOf(texts, EVENTS_FIELDS, line).toSpliced(CONGESTION_WAIT, 1);
-    else if (key === 'xprt:') transports.push(parseTransport(line, texts, version));
-    else if (key === 'per-op') perOperation = true;
-  }
+    else if (key === 'xprt:') {
+      transports.push(undefined);
+      transports[transports.length - 1] = parseTransport(line, texts, version);
+    } else if (key === 'per-op') perOperation = true;
+  };
+  for (const line of block) unlessOdd(faults, () => take(line));
   return { ...mount, bytes, events, transports, operations };
 }
 
@@ -148,26 +166,24 @@ function parseHead(line: string, index: number): Head | undefined {
 }
 
 /**
- * Parses the NFS mounts of `/proc/<pid>/mountstats`. A mount that cannot be parsed is left out, and the first such fault is
- * answered beside the others. https://docs.kernel.org/filesystems/proc.html, fs/nfs/super.c and net/sunrpc/stats.c in Linux.
+ * Parses the NFS mounts of `/proc/<pid>/mountstats`. A line that cannot be parsed is left out, and answered beside the others.
+ * https://docs.kernel.org/filesystems/proc.html, fs/nfs/super.c and net/sunrpc/stats.c in Linux.
  */
-export function parseMountstats(text: string): { mounts: NfsMount[]; failure: unknown } {
+export function parseMountstats(text: string): { mounts: NfsMount[]; faults: ParseError[] } {
   const mounts: NfsMount[] = [];
+  const faults: ParseError[] = [];
   const all = lines(text);
-  let failure: unknown;
   let index = 0;
   for (let start = 0; start < all.length; ) {
     let end = start + 1;
     while (end < all.length && !/^(no )?device /.test(all[end] as string)) end += 1;
     const line = all[start] as string;
-    try {
+    unlessOdd(faults, () => {
       const head = line.startsWith('no device ') ? undefined : parseHead(line, index);
-      if (head !== undefined) mounts.push(parseBlock(head, all.slice(start + 1, end)));
-    } catch (error) {
-      failure ??= error;
-    }
+      if (head !== undefined) mounts.push(parseBlock(head, all.slice(start + 1, end), faults));
+    });
     index += 1;
     start = end;
   }
-  return { mounts, failure };
+  return { mounts, faults };
 }

@@ -95,7 +95,7 @@ function treeOf(given: string, context: FileContext): Tree {
   const list = (relative: string): string[] => disk.list(path(relative)).sort();
   const textOf = (relative: string): string | undefined => {
     try {
-      return readOnce(relative).trim();
+      return (adopted.has(relative) ? shared(relative, false).text() : readOnce(relative)).trim();
     } catch (error) {
       if (!hasErrno(error, NOTHING)) throw error;
       if (hasErrno(error, REFUSED)) context.onRefused(path(relative), error);

@@ -153,6 +153,14 @@ for (const code of ['EACCES', 'EPERM'])
     );
   });
 
+test('a line of mountinfo that is cut short costs itself alone', async (t) => {
+  const text = '2 1 8:1 / /keyhole/a rw - ext4 a rw\n3 1 8:2 / /keyhole/b rw\n4 1 8:3 / /keyhole/c rw - ext4 c rw\n';
+  const { text: written, error } = await scrape(filesystem, { root: tree(t, { 'proc/1/mountinfo': text }) });
+  assert.match(String(error), /mountinfo: cannot parse "3 1 8:2/);
+  const devices = series(written, 'readonly').map((line) => /device="([^"]*)"/.exec(line)?.[1]);
+  assert.deepEqual(devices, ['a', 'c']);
+});
+
 test('filesystem shows the upper of two mounts at one place', async (t) => {
   const text =
     '2 1 8:1 / /keyhole/a rw - ext4 lower rw\n3 2 8:2 / /keyhole/a rw - ext4 upper ro\n1 1 0:1 / /keyhole/r rw - ext4 r rw\n';

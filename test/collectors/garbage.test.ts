@@ -25,8 +25,8 @@ const LARGER: Readonly<Record<string, number>> = {
   hwmon: 46_000,
   mdadm: 17_000,
   netclass: 13_000,
-  rapl: 56_000,
-  zfs: 84_000,
+  rapl: 22_000,
+  zfs: 13_000,
 };
 
 interface Counted {

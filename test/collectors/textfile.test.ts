@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import loadavg from '../../src/collectors/loadavg.ts';
 import textfile from '../../src/collectors/textfile.ts';
 import { type LogFields, silent } from '../../src/core/log.ts';
+import { othersFiles } from '../../src/source/others_files.ts';
 import { FIXTURES, golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 import { keepingLog, type Told } from '../helpers/server.ts';
 
@@ -135,9 +137,69 @@ test('the same series twice is dropped and is no error of the files', async (t) 
   assert.match(text, /^node_textfile_scrape_error 0$/m);
 });
 
-test('a file cannot speak for the collector', async (t) => {
-  const text = await textOf(t, { 'a.prom': '# TYPE node_textfile_scrape_error gauge\nnode_textfile_scrape_error 7\n' });
-  assert.match(text, /^node_textfile_scrape_error 0$/m);
+for (const name of [
+  'node_textfile_scrape_error',
+  'node_textfile_mtime_seconds',
+  'node_load1',
+  'keyhole_privilege_mode',
+  'process_cpu_seconds_total',
+  'nodejs_version_info',
+  'promhttp_metric_handler_requests_total',
+  'node_scrape_collector_success',
+  'node_exporter_build_info',
+])
+  test(`a file cannot say ${name}, and the rest of it counts`, async (t) => {
+    const root = tree(t, {
+      'a.prom': `fine 1\n# TYPE ${name} gauge\n${name} 777\n`,
+    });
+    const argv = [`--collector.textfile.directory=${root}`];
+    const logged: LogFields[] = [];
+    const log = { ...silent, error: (_: string, fields: LogFields = {}) => void logged.push(fields), with: () => log };
+    const run = prepared(textfile, { root, argv, log, beside: [loadavg] });
+    await run();
+    const { text } = await run();
+    assert.match(text, /^fine 1$/m);
+    assert.match(text, /^node_textfile_scrape_error 1$/m);
+    assert.doesNotMatch(text, / 777$/m);
+    assert.deepEqual(
+      logged.map((fields) => fields['err']),
+      [`${name} is a name of the exporter's own`],
+    );
+  });
+
+for (const name of ['node_load1', 'node_exporter_build_information', 'my_process_count'])
+  test(`a file may say ${name} where nobody else does`, async (t) => {
+    assert.match(await textOf(t, { 'a.prom': `${name} 7\n` }), new RegExp(`^${name} 7$`, 'm'));
+  });
+
+test('a file is not read again while it is the same', async (t) => {
+  const root = tree(t, { 'a.prom': 'm 1\n', 'b.prom': 'n 1\n' });
+  const read: string[] = [];
+  const files = {
+    ...othersFiles,
+    read(path: string, bytesMax: number) {
+      read.push(path.slice(root.length));
+      return othersFiles.read(path, bytesMax);
+    },
+  };
+  const run = prepared(textfile, { root, othersFiles: files, argv: [`--collector.textfile.directory=${root}`] });
+  const first = await run();
+  assert.equal((await run()).text, first.text);
+  assert.deepEqual(read, ['/a.prom', '/b.prom']);
+  writeFileSync(join(root, 'c.prom'), 'm 2\n');
+  renameSync(join(root, 'c.prom'), join(root, 'a.prom'));
+  assert.match((await run()).text, /^m 2$/m);
+  assert.deepEqual(read, ['/a.prom', '/b.prom', '/a.prom']);
+});
+
+test('files that are too long together are left out, those that come first are not', async (t) => {
+  const root = tree(t, { 'a.prom': 'm 1\n', 'b.prom': '#', 'c.prom': '#', 'd.prom': 'n 1\n' });
+  truncateSync(join(root, 'c.prom'), (16 << 20) - 4);
+  writeFileSync(join(root, 'c.prom'), '\n', { flag: 'a' });
+  writeFileSync(join(root, 'b.prom'), 'b 1\n');
+  const { text } = await scrape(textfile, { root, argv: [`--collector.textfile.directory=${root}`] });
+  for (const name of ['m', 'b', 'n']) assert.match(text, new RegExp(`^${name} 1$`, 'm'));
+  assert.match(text, /^node_textfile_scrape_error 1$/m);
 });
 
 test('a file is read once though two patterns find it', async (t) => {

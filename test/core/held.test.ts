@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { acquireFiles, heldFiles } from '../../src/core/held.ts';
+import { acquireFiles, adoptFiles } from '../../src/core/held.ts';
 import { openTree } from '../../src/source/source.ts';
 
 test('files that are held are read whole, each time as they are', (t) => {
@@ -19,12 +19,14 @@ test('files that are held are read whole, each time as they are', (t) => {
       ['long', 'file', join(folder, 'long')],
     ],
   );
-  const read = heldFiles(acquired);
-  assert.equal(read('short'), 'one\n');
-  assert.equal(read('long')?.length, 200_000);
-  assert.equal(read('absent'), undefined);
+  const tree = openTree(folder);
+  rmSync(join(folder, 'long'));
+  adoptFiles(tree, acquired);
+  adoptFiles(tree, undefined);
+  assert.equal(tree.read('short'), 'one\n');
+  assert.equal(tree.read('long').length, 200_000);
+  assert.throws(() => tree.read('absent'), /ENOENT/);
   writeFileSync(join(folder, 'short'), 'two\n');
-  assert.equal(read('short'), 'two\n');
-  assert.equal(heldFiles(undefined)('short'), undefined);
+  assert.equal(tree.read('short'), 'two\n');
   for (const { fd } of acquired.held) closeSync(fd);
 });

@@ -6,7 +6,7 @@ import { type AnyCollector, hostOf, type Machine, setUp } from '../../src/core/a
 import type { Acquired } from '../../src/core/collector.ts';
 import type { Daemons } from '../../src/core/daemons.ts';
 import { parseFlags } from '../../src/core/flag.ts';
-import type { Tree } from '../../src/core/host.ts';
+import type { OthersFiles, Tree } from '../../src/core/host.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
 import { loadPatterns } from '../../src/core/pattern.ts';
 import { createRegistry } from '../../src/core/registry.ts';
@@ -18,6 +18,7 @@ import { openNetwork } from '../../src/netlink/network.ts';
 import { Page } from '../../src/page/page.ts';
 import { LOOK_MS } from '../../src/source/clock.ts';
 import { type Disk, disk as systemDisk } from '../../src/source/disk.ts';
+import { othersFiles } from '../../src/source/others_files.ts';
 import { createSource, type Source } from '../../src/source/source.ts';
 import { openSystem } from '../../src/syscall/system.ts';
 
@@ -47,6 +48,8 @@ export interface ScrapeOptions {
   readonly system?: Partial<System>;
   /** What other programs answer, where it is not what this machine's do. */
   readonly daemons?: Partial<Daemons>;
+  /** Files of others, where they are not those of the disk. */
+  readonly othersFiles?: OthersFiles;
   /** Wraps the trees, to make their files look otherwise. */
   readonly wrap?: (tree: Tree) => Tree;
 }
@@ -72,6 +75,7 @@ export function machineOf(source: Source, options: ScrapeOptions = {}): Machine 
   const { root = FIXTURES, rootfs = '/', now = 0, log = silent, wrap = (tree) => tree } = options;
   const open = (path: string): Tree => wrap(source.openTree(path));
   return {
+    othersFiles: options.othersFiles ?? othersFiles,
     proc: open(join(root, 'proc')),
     sys: open(join(root, 'sys')),
     udev: open(join(root, 'run/udev/data')),

@@ -6,8 +6,8 @@ import { parseMountstats } from '../../src/parse/mountstats.ts';
 const nfs = (body: string, statvers = ' statvers=1.1', type = 'nfs4'): string =>
   `device s:/e mounted on /m with fstype ${type}${statvers}\n${body}\n`;
 const transport = (line: string, statvers?: string) => {
-  const { mounts, failure } = parseMountstats(nfs(`\txprt:\t${line}\n`, statvers));
-  if (failure !== undefined) throw failure;
+  const { mounts, faults } = parseMountstats(nfs(`\txprt:\t${line}\n`, statvers));
+  if (faults.length > 0) throw faults[0];
   return mounts[0]?.transports[0];
 };
 
@@ -22,7 +22,7 @@ test('mounts are counted whether or not they are NFS', () => {
 });
 
 test('NFS without statistics and statistics of another file system are passed over', () => {
-  assert.deepEqual(parseMountstats(nfs('', '') + nfs('', ' statvers=1.1', 'cifs')), { mounts: [], failure: undefined });
+  assert.deepEqual(parseMountstats(nfs('', '') + nfs('', ' statvers=1.1', 'cifs')), { mounts: [], faults: [] });
 });
 
 test('the fields of a transport depend on its protocol and on the version', () => {
@@ -49,8 +49,8 @@ test('times beyond 2^53 are cut to what a double holds', () => {
 });
 
 test('the end of the operations is an empty line', () => {
-  const { mounts, failure } = parseMountstats(nfs('\tper-op statistics\n\tREAD: 1 2 3 4 5 6 7 8\n\n\tage:\t9\n'));
-  assert.equal(failure, undefined);
+  const { mounts, faults } = parseMountstats(nfs('\tper-op statistics\n\tREAD: 1 2 3 4 5 6 7 8\n\n\tage:\t9\n'));
+  assert.deepEqual(faults, []);
   assert.equal(mounts[0]?.ageSeconds, 9);
   assert.equal(mounts[0]?.operations.length, 1);
 });
@@ -71,10 +71,8 @@ for (const [why, text] of [
   ['a short heading', 'device a mounted on /a\n'],
 ] as const)
   test(`${why} is a fault, and the other mounts are still read`, () => {
-    const { mounts, failure } = parseMountstats(`${text}${nfs('\tage:\t7\n')}`);
-    assert.ok(failure instanceof ParseError);
-    assert.deepEqual(
-      mounts.map(({ ageSeconds }) => ageSeconds),
-      [7],
-    );
+    const { mounts, faults } = parseMountstats(`${text}${nfs('\tage:\t7\n')}`);
+    assert.ok(faults[0] instanceof ParseError);
+    assert.equal(faults.length, 1);
+    assert.equal(mounts.at(-1)?.ageSeconds, 7);
   });

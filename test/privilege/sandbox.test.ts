@@ -18,6 +18,7 @@ import {
   withFolder,
   withSurroundings,
 } from '../../src/privilege/sandbox.ts';
+import { othersFiles } from '../../src/source/others_files.ts';
 import { createSource } from '../../src/source/source.ts';
 import { openSystem } from '../../src/syscall/system.ts';
 
@@ -153,6 +154,7 @@ function needsOf(collector: AnyCollector): Needs | undefined {
     rootfs: '/',
     own: openTree('/proc'),
     openTree,
+    othersFiles,
     network: openNetwork(source.clock),
     system: openSystem(),
     daemons: openDaemons(),
