@@ -1,6 +1,7 @@
 import type { Turn } from './collector.ts';
 import { DeadlineError, NoDataError, optional, ParseError } from './errors.ts';
 import type { Tree } from './host.ts';
+import { NotYet } from './not_yet.ts';
 import { uint } from './text.ts';
 
 /** What drivers answer for a device that is gone, asleep, broken or being reset, or that has no such property after all. */
@@ -38,7 +39,7 @@ export async function eachDevice<T>(
     try {
       await tell(device);
     } catch (error) {
-      if (error instanceof DeadlineError) throw error;
+      if (error instanceof DeadlineError || error instanceof NotYet) throw error;
       faults.push(error);
     }
   }
