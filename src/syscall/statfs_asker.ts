@@ -52,8 +52,10 @@ export function createStatfsAsker({
   let healthy = new Set<string>();
   const shares = createShares();
   const roomFor = (mount: AskedMount): boolean => {
-    const max = underWayMax() - shares.keptFrom(mount, healthy.has(mount.path));
-    return underWay.size < Math.max(1, max) && !underWay.has(mount.device);
+    const max = underWayMax();
+    // Of a small pool no more than half is kept.
+    const kept = Math.min(max >> 1, shares.keptFrom(mount, healthy.has(mount.path)));
+    return underWay.size < max - kept && !underWay.has(mount.device);
   };
   return {
     ask: (mounts, leftMs) =>

@@ -79,13 +79,20 @@ test('slow ones hold nobody up', async () => {
 });
 
 test('those that hang cannot take every thread; what cannot be asked is told so', async () => {
-  const { asked, releases, call } = kernel('/1', '/2', '/3');
-  const asker = createStatfsAsker({ workers: 4, timeoutMs: 10, call, underWayMax: () => 5 });
+  const { asked, releases, call } = kernel('/1', '/2', '/3', '/4');
+  const asker = createStatfsAsker({ workers: 4, timeoutMs: 10, call, underWayMax: () => 6 });
   const answersOf = async (...paths: readonly string[]) => [...(await asker.ask(remote(...paths), LONG_MS)).values()];
-  assert.deepEqual(await answersOf('/a', '/1', '/2', '/3', '/c'), [SIZE, TIMED_OUT, TIMED_OUT, NOT_ASKED, NOT_ASKED]);
+  assert.deepEqual(await answersOf('/a', '/1', '/2', '/4', '/3', '/c'), [
+    SIZE,
+    TIMED_OUT,
+    TIMED_OUT,
+    TIMED_OUT,
+    NOT_ASKED,
+    NOT_ASKED,
+  ]);
   // What answered before has a thread, and what was mounted later.
   assert.deepEqual(await answersOf('/1', '/2', '/3', '/a', '/b'), [TIMED_OUT, TIMED_OUT, SIZE, SIZE, NOT_ASKED]);
-  assert.deepEqual(asked, ['/a', '/1', '/2', '/a', '/b']);
+  assert.deepEqual(asked, ['/a', '/1', '/2', '/4', '/a', '/b']);
   releases.get('/1')?.();
   await Promise.resolve();
   assert.deepEqual(await answersOf('/2', '/c'), [TIMED_OUT, SIZE]);
