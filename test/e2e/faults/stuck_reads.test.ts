@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -39,6 +39,8 @@ interface Beside {
 
 function folder(t: TestContext): string {
   const root = mkdtempSync(join(tmpdir(), 'keyhole-reads-'));
+  // The exporter gives up root.
+  chmodSync(root, 0o755);
   t.after(() => rmSync(root, { recursive: true, force: true }));
   return root;
 }
