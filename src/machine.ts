@@ -12,6 +12,7 @@ import { parseLimits } from './parse/limits.ts';
 import { othersFiles } from './source/others_files.ts';
 import { createSource, type Source } from './source/source.ts';
 import { openSystem } from './syscall/system.ts';
+import { hangingReadsMax } from './syscall/thread_pool.ts';
 
 /** What is closed to us is none. */
 const isFolder = (path: string): boolean => optional(() => statSync(path).isDirectory(), NOTHING) === true;
@@ -53,6 +54,7 @@ const openSource = (log: Logger): Source =>
   createSource({
     openFiles: openFilesMax(),
     events: openEvents(),
+    hangingReads: hangingReadsMax(),
     onRefused: (path, error) => log.info('not readable, left out', { path, err: messageOf(error) }),
   });
 

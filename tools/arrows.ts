@@ -9,7 +9,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   page: ['core'],
   parse: ['core'],
-  source: ['core'],
+  source: ['core', 'parse'],
   syscall: ['core', 'parse'],
   netlink: ['core', 'syscall'],
   daemon: ['core', 'parse', 'syscall'],

@@ -4,10 +4,10 @@ import { createFilter } from '../core/filter.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFile, Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
-import type { StatfsAnswer } from '../core/system.ts';
+import type { AskedMount, StatfsAnswer } from '../core/system.ts';
 import { decodeName } from '../core/utf8.ts';
 import type { Writer } from '../core/writer.ts';
-import { type Mount, parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
+import { type Mount, mayHang, parseMountinfo, parseMountOptions, unescapeMount } from '../parse/mountinfo.ts';
 
 const PREFIX = 'collector.filesystem.';
 /** What is left is for telling the answers. */
@@ -109,20 +109,49 @@ const QUICK = new Set([
   'overlay',
 ]);
 
-/** The paths that can be asked at once: they and all that stands on the way to them are quick. */
-export function quickPaths(mounts: readonly Mount[], shown: readonly ShownMount[], rootfs: string): Set<string> {
-  const slow = mounts
-    .filter(({ fsType }) => !QUICK.has(fsType))
-    .map(({ mountPoint }) => stripRootfs(unescapeMount(mountPoint), rootfs));
-  const isOnTheWay = (mountPoint: string, path: string): boolean =>
-    path === mountPoint || mountPoint === '/' || path.startsWith(`${mountPoint}/`);
+const isOnTheWay = (mountPoint: string, path: string): boolean =>
+  path === mountPoint || mountPoint === '/' || path.startsWith(`${mountPoint}/`);
+
+/** The folders that an overlay shows as one; it asks the upper one for its size. */
+function layersOf({ fsType, superOptions }: Mount): string[] {
+  if (fsType !== 'overlay') return [];
+  const options = parseMountOptions(superOptions);
+  return `${options.get('upperdir') ?? ''}:${options.get('lowerdir') ?? ''}`.split(':').map(unescapeMount);
+}
+
+/** The paths such that neither they nor a mount on the way to them, nor what an overlay stands on, is one of those that `isSlow` names. */
+function pathsWithout(
+  isSlow: (fsType: string) => boolean,
+  mounts: readonly Mount[],
+  shown: readonly ShownMount[],
+  rootfs: string,
+): Set<string> {
+  const slow = mounts.filter(({ fsType }) => isSlow(fsType)).map(({ mountPoint }) => unescapeMount(mountPoint));
+  const onSlow = mounts
+    .filter((mount) => layersOf(mount).some((layer) => slow.some((each) => isOnTheWay(each, layer))))
+    .map(({ mountPoint }) => unescapeMount(mountPoint));
+  const points = [...slow, ...onSlow]
+    .map((mountPoint) => stripRootfs(mountPoint, rootfs))
+    .map((mountPoint) => (rootfs === '/' ? mountPoint : `${rootfs}${mountPoint}`));
   return new Set(
-    shown
-      .map(({ path }) => path)
-      .filter(
-        (path) => !slow.some((mountPoint) => isOnTheWay(rootfs === '/' ? mountPoint : `${rootfs}${mountPoint}`, path)),
-      ),
+    shown.map(({ path }) => path).filter((path) => !points.some((mountPoint) => isOnTheWay(mountPoint, path))),
   );
+}
+
+/** The paths that can be asked at once: they and all that stands on the way to them are quick. */
+export const quickPaths = (mounts: readonly Mount[], shown: readonly ShownMount[], rootfs: string): Set<string> =>
+  pathsWithout((fsType) => !QUICK.has(fsType), mounts, shown, rootfs);
+
+/** The mounts to ask off the thread. */
+function slowMounts(
+  mounts: readonly Mount[],
+  shown: readonly ShownMount[],
+  rootfs: string,
+  quick: ReadonlySet<string>,
+): AskedMount[] {
+  const asked = shown.filter(({ path }) => !quick.has(path));
+  const local = asked.length === 0 ? new Set() : pathsWithout(mayHang, mounts, asked, rootfs);
+  return asked.map(({ path, major, minor }) => ({ path, device: `${major}:${minor}`, isLocal: local.has(path) }));
 }
 
 type Included = Parameters<typeof createFilter>[0]['include'];
@@ -249,14 +278,15 @@ export default defineCollector({
         .map((mount) => showMount(mount, rootfs))
         .filter(wants);
       const mounts = [...distinct(shown)];
-      const quick = quickPaths(all, mounts, Buffer.from(rootfs).toString('latin1'));
+      const bytes = Buffer.from(rootfs).toString('latin1');
+      const quick = quickPaths(all, mounts, bytes);
       known = {
         file,
         version: file.version,
         faults,
         mounts,
         quick,
-        slow: mounts.map(({ path }) => path).filter((path) => !quick.has(path)),
+        slow: slowMounts(all, mounts, bytes, quick),
       };
       return known;
     };
@@ -297,6 +327,5 @@ interface Known {
   readonly faults: readonly unknown[];
   readonly mounts: readonly ShownMount[];
   readonly quick: ReadonlySet<string>;
-  /** The paths to ask off the thread. */
-  readonly slow: readonly string[];
+  readonly slow: readonly AskedMount[];
 }

@@ -1,5 +1,6 @@
 import type { Block } from './block.ts';
 import type { Family } from './metric.ts';
+import { NotYet } from './not_yet.ts';
 import type { Numbers, Reading, Value } from './reading.ts';
 import type { LayoutWriter } from './writer.ts';
 
@@ -25,6 +26,7 @@ export class LaidSamples implements LayoutWriter {
   }
 
   fault(error: unknown): void {
+    if (error instanceof NotYet) throw error;
     this.faults.push(error);
   }
 

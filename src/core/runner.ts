@@ -2,8 +2,9 @@ import type { CollectorState } from './collector_state.ts';
 import { DeadlineError, messageOf, NoDataError } from './errors.ts';
 import type { Collect } from './host.ts';
 import type { Logger } from './log.ts';
+import { NotYet } from './not_yet.ts';
 import { Samples } from './samples.ts';
-import { createTurn, type Deadline, type Pace } from './turn.ts';
+import { createTurn, type Deadline, notDone, type Pace, type RunTurn } from './turn.ts';
 
 /** A collector that is set up. */
 export interface Ready {
@@ -51,6 +52,7 @@ export function createRunner({ name, parts, isForeign = false }: Ready, options:
   const samples = new Samples((what) => log.info('passed over what is not known', { name, what }));
   const turn = createTurn(timeoutMs, clock, pace);
   const report = createReporter(log, name);
+  const runFrom = createCourse({ parts, samples, turn, timeoutMs });
   let running: Promise<void> | undefined;
   let isOverdue = false;
   let startedAt = 0;
@@ -73,20 +75,6 @@ export function createRunner({ name, parts, isForeign = false }: Ready, options:
     last.isLate = lateness !== undefined;
     last.faultsTotal += samples.faultCount;
     conclude(lateness ?? whyOf(samples.faults), (clock() - startedAt) / 1000);
-  };
-
-  /** Runs the parts from one on; a promise as soon as one has to be waited for. */
-  const goOn = (first: number): void | Promise<void> => {
-    for (let i = first; i < parts.length; i += 1) {
-      try {
-        const work = (parts[i] as Collect)(samples, turn);
-        if (work !== undefined)
-          return work.catch((error: unknown) => samples.fault(thrownOf(error))).then(() => goOn(i + 1));
-      } catch (error) {
-        samples.fault(thrownOf(error));
-      }
-    }
-    return undefined;
   };
 
   const wait = async (work: Promise<void>, deadline: Deadline): Promise<void> => {
@@ -127,7 +115,7 @@ export function createRunner({ name, parts, isForeign = false }: Ready, options:
       samples.begin();
       startedAt = clock();
       turn.begin(startedAt);
-      const work = goOn(0);
+      const work = runFrom(0);
       if (work === undefined) return finish();
       running = wait(work, deadline).finally(() => {
         running = undefined;
@@ -135,6 +123,67 @@ export function createRunner({ name, parts, isForeign = false }: Ready, options:
       return running;
     },
   };
+}
+
+interface Course {
+  readonly parts: readonly Collect[];
+  readonly samples: Samples;
+  readonly turn: RunTurn;
+  readonly timeoutMs: number;
+}
+
+/** Runs the parts from one on; a promise as soon as one has to be waited for. */
+function createCourse({ parts, samples, turn, timeoutMs }: Course): (first: number) => void | Promise<void> {
+  const passOver = (error: unknown, part: number): void | Promise<void> => {
+    samples.fault(thrownOf(error));
+    return runFrom(part + 1);
+  };
+
+  /** Runs a part again, once what it asked for has answered or is given up. */
+  const again = async (error: NotYet, part: number): Promise<void> => {
+    samples.takeBack();
+    const leftMs = turn.leftMs();
+    if (leftMs <= 0) {
+      error.giveUp();
+      return passOver(notDone(timeoutMs), part);
+    }
+    await answerWithin(error, leftMs * OF_TIME_LEFT);
+    return runFrom(part);
+  };
+
+  const runFrom = (first: number): void | Promise<void> => {
+    for (let i = first; i < parts.length; i += 1) {
+      samples.mark();
+      try {
+        const work = (parts[i] as Collect)(samples, turn);
+        if (work !== undefined)
+          return work.then(
+            () => runFrom(i + 1),
+            (error: unknown) => (error instanceof NotYet ? again(error, i) : passOver(error, i)),
+          );
+      } catch (error) {
+        if (error instanceof NotYet) return again(error, i);
+        samples.fault(thrownOf(error));
+      }
+    }
+    return undefined;
+  };
+  return runFrom;
+}
+
+/** What is left is for what has answered: the rest of the collector is shown. */
+const OF_TIME_LEFT = 0.9;
+
+async function answerWithin({ answered, giveUp }: NotYet, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      giveUp();
+      resolve();
+    }, ms);
+  });
+  await Promise.race([answered, late]);
+  clearTimeout(timer);
 }
 
 /** A fault is logged when it comes and when it changes, not at every scrape. */

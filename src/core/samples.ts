@@ -2,6 +2,7 @@ import { Block } from './block.ts';
 import { NoDataError } from './errors.ts';
 import { formatFloat } from './format.ts';
 import { type Compound, compoundOf, type Family } from './metric.ts';
+import { NotYet } from './not_yet.ts';
 import type { HistogramValue, SummaryValue, Writer } from './writer.ts';
 
 const FAULTS_MAX = 16;
@@ -24,6 +25,10 @@ export class Samples implements Writer {
   readonly #boundTexts = new Map<number, string>();
   #at = 0;
   #labelAt = 0;
+  #markedAt = 0;
+  #markedLabelAt = 0;
+  #markedBlocks = 1;
+  #markedFaults = 0;
   #isCut = false;
   #isOpen = true;
 
@@ -43,6 +48,23 @@ export class Samples implements Writer {
     this.#isOpen = true;
   }
 
+  /** What is written from here on may be taken back. */
+  mark(): void {
+    this.#markedAt = this.#at;
+    this.#markedLabelAt = this.#labelAt;
+    this.#markedBlocks = this.blockCount;
+    this.#markedFaults = this.faultCount;
+  }
+
+  /** Takes back what was written since `mark`. */
+  takeBack(): void {
+    this.#at = this.#markedAt;
+    this.#labelAt = this.#markedLabelAt;
+    this.blockCount = this.#markedBlocks;
+    this.faults.length = Math.min(this.faults.length, this.#markedFaults);
+    this.faultCount = this.#markedFaults;
+  }
+
   /** The run is over: what it did not write again is gone, and what a late collector still writes is dropped. */
   close(): void {
     const own = this.blocks[0] as Block;
@@ -57,6 +79,7 @@ export class Samples implements Writer {
   }
 
   fault(error: unknown): void {
+    if (error instanceof NotYet) throw error;
     if (!this.#isOpen) return;
     // That there is nothing of the kind here is no fault, though the collector did not succeed.
     if (!(error instanceof NoDataError)) this.faultCount += 1;

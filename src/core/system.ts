@@ -81,10 +81,19 @@ export type StatfsAnswer = FileSystemSize | { readonly refusal: string };
 
 export interface StatfsAsker {
   /**
-   * Asks these paths, the same path once, and answers within `leftMs`. What does not answer in time is remembered:
-   * until its call returns it is refused at once. Not to be called again before it has answered.
+   * Asks these mounts, the same path once, and answers by path within `leftMs`. What does not answer in time is remembered:
+   * until its call returns all mounts of the file system are refused at once. Not to be called again before it has answered.
    */
-  ask(paths: readonly string[], leftMs: number): Promise<ReadonlyMap<string, StatfsAnswer>>;
+  ask(mounts: readonly AskedMount[], leftMs: number): Promise<ReadonlyMap<string, StatfsAnswer>>;
+}
+
+export interface AskedMount {
+  /** One character per byte. */
+  readonly path: string;
+  /** What hangs as one. */
+  readonly device: string;
+  /** Whether no other machine and no process stands behind it or on the way to it. */
+  readonly isLocal: boolean;
 }
 
 export interface StatfsAskerOptions {

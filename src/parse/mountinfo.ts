@@ -75,6 +75,13 @@ type Numbers = Pick<Mount, 'id' | 'parentId' | 'major' | 'minor'>;
 const known = (numbers: Partial<Record<keyof Numbers, number | undefined>>): numbers is Numbers =>
   Object.values(numbers).every((value) => value !== undefined);
 
+/** File systems behind which stands another machine or a process. */
+const BEHIND =
+  /^(fuse(\..*|blk)?|nfs4?|cifs|smb3|ceph|9p|virtiofs|autofs|afs|lustre|gpfs|beegfs|ocfs2|gfs2|orangefs|coda|vboxsf)$/;
+
+/** Whether a file system may leave a call without an answer for ever. */
+export const mayHang = (fsType: string): boolean => BEHIND.test(fsType);
+
 /** Undoes the kernel's escapes: three octal digits after a backslash, for blanks, newlines, `\` and `#` (all ASCII). */
 export const unescapeMount = (text: string): string =>
   text.includes('\\')

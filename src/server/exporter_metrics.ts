@@ -1,8 +1,8 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import process from 'node:process';
 import { getHeapStatistics } from 'node:v8';
-import { ParseError } from '../core/errors.ts';
-import type { Collect, Line, Lines, Tree } from '../core/host.ts';
+import { ExporterError, ParseError } from '../core/errors.ts';
+import type { Beside, Collect, KernelFile, Line, Lines, Tree } from '../core/host.ts';
 import { counter, gauge, histogram } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
 import { uint } from '../core/text.ts';
@@ -150,20 +150,37 @@ function once<T>(read: () => T | undefined): () => T | undefined {
   };
 }
 
+/** What cannot be read costs itself alone; the collectors report why. */
+function textOf(file: KernelFile): string {
+  try {
+    return file.tryText() ?? '';
+  } catch (error) {
+    if (error instanceof ExporterError) return '';
+    throw error;
+  }
+}
+
 /** What is told of the process itself. */
 function processParts({ own, pageSizeBytes }: ExporterMetricsOptions): Collect[] {
   const stat = own.passing('stat');
-  const bootSeconds = once(() => uint(/^btime (\d+)$/m.exec(stat.tryText() ?? '')?.[1]));
+  const bootSeconds = once(() => uint(/^btime (\d+)$/m.exec(textOf(stat))?.[1]));
+  /** Once it is known the process is laid out again. */
+  const boot: Beside = {
+    tryRead: () => bootSeconds() !== undefined,
+    get version() {
+      return bootSeconds() ?? 0;
+    },
+  };
   const limitsFile = own.passing('self/limits');
   const limits = once(() => {
-    const text = limitsFile.tryText();
-    return text === undefined ? undefined : parseLimits(text);
+    const text = textOf(limitsFile);
+    return text === '' ? undefined : parseLimits(text);
   });
   const nothing = (): void => {};
   const table = own.table(
     'self/stat',
     (all, out) => layOutProcess(all, out, { pageSizeBytes, bootSeconds: bootSeconds() }),
-    { ifAbsent: nothing },
+    { ifAbsent: nothing, beside: [boot] },
   );
   return [
     table,

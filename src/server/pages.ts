@@ -28,6 +28,8 @@ export interface PageSource {
 /** How many pages are kept: a Prometheus asks with the same filter at every scrape. */
 const PAGES_MAX = 8;
 
+const OWN_TIMEOUT_MS = 1000;
+
 interface Kept {
   readonly page: TextPage;
   readonly packer: Packer;
@@ -45,7 +47,7 @@ export function createPages({ registry, log, own, onDropped, onScraped }: PageSo
   const kept = new Map<string, Kept>();
   const packers = createPackers();
   const pace = createPace(() => performance.now());
-  const ownRunner = createRunner(own, { log, pace, clock: () => performance.now(), timeoutMs: 1000 });
+  const ownRunner = createRunner(own, { log, pace, clock: () => performance.now(), timeoutMs: OWN_TIMEOUT_MS });
   const ownPart = 0;
   let droppedBefore = '';
   let scrapes = 0;
@@ -81,9 +83,14 @@ export function createPages({ registry, log, own, onDropped, onScraped }: PageSo
     if (count > 0) onDropped(count);
   };
 
-  const finish = (entry: Kept): Page => {
-    runOwn(ownRunner);
-    entry.page.take(ownPart, ownRunner.samples);
+  const finish = (entry: Kept): Page | Promise<Page> => {
+    const work = runOwn(ownRunner);
+    return work === undefined ? show(entry) : work.then(() => show(entry));
+  };
+
+  const show = (entry: Kept): Page => {
+    if (ownRunner.isLate) entry.page.clear(ownPart);
+    else entry.page.take(ownPart, ownRunner.samples);
     const text = entry.page.render();
     reportDropped(entry.page);
     scrapes += 1;
@@ -116,11 +123,10 @@ const keyOf = ({ collectors, families }: Filter): string =>
     ? ALL
     : JSON.stringify([collectors ?? '*', families === undefined ? '*' : [...families]]);
 
-/** What the exporter says of itself never waits for anything. */
-function runOwn(runner: Runner): void {
-  const deadline = createDeadline(0);
-  void runner.run(deadline);
-  deadline.clear();
+/** What the exporter says of itself waits for nothing but a `/proc` that hangs. */
+function runOwn(runner: Runner): void | Promise<void> {
+  const deadline = createDeadline(OWN_TIMEOUT_MS);
+  return runner.run(deadline)?.finally(deadline.clear);
 }
 
 function pageOf(entry: Kept, text: Buffer, pace: ReturnType<typeof createPace>): Page {

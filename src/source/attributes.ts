@@ -1,6 +1,7 @@
-import { hasErrno, isRefusal, NOTHING, ParseError } from '../core/errors.ts';
+import { ExporterError, hasErrno, isRefusal, NOTHING, ParseError } from '../core/errors.ts';
 import type { Device, Lines, Take } from '../core/host.ts';
 import type { LaidSamples } from '../core/laid_samples.ts';
+import { NotYet } from '../core/not_yet.ts';
 import { Reading } from '../core/reading.ts';
 import { decodeName, decodeUtf8 } from '../core/utf8.ts';
 import type { DeviceContext } from './devices.ts';
@@ -48,6 +49,8 @@ export class DeviceInputs {
   readonly #fixed = new Map<string, Fixed>();
   readonly #identity: number | undefined;
   #look: number;
+  /** Numbers were put to their places by a look at the device that could not end. */
+  #hasMoved = false;
 
   constructor(context: DeviceContext, path: string, samples: LaidSamples) {
     this.#context = context;
@@ -95,8 +98,7 @@ export class DeviceInputs {
     if (this.isBroken) return 'other';
     const { look } = this.#context.clock;
     const isLook = look !== this.#look;
-    this.#look = look;
-    let state: Followed = 'same';
+    let state: Followed = this.#hasMoved ? 'moved' : 'same';
     try {
       // A kept descriptor would go on to read the thing that was there before.
       if ((isLook || !this.#context.isTold) && this.#context.identityOf(this.#path) !== this.#identity) return 'other';
@@ -109,9 +111,12 @@ export class DeviceInputs {
         attribute.version = version;
         state = 'moved';
       }
+      this.#look = look;
+      this.#hasMoved = false;
     } catch (error) {
+      this.#hasMoved = error instanceof NotYet && state === 'moved';
       // The layout runs into the same, and says what that means.
-      if (!isRefusal(error)) throw error;
+      if (!isRefusal(error) && !(error instanceof ExporterError)) throw error;
       return 'other';
     }
     return state;

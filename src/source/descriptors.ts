@@ -10,7 +10,7 @@ export interface Keeper {
 /** The descriptors that are kept open between scrapes: no more than a share of what the process may have. */
 export interface Descriptors {
   /** Opens for reading. Where the process has no descriptor left, the kept ones are given back first. */
-  open(path: string): number;
+  open(path: string, isChecked?: boolean): number;
   close(fd: number): void;
   /** Whether this keeper may keep the descriptor that it has. Who comes first keeps: taking turns would serve nobody. */
   keep(keeper: Keeper): boolean;
@@ -41,12 +41,12 @@ export function createDescriptors(allowed: number, disk: Pick<Disk, 'open' | 'cl
     get kept() {
       return keepers.size;
     },
-    open(path) {
+    open(path, isChecked) {
       try {
-        return disk.open(path);
+        return disk.open(path, isChecked);
       } catch (error) {
         if (!hasErrno(error, NO_DESCRIPTOR) || !giveBack()) throw error;
-        return disk.open(path);
+        return disk.open(path, isChecked);
       }
     },
     close: (fd) => disk.close(fd),

@@ -1,5 +1,5 @@
 import { Block } from '../core/block.ts';
-import { ExporterError, isRefusal } from '../core/errors.ts';
+import { DeadlineError, ExporterError, isRefusal } from '../core/errors.ts';
 import type { Collect, DeviceLayout, PartOptions, Tree, Turn } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
 import type { Writer } from '../core/writer.ts';
@@ -155,7 +155,7 @@ function layOut(context: DeviceContext, folderPath: string, name: string, layout
     }
     samples.undo(0);
     samples.fault(error);
-    inputs.isBroken = isRefusal(error);
+    inputs.isBroken = isRefusal(error) || error instanceof DeadlineError;
   }
   inputs.compile();
   return { inputs, samples, numbers: Float64Array.from(inputs.numbers), from: -1 };

@@ -1,15 +1,20 @@
 import { hasErrno, LimitError, NOTHING, REFUSED } from '../core/errors.ts';
 import type { KernelFile } from '../core/host.ts';
+import { NotYet } from '../core/not_yet.ts';
 import { decodeUtf8 } from '../core/utf8.ts';
 import type { SourceClock } from './clock.ts';
 import type { Descriptors, Keeper } from './descriptors.ts';
-import type { Disk } from './disk.ts';
+import { type Disk, FILE_BYTES_MAX } from './disk.ts';
+import type { Guard } from './guard.ts';
 import { takeNumber, takeWhole } from './numbers.ts';
 
 /** What the files of a source share. */
 export interface FileContext {
   readonly disk: Disk;
+  readonly guard: Guard;
   readonly clock: SourceClock;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
   readonly descriptors: Descriptors;
   /** Grows where a file needs it, and is never given back. */
   readonly scratch: { bytes: Buffer };
@@ -26,10 +31,13 @@ export interface FileTraits {
   readonly isTold: boolean;
   /** A descriptor that others opened and that is read as long as the thing behind it is there. */
   readonly adopted?: { fd: number } | undefined;
+  /** Whether the tree is the kernel's, where all that is no folder and no link is a regular file. */
+  readonly isKernel: boolean;
+  /** Whether reads are timed now and then. Those of procfs are as slow as the processor. */
+  readonly isTimed: boolean;
   onClose(): void;
 }
 
-const FILE_BYTES_MAX = 64 << 20;
 const NONE = Buffer.alloc(0);
 const one = new Float64Array(1);
 
@@ -59,6 +67,7 @@ export class TreeFile implements KernelFile, Keeper {
   #numberVersion = -1;
   #isAbsent = false;
   #absentAt = 0;
+  #timedAt = -1;
 
   constructor(path: string, context: FileContext, traits: FileTraits) {
     this.path = path;
@@ -73,23 +82,64 @@ export class TreeFile implements KernelFile, Keeper {
       return;
     }
     this.#readAt = scrape;
-    if (this.#isAbsent) {
-      // Asking whether it has come is cheaper than another error.
-      const isStill = (this.#traits.isTold && look === this.#absentAt) || !this.#context.disk.isThere(this.path);
-      this.#absentAt = look;
-      if (isStill) throw this.#error;
-    }
+    if (this.#isAbsent && this.#isStillAbsent(look)) throw this.#error;
     this.#error = undefined;
     try {
-      this.#take(this.#readAny());
+      if (this.#timedAt === look || !this.#traits.isTimed) this.#fetch();
+      else this.#fetchTimed(look);
       this.#isAbsent = false;
     } catch (error) {
+      if (error instanceof NotYet) {
+        this.#readAt = 0;
+        throw error;
+      }
       this.#error = error;
       this.#isAbsent = hasErrno(error, ['ENOENT']);
       this.#absentAt = look;
       this.#take(0, true);
       throw error;
     }
+  }
+
+  #isStillAbsent(look: number): boolean {
+    try {
+      // Asking whether it has come is cheaper than another error.
+      const isStill = (this.#traits.isTold && look === this.#absentAt) || !this.#context.guard.isThere(this.path);
+      this.#absentAt = look;
+      return isStill;
+    } catch (error) {
+      this.#readAt = 0;
+      throw error;
+    }
+  }
+
+  #fetch(): void {
+    if (!this.#isHeld() && this.#context.guard.isAway(this.path)) this.#takeAway();
+    else this.#take(this.#readAny());
+  }
+
+  #isHeld(): boolean {
+    return this.#fd >= 0 || (this.#traits.adopted?.fd ?? -1) >= 0;
+  }
+
+  /** A sensor on a slow bus is found out by its first read, and by one a minute from then on. */
+  #fetchTimed(look: number): void {
+    const { guard, now } = this.#context;
+    const startedAt = now();
+    this.#timedAt = look;
+    try {
+      this.#fetch();
+    } finally {
+      if (guard.took(this.path, now() - startedAt)) this.#timedAt = -1;
+      if (guard.isAway(this.path)) this.#drop();
+    }
+  }
+
+  #takeAway(): void {
+    const { guard, scratch } = this.#context;
+    const found = guard.readWhole(this.path);
+    if (scratch.bytes.length < found.length) scratch.bytes = Buffer.allocUnsafeSlow(found.length);
+    this.#take(found.copy(scratch.bytes));
   }
 
   tryRead(): boolean {
@@ -200,7 +250,7 @@ export class TreeFile implements KernelFile, Keeper {
 
   #readOpening(): number {
     const { descriptors } = this.#context;
-    const fd = descriptors.open(this.path);
+    const fd = descriptors.open(this.path, !this.#traits.isKernel);
     let isKept = false;
     try {
       const length = this.#readAll(fd);

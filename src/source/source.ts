@@ -1,5 +1,6 @@
 import { hasErrno, NOTHING, optional, ParseError, REFUSED } from '../core/errors.ts';
 import type { Folder, Line, Lines, Tree } from '../core/host.ts';
+import { NotYet } from '../core/not_yet.ts';
 import { decodeUtf8 } from '../core/utf8.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 import { type ClockOptions, createClock, type SourceClock } from './clock.ts';
@@ -7,6 +8,7 @@ import { createDescriptors, type Descriptors } from './descriptors.ts';
 import { createDevices, type DeviceContext } from './devices.ts';
 import { type Disk, disk as systemDisk } from './disk.ts';
 import { type FileContext, readToEnd, TreeFile } from './file.ts';
+import { createGuard } from './guard.ts';
 import { createTable } from './table.ts';
 
 /** Where bytes come from: trees of files that share a clock, descriptors and a buffer. */
@@ -21,6 +23,8 @@ export interface Source {
 export interface SourceOptions extends Partial<ClockOptions> {
   /** The system by default. */
   readonly disk?: Disk;
+  /** How many threads of the pool reads that hang may hold. */
+  readonly hangingReads?: number;
   /** RLIMIT_NOFILE. */
   readonly openFiles?: number;
   /** Called once for each path that the system refuses to us. */
@@ -32,15 +36,20 @@ export const openTree = (root: string): Tree => createSource().openTree(root);
 
 const OPEN_FILES = 1024;
 const REFUSED_MAX = 256;
+const HANGING_READS = 1;
 
 export function createSource(options: SourceOptions = {}): Source {
   const { openFiles = OPEN_FILES, onRefused = () => {}, now = () => performance.now(), events } = options;
-  const { disk = systemDisk } = options;
   const clock = createClock({ now, events });
+  const { hangingReads = HANGING_READS } = options;
+  const { disk = systemDisk } = options;
+  const guard = createGuard({ disk, clock, now, callsMax: hangingReads });
   const refused = new Set<string>();
   const context: FileContext = {
     disk,
+    guard,
     clock,
+    now,
     descriptors: createDescriptors(openFiles, disk),
     scratch: { bytes: Buffer.allocUnsafeSlow(64 << 10) },
     onRefused(path, error) {
@@ -71,6 +80,8 @@ function treeOf(given: string, context: FileContext): Tree {
   const path = (relative: string): string => (relative === '' ? root : `${base}/${relative}`);
   const magic = context.disk.magic(root);
   const isWhole = (relative: string): boolean => magic !== PROC_SUPER_MAGIC || WHOLE.test(relative);
+  const isKernel = magic === PROC_SUPER_MAGIC || magic === SYSFS_MAGIC;
+  const isTimed = magic !== PROC_SUPER_MAGIC;
   const isTold = context.clock.isTold && magic === SYSFS_MAGIC;
   /** Network devices are reported to their own network only, and the tree may be another's. */
   const isToldOf = (relative: string): boolean => isTold && !relative.startsWith('class/net');
@@ -81,6 +92,8 @@ function treeOf(given: string, context: FileContext): Tree {
       isKept,
       isWhole: isComplete,
       isTold: isToldOf(relative),
+      isKernel,
+      isTimed,
       adopted: adopted.get(relative),
       onClose,
     });
@@ -90,9 +103,9 @@ function treeOf(given: string, context: FileContext): Tree {
     return file;
   };
   const folders = new Map<string, Folder>();
-  const { disk } = context;
-  const readOnce = (relative: string): string => decodeUtf8(disk.readWhole(path(relative)));
-  const list = (relative: string): string[] => disk.list(path(relative)).sort();
+  const { guard } = context;
+  const readOnce = (relative: string): string => decodeUtf8(guard.readWhole(path(relative), !isKernel));
+  const list = (relative: string): string[] => guard.list(path(relative)).sort();
   const textOf = (relative: string): string | undefined => {
     try {
       return (adopted.has(relative) ? shared(relative, false).text() : readOnce(relative)).trim();
@@ -110,7 +123,7 @@ function treeOf(given: string, context: FileContext): Tree {
     folder(relative) {
       const traits = {
         list: () => list(relative),
-        isThere: () => disk.isThere(path(relative)),
+        isThere: () => guard.isThere(path(relative)),
         isTold: isToldOf(relative),
       };
       const folder = folders.get(relative) ?? createFolder(traits, context.clock);
@@ -125,10 +138,10 @@ function treeOf(given: string, context: FileContext): Tree {
     glance: (relative, look) => glance(path(relative), context, isWhole(relative), look),
     attribute: (relative) => optional(() => readOnce(relative).trim()),
     list,
-    link: (relative) => disk.link(path(relative)),
-    real: (relative) => disk.real(path(relative)),
-    sizeBytes: (relative) => disk.sizeBytes(path(relative)),
-    exists: (relative) => disk.isThere(path(relative)),
+    link: (relative) => guard.link(path(relative)),
+    real: (relative) => guard.real(path(relative)),
+    sizeBytes: (relative) => guard.sizeBytes(path(relative)),
+    exists: (relative) => guard.isThere(path(relative)),
     open: (relative) => context.descriptors.open(path(relative)),
     adopt: (relative, fd) => void adopted.set(relative, { fd }),
   };
@@ -138,7 +151,7 @@ function treeOf(given: string, context: FileContext): Tree {
     attribute: (relative) => fileAt(relative, true, isWhole(relative)),
     textOf,
     isTold,
-    identityOf: (relative) => optional(() => disk.identity(path(relative)), NOTHING),
+    identityOf: (relative) => optional(() => guard.identity(path(relative)), NOTHING),
   };
   return tree;
 }
@@ -164,6 +177,11 @@ function glance<T>(
   isWhole: boolean,
   look: (bytes: Buffer, length: number) => T,
 ): T {
+  const { guard } = context;
+  if (guard.isAway(path)) {
+    const found = guard.readWhole(path);
+    return look(found, found.length);
+  }
   const fd = context.descriptors.open(path);
   try {
     const length = readToEnd(context, fd, path, isWhole);
@@ -187,6 +205,7 @@ function createFolder({ list, isThere, isTold }: FolderTraits, clock: SourceCloc
         names = found;
       error = undefined;
     } catch (thrown) {
+      if (thrown instanceof NotYet) throw thrown;
       names = undefined;
       error = thrown;
     }
@@ -196,7 +215,12 @@ function createFolder({ list, isThere, isTold }: FolderTraits, clock: SourceCloc
       const now = isTold ? clock.look : clock.scrape;
       if (now === 0 || now !== listedAt) {
         listedAt = now;
-        refresh();
+        try {
+          refresh();
+        } catch (waiting) {
+          listedAt = -1;
+          throw waiting;
+        }
       }
       if (names === undefined) throw error;
       return names;

@@ -83,9 +83,10 @@ export function createTable(
   /** Whether what was looked at elsewhere has another content. */
   const areOther = (before: Laid | undefined): boolean => {
     const isLook = look !== clock.look;
+    const areOther =
+      before !== undefined && (hasOther(before.followedFiles) || (isLook && hasOther(before.fixedFiles)));
     look = clock.look;
-    if (before === undefined) return false;
-    return hasOther(before.followedFiles) || (isLook && hasOther(before.fixedFiles));
+    return areOther;
   };
 
   return (out: Writer) => {
@@ -110,10 +111,11 @@ export function hasOther(files: ReadonlyMap<KernelFile, number>): boolean {
 
 /** Reads files, and answers whether one has another content than at the time of `versions`, which are brought up to date. */
 export function hasMoved(files: readonly Beside[], versions: number[]): boolean {
+  // All before any is compared: one that has not answered yet is asked again together with the others.
+  for (const file of files) file.tryRead();
   let moved = false;
   for (let i = 0; i < files.length; i += 1) {
     const file = files[i] as Beside;
-    file.tryRead();
     moved ||= file.version !== versions[i];
     versions[i] = file.version;
   }

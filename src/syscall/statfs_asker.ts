@@ -1,4 +1,4 @@
-import type { StatfsAnswer, StatfsAsker, StatfsAskerOptions } from '../core/system.ts';
+import type { AskedMount, StatfsAnswer, StatfsAsker, StatfsAskerOptions } from '../core/system.ts';
 import { askFileSystem } from './statfs.ts';
 import { hangingMax } from './thread_pool.ts';
 
@@ -16,25 +16,52 @@ export const NOT_ASKED: StatfsAnswer = { refusal: 'not asked: too many mountpoin
 /** A call that takes longer no longer counts as one of the workers. A healthy one takes microseconds. */
 const SLOW_MS = 100;
 
+/**
+ * The last threads are kept: one for local file systems, one more for those that answered last, one more for a mount that came
+ * later than the first question. However many of the others hang, each of these is asked.
+ */
+function createShares() {
+  let seen: Set<string> | undefined;
+  const newcomers = new Set<string>();
+  return {
+    begin(mounts: readonly AskedMount[]): void {
+      const paths = new Set(mounts.map(({ path }) => path));
+      for (const path of newcomers) if (!paths.has(path)) newcomers.delete(path);
+      for (const path of paths) if (seen?.has(path) === false) newcomers.add(path);
+      seen = paths;
+    },
+    asked: (path: string): void => void newcomers.delete(path),
+    /** How many threads are kept from a mount. */
+    keptFrom({ path, isLocal }: AskedMount, isHealthy: boolean): number {
+      if (isLocal) return 0;
+      if (isHealthy) return 1;
+      return newcomers.has(path) ? 2 : 3;
+    },
+  };
+}
+
 export function createStatfsAsker({
   workers,
   timeoutMs,
   call = askFileSystem,
   underWayMax = hangingMax,
 }: AskerOptions): StatfsAsker {
-  /** The paths whose calls have not returned, from this `ask` or from one before. */
+  /** The devices whose calls have not returned, from this `ask` or from one before. */
   const underWay = new Set<string>();
-  /** Those that answered when they were asked last. The last thread that calls may have is kept for them. */
+  /** Those that answered when they were asked last. */
   let healthy = new Set<string>();
-  const roomFor = (path: string): boolean => {
+  const shares = createShares();
+  const roomFor = (mount: AskedMount): boolean => {
     const max = underWayMax();
-    return underWay.size < (max === 1 || healthy.has(path) ? max : max - 1);
+    // Of a small pool no more than half is kept.
+    const kept = Math.min(max >> 1, shares.keptFrom(mount, healthy.has(mount.path)));
+    return underWay.size < max - kept && !underWay.has(mount.device);
   };
   return {
-    ask: (paths, leftMs) =>
+    ask: (mounts, leftMs) =>
       new Promise((resolve) => {
         const answers = new Map<string, StatfsAnswer>();
-        const waiting = new Set<string>();
+        const waiting = new Map<string, AskedMount>();
         /** What was asked in this round and may still answer in time, with the moment of asking. */
         const asked = new Map<string, number>();
         const quick = new Set<string>();
@@ -45,13 +72,14 @@ export function createStatfsAsker({
           quick.delete(path);
           if (asked.delete(path)) answers.set(path, answer);
         };
-        const start = async (path: string): Promise<void> => {
+        const start = async ({ path, device }: AskedMount): Promise<void> => {
           waiting.delete(path);
+          shares.asked(path);
           asked.set(path, performance.now());
           quick.add(path);
-          underWay.add(path);
+          underWay.add(device);
           const answer = await call(path);
-          underWay.delete(path);
+          underWay.delete(device);
           if (over) return;
           if (asked.has(path)) stillHealthy.add(path);
           settle(path, answer);
@@ -62,8 +90,8 @@ export function createStatfsAsker({
           clearInterval(ticking);
           clearTimeout(deadline);
           for (const path of asked.keys()) settle(path, TIMED_OUT);
-          for (const path of waiting) {
-            answers.set(path, NOT_ASKED);
+          for (const [path, { device }] of waiting) {
+            answers.set(path, underWay.has(device) ? TIMED_OUT : NOT_ASKED);
             if (healthy.has(path)) stillHealthy.add(path);
           }
           waiting.clear();
@@ -71,9 +99,9 @@ export function createStatfsAsker({
           resolve(answers);
         };
         const proceed = (): void => {
-          for (const path of waiting) {
+          for (const mount of waiting.values()) {
             if (quick.size >= workers) break;
-            if (roomFor(path)) void start(path);
+            if (roomFor(mount)) void start(mount);
           }
           // What is under way but no longer waited for will hardly make room.
           if (asked.size === 0) end();
@@ -87,9 +115,10 @@ export function createStatfsAsker({
           proceed();
         };
 
-        for (const path of paths) {
-          if (underWay.has(path)) answers.set(path, TIMED_OUT);
-          else waiting.add(path);
+        shares.begin(mounts);
+        for (const mount of mounts) {
+          if (underWay.has(mount.device)) answers.set(mount.path, TIMED_OUT);
+          else waiting.set(mount.path, mount);
         }
         const ticking = setInterval(tick, Math.max(1, Math.min(SLOW_MS, timeoutMs)));
         const deadline = setTimeout(end, Math.max(0, leftMs));

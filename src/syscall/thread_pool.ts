@@ -15,6 +15,8 @@ const LIBUV_DEFAULT = 4;
 const LIBUV_MAX = 1024;
 /** For the rest of the process: name resolution, files, compression. */
 const KEPT_FREE = 4;
+/** For files that hang: one thread for each file system of theirs. */
+const READS_MAX = 4;
 
 let size = LIBUV_DEFAULT;
 
@@ -49,8 +51,11 @@ function possible(wanted: number): number {
   }
 }
 
-/** How many calls that may hang can be under way at once. At least one, however small the pool. */
-export const hangingMax = (): number => Math.max(1, size - KEPT_FREE);
+/** How many reads that may hang can be under way at once. At least one, however small the pool. */
+export const hangingReadsMax = (): number => Math.max(1, Math.min(READS_MAX, size >> 2));
+
+/** The same for calls about file systems. */
+export const hangingMax = (): number => Math.max(1, size - KEPT_FREE - hangingReadsMax());
 
 let underWay = 0;
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import filesystem, { deviceNumberOf, stripRootfs } from '../../src/collectors/filesystem.ts';
 import { UsageError } from '../../src/core/errors.ts';
+import type { AskedMount } from '../../src/core/system.ts';
 import { refusingDisk } from '../helpers/disk.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
@@ -76,7 +77,7 @@ for (const [why, fsType, seen, isShown] of [
       });
       const statfs = (path: string) => sizeOf(path === '/' ? 0x801 : seen);
       const createStatfsAsker = () => ({
-        ask: async (paths: readonly string[]) => new Map(paths.map((path) => [path, statfs(path)])),
+        ask: async (mounts: readonly AskedMount[]) => new Map(mounts.map(({ path }) => [path, statfs(path)])),
       });
       const { text, success } = await scrape(filesystem, { root, system: { statfs, createStatfsAsker } });
       assert.equal(success, true);

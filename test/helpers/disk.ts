@@ -1,4 +1,4 @@
-import { type Disk, disk } from '../../src/source/disk.ts';
+import { type AwayDisk, type Disk, disk } from '../../src/source/disk.ts';
 
 /** What differs from the real disk. Paths are whole ones; what throws is what the system refuses. */
 export interface Altered {
@@ -17,6 +17,17 @@ export const refusal = (code: string, path: string): Error =>
 
 const FIRST_FD = 1_000_000;
 
+/** What is asked off the thread answers the same. */
+export const awayOf = (of: Omit<Disk, 'away'>): AwayDisk => ({
+  readWhole: async (path) => of.readWhole(path),
+  list: async (path) => of.list(path),
+  link: async (path) => of.link(path),
+  real: async (path) => of.real(path),
+  isThere: async (path) => of.isThere(path),
+  sizeBytes: async (path) => of.sizeBytes(path),
+  identity: async (path) => of.identity(path),
+});
+
 /** The disk as seen through a fault: every read asks `bytes` again, through kept descriptors too. */
 export function alteredDisk({ bytes = (_, real) => real, files = () => undefined, list, link, real }: Altered): Disk {
   const open = new Map<number, { path: string; content: Buffer }>();
@@ -25,7 +36,7 @@ export function alteredDisk({ bytes = (_, real) => real, files = () => undefined
     const made = files(path);
     return bytes(path, made === undefined ? disk.readWhole(path) : Buffer.from(made, 'latin1'));
   };
-  return {
+  const altered: Omit<Disk, 'away'> = {
     ...disk,
     open(path) {
       const content = contentOf(path);
@@ -46,6 +57,7 @@ export function alteredDisk({ bytes = (_, real) => real, files = () => undefined
     link: (path) => (link === undefined ? disk.link(path) : link(path, () => disk.link(path))),
     real: (path) => (real === undefined ? disk.real(path) : real(path, () => disk.real(path))),
   };
+  return { ...altered, away: awayOf(altered) };
 }
 
 /** The disk, on which files whose paths end so cannot be read. */

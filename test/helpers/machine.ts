@@ -210,7 +210,7 @@ function systemOf(struck: Struck): Partial<System> {
     statfs,
     ethtool: createEthtool((device, data) => driversOf({ eno1: driver(struck) })(device, data)),
     btrfsDevices: async () => undefined,
-    createStatfsAsker: () => ({ ask: async (paths) => new Map(paths.map((path) => [path, statfs(path)])) }),
+    createStatfsAsker: () => ({ ask: async (mounts) => new Map(mounts.map(({ path }) => [path, statfs(path)])) }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Disk } from '../../src/source/disk.ts';
-import { refusal } from './disk.ts';
+import { awayOf, refusal } from './disk.ts';
 
 interface Inode {
   bytes: Buffer;
@@ -46,7 +46,7 @@ export function createMemory(files: Readonly<Record<string, string>> = {}): Memo
     return [...new Set(below.map((each) => each.slice(prefix.length).split('/')[0] as string))];
   };
   const ask = (what: string, path: string): void => void calls.push(`${what} ${path}`);
-  const memory: Memory = {
+  const memory: Omit<Memory, 'away'> = {
     openMax: Number.POSITIVE_INFINITY,
     get openCount() {
       return open.size;
@@ -125,7 +125,8 @@ export function createMemory(files: Readonly<Record<string, string>> = {}): Memo
     identity: (path) => identities.get(links.get(path) ?? path),
     sizeBytes: (path) => found(path).bytes.length,
     magic: () => undefined,
+    mounts: () => '',
   };
   for (const [path, text] of Object.entries(files)) memory.write(path, text);
-  return memory;
+  return Object.assign(memory, { away: awayOf(memory) });
 }

@@ -7,7 +7,9 @@ import { ParseError } from '../../src/core/errors.ts';
 import { silent } from '../../src/core/log.ts';
 import { createRegistry } from '../../src/core/registry.ts';
 import { exporterParts } from '../../src/server/exporter_metrics.ts';
+import type { Disk } from '../../src/source/disk.ts';
 import { createSource } from '../../src/source/source.ts';
+import { refusingDisk } from '../helpers/disk.ts';
 import { parseExposition } from '../helpers/exposition.ts';
 import { scraper } from '../helpers/render.ts';
 import { tree } from '../helpers/scrape.ts';
@@ -19,8 +21,8 @@ interface Own {
 }
 
 /** Scrapes what the exporter says of itself, reading `proc`; the function does it again and again. */
-function ownOf(proc: string, pageSizeBytes: number | undefined = 4096): () => Promise<Own> {
-  const source = createSource();
+function ownOf(proc: string, pageSizeBytes: number | undefined = 4096, disk?: Disk): () => Promise<Own> {
+  const source = createSource(disk === undefined ? {} : { disk });
   const parts = exporterParts({ own: source.openTree(proc), pageSizeBytes, layouts: () => source.clock.layouts });
   const onBegin = (): void => source.clock.begin();
   const registry = createRegistry([{ name: 'own', parts }], { timeoutMs: 1000, log: silent, onBegin });
@@ -142,4 +144,11 @@ test("the exporter's own figures hold against what the runtime and the folders o
   assert.ok(used > 1e6 && used < (own.value('nodejs_heap_size_total_bytes') ?? 0));
   assert.match(own.text, /^nodejs_version_info\{.*version="v26\./m);
   assert.equal(own.value('keyhole_layouts_total'), 2, 'stat and netstat');
+});
+
+test('a /proc/stat that cannot be read costs the time of the start alone', async () => {
+  const { value } = await ownOf('/proc', 4096, refusingDisk('EIO', '/proc/stat'))();
+  assert.equal(value('process_start_time_seconds'), undefined);
+  for (const name of ['process_cpu_seconds_total', 'process_open_fds', 'process_max_fds', 'keyhole_layouts_total'])
+    assert.notEqual(value(name), undefined, name);
 });

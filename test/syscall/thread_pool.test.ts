@@ -23,10 +23,10 @@ function run(env: NodeJS.ProcessEnv): { threads: number; hangingMax: number } {
 }
 
 for (const [env, expected] of [
-  [{}, { threads: 16, hangingMax: 12 }],
-  [{ UV_THREADPOOL_SIZE: '6' }, { threads: 6, hangingMax: 2 }],
+  [{}, { threads: 16, hangingMax: 8 }],
+  [{ UV_THREADPOOL_SIZE: '6' }, { threads: 6, hangingMax: 1 }],
   [{ UV_THREADPOOL_SIZE: '2' }, { threads: 2, hangingMax: 1 }],
-  [{ UV_THREADPOOL_SIZE: 'many' }, { threads: 16, hangingMax: 12 }],
+  [{ UV_THREADPOOL_SIZE: 'many' }, { threads: 16, hangingMax: 8 }],
 ] as const)
   test(`the pool with ${JSON.stringify(env)} in the environment`, () => assert.deepEqual(run(env), expected));
 
