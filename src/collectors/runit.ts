@@ -1,6 +1,6 @@
 import { defineCollector } from '../core/collector.ts';
-import { eachOf } from '../core/each.ts';
-import { isRefusal, optional, ParseError, REFUSED } from '../core/errors.ts';
+import { alone, eachOf } from '../core/each.ts';
+import { optional, ParseError, REFUSED } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFile } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
@@ -75,14 +75,11 @@ export default defineCollector({
       // runsv replaces the file.
       const statusOf = (name: string) => services.passing(`${name}/supervise/status`);
       known = new Map(folder.names().map((name) => [name, known.get(name) ?? statusOf(name)]));
-      return eachOf([...known], turn, ([name, file]) => {
-        try {
-          write(out, name, file);
-        } catch (error) {
-          if (!(error instanceof ParseError || isRefusal(error))) throw error;
-          out.fault(error);
-        }
-      });
+      return eachOf(
+        [...known],
+        turn,
+        alone(out, ([name, file]) => write(out, name, file)),
+      );
     };
   },
 });

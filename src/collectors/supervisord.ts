@@ -28,8 +28,8 @@ function processOf(info: XmlRpcValue): SupervisedProcess | undefined {
 
 /** To a name it asks by UDP. What is no address is refused by `setup`. */
 function needsOf(url: string): Needs {
-  const { protocol = '', hostname = '', port = '' } = URL.parse(url) ?? {};
-  if (protocol === 'unix:') return { sockets: [{ family: 'unix' }] };
+  const { protocol = '', hostname = '', port = '', pathname = '' } = URL.parse(url) ?? {};
+  if (protocol === 'unix:') return { sockets: [{ family: 'unix', path: pathname }] };
   const tcp = { family: 'tcp', port: Number(port) || (protocol === 'https:' ? 443 : 80) } as const;
   return isAddress(hostname.replace(/^\[|\]$/g, ''))
     ? { sockets: [tcp] }

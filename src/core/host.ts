@@ -225,7 +225,8 @@ export type SocketNeed =
   | { readonly family: 'netlink'; readonly protocol: number }
   | { readonly family: 'tcp'; readonly port: number }
   | { readonly family: 'udp' }
-  | { readonly family: 'unix' };
+  /** `path`: the socket, where it may be closed to some users. */
+  | { readonly family: 'unix'; readonly path?: string };
 
 /** What the sandbox leaves open for a collector, beside the trees of the kernel and the files that `reads` names. */
 export interface Needs {

@@ -124,8 +124,10 @@ function questionsOf({ candidates, trees, files, held }: UserParts): Question[] 
       ...(needs.files ?? []).map((path) => resolve(path)).flatMap((path) => [path, `${path}/*`]),
     ];
     const owner = collector.name;
+    const sockets = (needs.sockets ?? []).flatMap((need) => (need.family === 'unix' ? (need.path ?? []) : []));
     return [
       ...opened.flatMap((each) => pathsLike(each)).map((path) => ({ owner, path, mode: constants.R_OK })),
+      ...sockets.map((path) => ({ owner, path, mode: constants.W_OK })),
       // Not the mount itself: asking about it may take for ever.
       ...(optional(() => needs.asksAbout?.(), WITHOUT) ?? []).map((path) => ({
         owner,

@@ -14,8 +14,8 @@ test('every collector is run, and those that are off are named', async () => {
     '--collector.dmi',
   );
   assert.equal(status, 0);
-  assert.match(text, /^COLLECTOR {2}STATE {2,}SERIES {2}TIME {5}WHY\n/);
-  assert.match(text, /^loadavg {4}ok +3 +\d\.\d\d ms$/m);
+  assert.match(text, /^COLLECTOR {2}STATE {2,}SERIES {2}TIME +WHY\n/);
+  assert.match(text, /^loadavg {4}ok +3 +\d+\.\d\d ms$/m);
   assert.match(text, /^2 collectors, \d+\.\d\d ms in all\.$/m);
   assert.match(text, /^Switched off .*: arp, bcache, /m);
 });

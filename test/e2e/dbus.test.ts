@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +63,8 @@ const success = async (exporter: Exporter, collector: string): Promise<number | 
 
 describe('systemd on a bus, with 5,000 units', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'keyhole-dbus-'));
+  // For the user who serves.
+  chmodSync(folder, 0o755);
   const path = join(folder, 'bus');
   const env = { ...process.env, DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${path}` };
   const running: ChildProcess[] = [];
@@ -167,6 +169,8 @@ const ILL: Readonly<Record<string, (socket: Socket) => void>> = {
 describe('a bus that is ill', { skip }, () => {
   const TIMEOUT_MS = 500;
   const folder = mkdtempSync(join(tmpdir(), 'keyhole-ill-'));
+  // For the user who serves.
+  chmodSync(folder, 0o755);
   const path = join(folder, 'bus');
   let server: Server;
   let exporter: Exporter;

@@ -119,6 +119,15 @@ test('what root without capabilities cannot read either is not lost by the chang
   assert.deepEqual(chooseUser(parts([], { files: [others] }).parts), { uid: 65534, gid: 65534 });
 });
 
+test('a socket that is closed to others keeps root', { skip }, (t) => {
+  const socket = join(folderOf(t), 'socket');
+  writeFileSync(socket, '', { mode: 0o700 });
+  const asking = parts([], { needs: { sockets: [{ family: 'unix', path: socket }] } }).parts;
+  assert.equal(chooseUser(asking), undefined);
+  chmodSync(socket, 0o777);
+  assert.deepEqual(chooseUser(asking), { uid: 65534, gid: 65534 });
+});
+
 test('what is asked about must be reachable, and is not asked for itself', { skip }, (t) => {
   const folder = folderOf(t);
   const closed = join(folder, 'closed');
