@@ -71,7 +71,8 @@ test('a configuration that becomes a pipe, a device, a folder or a bomb: status 
   const faults: readonly (readonly [RegExp, (path: string) => void])[] = [
     [/not a regular file/, (path) => execFileSync('mkfifo', [path])],
     [/nested more than 16 deep/, (path) => writeFileSync(path, '? '.repeat(1000))],
-    [/not a regular file/, (path) => execFileSync('ln', ['-s', '/dev/zero', path])],
+    // Where the kernel has Landlock, the sandbox refuses it first.
+    [/not a regular file|EACCES/, (path) => execFileSync('ln', ['-s', '/dev/zero', path])],
     [/more than 131072/, (path) => writeFileSync(path, 'k: v\n'.repeat(100_000))],
   ];
   for (const [why, make] of faults) {
