@@ -58,12 +58,20 @@ const openSource = (log: Logger): Source =>
     onRefused: (path, error) => log.info('not readable, left out', { path, err: messageOf(error) }),
   });
 
-/** Opens what the flags name. Throws a `UsageError` where it is not there. `end` ends the process in good order. */
-export function openMachine(parsed: ParsedFlags, log: Logger, end: (why: string) => void): OpenMachine {
+export interface MachineOptions {
+  /** Whether anything that is enabled reads below `--path.procfs`: then it must be there. */
+  readonly needsProc: boolean;
+  /** Ends the process in good order. */
+  end(why: string): void;
+}
+
+/** Opens what the flags name. Throws a `UsageError` where it is not there. */
+export function openMachine(parsed: ParsedFlags, log: Logger, { needsProc, end }: MachineOptions): OpenMachine {
   const source = openSource(log);
   const { openTree } = source;
   const [procfs, sysfs] = [parsed.valueOf(programFlags.procfs), parsed.valueOf(programFlags.sysfs)];
-  requireFolder('path.procfs', procfs);
+  if (needsProc) requireFolder('path.procfs', procfs);
+  else lookForFolder('path.procfs', procfs, log);
   lookForFolder('path.sysfs', sysfs, log);
   const rootfs = parsed.valueOf(programFlags.rootfs).replace(/\/+$/, '') || '/';
   const machine: Machine = {

@@ -59,10 +59,15 @@ function openLog(parsed: ParsedFlags): Logger {
 }
 
 const machineOf = (parsed: ParsedFlags, log: Logger): OpenMachine =>
-  openMachine(parsed, log, (why) => {
-    log.error('Ending, to be started again', { reason: why, status: STATUS_AGAIN });
-    process.exitCode = STATUS_AGAIN;
-    process.kill(process.pid, 'SIGTERM');
+  openMachine(parsed, log, {
+    needsProc: enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults)).some(({ reads }) =>
+      reads.some((path) => path.startsWith('/proc/')),
+    ),
+    end(why) {
+      log.error('Ending, to be started again', { reason: why, status: STATUS_AGAIN });
+      process.exitCode = STATUS_AGAIN;
+      process.kill(process.pid, 'SIGTERM');
+    },
   });
 
 interface Parts {

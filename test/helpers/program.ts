@@ -20,7 +20,7 @@ export const programThat = (write: (text: string) => void): Program => ({
   env: process.env,
   declared: declare(collectors),
   collectors,
-  openMachine: (parsed, log) => openMachine(parsed, log, () => {}),
+  openMachine: (parsed, log) => openMachine(parsed, log, { needsProc: true, end() {} }),
   checkWebConfig,
   ownMetrics: async () => Object.values(scrapeMetrics),
   write,
