@@ -29,6 +29,7 @@ export class Samples implements Writer {
   #markedLabelAt = 0;
   #markedBlocks = 1;
   #markedFaults = 0;
+  #markedFaultCount = 0;
   #isCut = false;
   #isOpen = true;
 
@@ -53,7 +54,8 @@ export class Samples implements Writer {
     this.#markedAt = this.#at;
     this.#markedLabelAt = this.#labelAt;
     this.#markedBlocks = this.blockCount;
-    this.#markedFaults = this.faultCount;
+    this.#markedFaults = this.faults.length;
+    this.#markedFaultCount = this.faultCount;
   }
 
   /** Takes back what was written since `mark`. */
@@ -61,8 +63,8 @@ export class Samples implements Writer {
     this.#at = this.#markedAt;
     this.#labelAt = this.#markedLabelAt;
     this.blockCount = this.#markedBlocks;
-    this.faults.length = Math.min(this.faults.length, this.#markedFaults);
-    this.faultCount = this.#markedFaults;
+    this.faults.length = this.#markedFaults;
+    this.faultCount = this.#markedFaultCount;
   }
 
   /** The run is over: what it did not write again is gone, and what a late collector still writes is dropped. */

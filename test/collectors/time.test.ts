@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import time, { ruleOf, zoneName } from '../../src/collectors/time.ts';
+import { alteredDisk, refusal } from '../helpers/disk.ts';
 import { scrape, tree } from '../helpers/scrape.ts';
 
 const HOUR = 3600;
@@ -50,6 +51,16 @@ test('time tells the time, with its fraction, and the clock sources', async () =
   ]);
 });
 
+/** For the rest of the test, the zone of this process. */
+function setZone(t: TestContext, zone: string): void {
+  const before = process.env['TZ'];
+  t.after(() => {
+    if (before === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = before;
+  });
+  process.env['TZ'] = zone;
+}
+
 for (const [zone, at, expected] of [
   ['UTC', '2026-07-01', 'time_zone="UTC"} 0'],
   ['Europe/Berlin', '2026-07-01', 'time_zone="CEST"} 7200'],
@@ -58,13 +69,27 @@ for (const [zone, at, expected] of [
   ['Asia/Kathmandu', '2026-01-01', 'time_zone="+0545"} 20700'],
 ] as const)
   test(`time tells the zone ${zone} on ${at}`, async (t) => {
-    const before = process.env['TZ'];
-    t.after(() => {
-      if (before === undefined) delete process.env['TZ'];
-      else process.env['TZ'] = before;
-    });
-    process.env['TZ'] = zone;
+    setZone(t, zone);
     const { text } = await scrape(time, { now: Date.parse(at) });
+    assert.ok(text.includes(`node_time_zone_offset_seconds{${expected}\n`), text);
+  });
+
+for (const [zone, expected] of [
+  ['UTC', 'time_zone="UTC"} 0'],
+  ['Europe/Berlin', 'time_zone="+01"} 3600'],
+  ['America/New_York', 'time_zone="-05"} -18000'],
+  ['Asia/Kathmandu', 'time_zone="+0545"} 20700'],
+  ['America/St_Johns', 'time_zone="-0330"} -12600'],
+] as const)
+  test(`time calls the zone ${zone} by its offset where no file names it`, async (t) => {
+    setZone(t, zone);
+    const disk = alteredDisk({
+      bytes(path, real) {
+        if (/zoneinfo|localtime/.test(path)) throw refusal('ENOENT', path);
+        return real;
+      },
+    });
+    const { text } = await scrape(time, { disk, now: Date.parse('2026-01-01') });
     assert.ok(text.includes(`node_time_zone_offset_seconds{${expected}\n`), text);
   });
 
