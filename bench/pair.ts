@@ -18,7 +18,7 @@ export interface Plan {
   /** Between two scrapes; what it takes away from the CPU's caches belongs to the cost. */
   readonly gapMs: number;
   /** What happens between two scrapes and is not counted. */
-  readonly tick?: () => void;
+  readonly tick?: () => void | Promise<void>;
 }
 
 /** What a scrape costs one exporter. */
@@ -69,7 +69,7 @@ class Side {
   async round({ scrapes, gapMs, tick }: Plan): Promise<void> {
     const [cpu, faults] = [cpuNs(this.#pid), pageFaults(this.#pid)];
     for (let i = 0; i < scrapes; i += 1) {
-      tick?.();
+      await tick?.();
       const start = performance.now();
       await this.scrape();
       this.#latencyMs.push(performance.now() - start);
@@ -113,7 +113,7 @@ export async function comparePair(plan: Plan): Promise<Pair> {
     const [own, other] = sides as [Side, Side];
     for (const side of sides) {
       for (let i = 0; i < plan.warm; i += 1) {
-        plan.tick?.();
+        await plan.tick?.();
         await side.scrape();
       }
     }
