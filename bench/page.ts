@@ -34,12 +34,15 @@ function table(rows: readonly Row[]): string {
   return [...head, ...body.map((cells) => `| ${cells} |`)].join('\n');
 }
 
+/** With a ground of its own: a page's colours need not be those that the reader prefers. */
 const STYLE = `
+  .ground { fill: #ffffff; }
   text { font: 14px sans-serif; fill: #1f2328; }
   .small { font-size: 12px; fill: #59636e; }
   .own { fill: #1a7f37; }
   .other { fill: #b7bec6; }
   @media (prefers-color-scheme: dark) {
+    .ground { fill: #0d1117; }
     text { fill: #f0f6fc; }
     .small { fill: #9198a1; }
     .own { fill: #3fb950; }
@@ -69,6 +72,7 @@ function plot(rows: readonly Row[]): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`,
     `<title>CPU time of a scrape, node_exporter's being 1: ${says}</title>`,
     `<style>${STYLE}</style>`,
+    `<rect class="ground" width="${WIDTH}" height="${height}" rx="6"/>`,
     `<rect class="own" x="${LEFT}" y="8" width="12" height="12" rx="2"/><text class="small" x="${LEFT + 18}" y="18">Keyhole</text>`,
     `<rect class="other" x="${LEFT + 90}" y="8" width="12" height="12" rx="2"/><text class="small" x="${LEFT + 108}" y="18">node_exporter = 1</text>`,
     ...bars,
