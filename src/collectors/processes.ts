@@ -1,6 +1,5 @@
 import { type Collect, defineCollector } from '../core/collector.ts';
-import { hasErrno, messageOf, ParseError, REFUSED } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
+import { hasErrno, ParseError, REFUSED } from '../core/errors.ts';
 import { type Family, gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
 import { parseTaskStat, type TaskStat } from '../parse/task_stat.ts';
@@ -21,23 +20,28 @@ function writeStates(out: Writer, family: Family<readonly [string]>, states: Sta
     if (states[code] !== 0) out.sample(family, states[code], String.fromCharCode(code));
 }
 
-/** Reads what may have ended, or be hidden from us: that is `undefined`, and so is what is odd. */
-function createReader(log: Logger): <T>(read: () => T, out: Writer) => T | undefined {
-  let isHidden = false;
-  return (read, out) => {
-    try {
-      return read();
-    } catch (error) {
-      if (hasErrno(error, GONE)) return undefined;
-      if (hasErrno(error, REFUSED)) {
-        if (!isHidden) log.info('processes that are hidden from us are not counted', { err: messageOf(error) });
-        isHidden = true;
+/**
+ * Reads what may have ended, or be hidden from us: that is `undefined`, and so is what is odd. `end` names the first of the
+ * hidden, if any: without them the counts are too low.
+ */
+function createReader() {
+  let hidden: unknown;
+  return {
+    try<T>(read: () => T, out: Writer): T | undefined {
+      try {
+        return read();
+      } catch (error) {
+        if (hasErrno(error, GONE)) return undefined;
+        if (hasErrno(error, REFUSED)) hidden ??= error;
+        else if (error instanceof ParseError) out.fault(error);
+        else throw error;
         return undefined;
       }
-      if (!(error instanceof ParseError)) throw error;
-      out.fault(error);
-      return undefined;
-    }
+    },
+    end(out: Writer): void {
+      if (hidden !== undefined) out.fault(hidden);
+      hidden = undefined;
+    },
   };
 }
 
@@ -60,8 +64,8 @@ export default defineCollector({
     pids: gauge('node_processes_pids', 'How many processes there are.'),
     maxPids: gauge('node_processes_max_processes', 'Process numbers that the kernel gives out.'),
   },
-  setup({ proc, log }, metrics) {
-    const read = createReader(log);
+  setup({ proc }, metrics) {
+    const reader = createReader();
     const states: States = new Int32Array(CODES);
     const threadStates: States = new Int32Array(CODES);
     const add = (counts: States, { state }: TaskStat): void => {
@@ -71,7 +75,7 @@ export default defineCollector({
       let [pids, threads] = [0, 0];
       states.fill(0);
       threadStates.fill(0);
-      const glance = (path: string): TaskStat | undefined => read(() => proc.glance(path, parseTaskStat), out);
+      const glance = (path: string): TaskStat | undefined => reader.try(() => proc.glance(path, parseTaskStat), out);
       for (const pid of proc.list('')) {
         if (!isNumber(pid)) continue;
         await turn.pause();
@@ -80,7 +84,7 @@ export default defineCollector({
         pids += 1;
         threads += process.threads;
         add(states, process);
-        for (const tid of read(() => proc.list(`${pid}/task`), out) ?? []) {
+        for (const tid of reader.try(() => proc.list(`${pid}/task`), out) ?? []) {
           await turn.pause();
           const thread = tid === pid ? process : isNumber(tid) ? glance(`${pid}/task/${tid}/stat`) : undefined;
           if (thread !== undefined) add(threadStates, thread);
@@ -90,6 +94,7 @@ export default defineCollector({
       writeStates(out, metrics.states, states);
       writeStates(out, metrics.threadStates, threadStates);
       out.sample(metrics.pids, pids);
+      reader.end(out);
     };
     return [
       count,

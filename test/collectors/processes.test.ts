@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import processes from '../../src/collectors/processes.ts';
 import { ParseError } from '../../src/core/errors.ts';
-import { type LogFields, silent } from '../../src/core/log.ts';
 import { alteredDisk, refusal, refusingDisk } from '../helpers/disk.ts';
 import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
@@ -36,25 +35,23 @@ test('processes passes over those that end meanwhile', async (t) => {
 });
 
 for (const code of ['EACCES', 'EPERM'])
-  test(`processes that answer ${code} are not counted, which is logged once`, async (t) => {
+  test(`processes that answer ${code} are not counted, and success says so`, async (t) => {
     const root = tree(t, {
       ...LIMITS,
       ...Object.fromEntries([7, 8, 9].map((pid) => [`proc/${pid}/stat`, statOf(pid, 'a', 'S', 1)])),
     });
-    const logged: LogFields[] = [];
-    const log = { ...silent, info: (_: string, fields: LogFields = {}) => void logged.push(fields), with: () => log };
     const disk = alteredDisk({
       bytes(path, real) {
         if (/\/[78]\/stat$/.test(path)) throw refusal(code, path);
         return real;
       },
     });
-    const run = prepared(processes, { root, disk, log });
-    await run();
-    const { text, success } = await run();
-    assert.equal(success, true);
+    const { text, success, error, faultsTotal } = await prepared(processes, { root, disk })();
+    assert.equal(success, false);
     assert.match(text, /^node_processes_pids 1$/m);
-    assert.equal(logged.length, 1);
+    assert.match(text, /^node_processes_max_processes /m);
+    assert.match(String(error), new RegExp(code));
+    assert.equal(faultsTotal, 1);
   });
 
 test('a process that is odd costs itself alone', async (t) => {
