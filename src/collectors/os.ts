@@ -100,7 +100,11 @@ export default defineCollector({
   setup({ root }, metrics) {
     const files = FILES.map((file) => root.passing(file).as(describe));
     return (out) => {
-      const found = files.map((file) => file()).find((each) => each !== undefined);
+      // The second is read only where the first is not there.
+      const found = files
+        .values()
+        .map((file) => file())
+        .find((each) => each !== undefined);
       if (found === undefined) throw new NoDataError('there is no os-release');
       out.row(metrics.info, 1, found.labels);
       if (found.version !== undefined && found.version > 0) out.sample(metrics.version, found.version, ...found.names);

@@ -1,6 +1,6 @@
 import { noData, nothing } from '../core/absent.ts';
-import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { type Collect, defineCollector } from '../core/collector.ts';
+import { NOTHING, optional, ParseError } from '../core/errors.ts';
 import type { Device, Lines } from '../core/host.ts';
 import { dynamic, gauge } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
@@ -107,13 +107,23 @@ export default defineCollector({
         writeKstat(lines, [UINT64], (field, value) => out.sample(metrics.dataset.of(field), value, pool, dataset));
       }
     };
+    const tables = files.map(([file, metric]) =>
+      proc.table(
+        `${FOLDER}/${file}`,
+        (lines, out) => writeKstat(lines, [INT64, UINT64], (field, value) => out.sample(metric.of(field), value)),
+        { ifAbsent: nothing },
+      ),
+    );
+    // Most machines have no ZFS: there the folder alone is asked for.
+    let isThere = true;
     return [
-      ...files.map(([file, metric]) =>
-        proc.table(
-          `${FOLDER}/${file}`,
-          (lines, out) => writeKstat(lines, [INT64, UINT64], (field, value) => out.sample(metric.of(field), value)),
-          { ifAbsent: nothing },
-        ),
+      () => {
+        isThere = optional(() => proc.exists(FOLDER), NOTHING) ?? true;
+      },
+      ...tables.map(
+        (table): Collect =>
+          (out, turn) =>
+            isThere ? table(out, turn) : undefined,
       ),
       // Beside these files there are folders of pools, and files that are not ours.
       proc.devices(
