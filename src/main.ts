@@ -136,11 +136,22 @@ function endOnSignals(server: RunningServer, log: Logger): void {
   process.once('SIGINT', end);
 }
 
-/** Sockets that are handed over are in the way of whoever would bind the same port: they are used even if nobody asked. */
-const isBySystemd = (parsed: ParsedFlags, env: NodeJS.ProcessEnv): boolean =>
-  parsed.isGiven(programFlags.systemdSocket)
-    ? parsed.valueOf(programFlags.systemdSocket)
-    : hasSystemdSockets(env, process.pid);
+/**
+ * Sockets that are handed over are in the way of whoever would bind the same port: they are used even if nobody asked. A stale
+ * count that nobody asked for is no reason not to start.
+ */
+function handedOver(parsed: ParsedFlags, env: NodeJS.ProcessEnv, log: Logger): readonly Inherited[] | undefined {
+  const isAsked = parsed.isGiven(programFlags.systemdSocket);
+  const isWanted = isAsked ? parsed.valueOf(programFlags.systemdSocket) : hasSystemdSockets(env, process.pid);
+  if (!isWanted) return undefined;
+  try {
+    return systemdSockets(env, process.pid);
+  } catch (error) {
+    if (isAsked) throw error;
+    log.warn('no sockets are handed over: listening on addresses', { err: messageOf(error) });
+    return undefined;
+  }
+}
 
 async function serve(commandLine: CommandLine, declared: Declared): Promise<void> {
   await prepareParsing(commandLine, declared);
@@ -148,10 +159,8 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   const log = openLog(parsed);
   // Whatever one scrape or connection runs into, the others go on.
   process.on('uncaughtException', (error) => log.error('unexpected error', { err: messageOf(error) }));
-  const bySystemd = isBySystemd(parsed, commandLine.env);
-  const listenOn = bySystemd
-    ? systemdSockets(commandLine.env, process.pid)
-    : parsed.valueOf(programFlags.listenAddress).map((text) => parseAddress(text));
+  const sockets = handedOver(parsed, commandLine.env, log);
+  const listenOn = sockets ?? parsed.valueOf(programFlags.listenAddress).map((text) => parseAddress(text));
   const { machine, source } = machineOf(parsed, log);
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
   const parts = { parsed, machine, enabled, log, source };
@@ -160,7 +169,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   log.info('Starting keyhole', { version: buildInfo.version, revision: buildInfo.revision });
   log.info('Build context', { node: buildInfo.goversion, platform: `${buildInfo.goos}/${buildInfo.goarch}` });
   warnAbout(parsed, declared, log);
-  if (bySystemd && parsed.isGiven(programFlags.listenAddress))
+  if (sockets !== undefined && parsed.isGiven(programFlags.listenAddress))
     log.warn('--web.listen-address has no effect: systemd hands the sockets over (ListenStream= of the socket unit)');
   const registry = setUpAll(parts, privilege);
   // Not loaded by the stage before the seal, which is gone after some milliseconds.
