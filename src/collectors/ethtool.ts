@@ -6,6 +6,7 @@ import { dynamic, type Family, gauge, untyped } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
 import type { DriverInfo, LinkSettings } from '../core/system.ts';
 import type { Writer } from '../core/writer.ts';
+import { NETLINK_ROUTE } from '../netlink/protocols.ts';
 import {
   ASYMMETRIC_PAUSE_BIT,
   AUTONEGOTIATION_BIT,
@@ -175,8 +176,8 @@ export default defineCollector({
     ),
   },
   metrics,
-  // Any socket will do for asking a driver.
-  needs: () => ({ sockets: [{ family: 'udp' }] }),
+  // Any socket will do for asking a driver; this one is allowed in most units of systemd.
+  needs: () => ({ sockets: [{ family: 'netlink', protocol: NETLINK_ROUTE }] }),
   setup({ sys, system: { ethtool: drivers }, flags: { include, exclude, metricsInclude } }) {
     const folder = sys.folder('class/net');
     /** A driver may know its link and not its name, or the other way round. */

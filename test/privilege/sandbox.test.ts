@@ -178,7 +178,7 @@ const OPENERS: readonly (readonly [module: RegExp, ...families: readonly string[
 const HANDLES: readonly (readonly [handle: RegExp, ...families: readonly string[]])[] = [
   [/[{,] network[,: }]/, 'netlink'],
   [/[{,] daemons[,: }]/, 'tcp', 'udp', 'unix'],
-  [/[{,] system: \{ ethtool\b/, 'udp'],
+  [/[{,] system: \{ ethtool\b/, 'netlink'],
 ];
 
 for (const collector of collectors)
