@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import process from 'node:process';
 import {
   askedText,
@@ -15,13 +15,16 @@ import { buildInfo } from './cli/version.ts';
 import { collectors } from './collectors/index.ts';
 import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
 import type { Metric } from './core/collector.ts';
+import { argumentFiles } from './core/command_line.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import { boundedWrite, createLogger, type Logger } from './core/log.ts';
+import { loadPatterns } from './core/pattern.ts';
 import { createRegistry, type Registry, scrapeMetrics } from './core/registry.ts';
 import { openMachine } from './machine.ts';
 import type { Candidate } from './privilege/acquire.ts';
 import { type Privilege, privilegeMetrics, settlePrivilege } from './privilege/privilege.ts';
+import { OPENER } from './privilege/separate.ts';
 import { type ListenAddress, parseAddress } from './server/address.ts';
 import type { Inherited } from './server/listen.ts';
 import type { RunningServer } from './server/start.ts';
@@ -96,6 +99,7 @@ function settle(parts: Parts, listenOn: readonly (ListenAddress | Inherited)[]):
     trees: { '/proc': machine.proc.root, '/sys': machine.sys.root, '/run/udev/data': machine.udev.root },
     rootfs: machine.rootfs,
     files: webFiles(parsed.valueOf(programFlags.webConfigFile)),
+    argumentFiles: argumentFiles(process.argv.slice(2)).map((path) => resolve(path)),
     log,
     env: process.env,
   });
@@ -233,7 +237,7 @@ async function main(): Promise<void> {
   const commandLine = { program: programName(process.argv), argv: process.argv.slice(2), env: process.env };
   try {
     const [word, ...rest] = commandLine.argv;
-    if (word === 'opener') {
+    if (word === OPENER) {
       const { opener } = await import('./cli/opener.ts');
       process.exitCode = opener(rest, process.env);
       return;
@@ -241,6 +245,8 @@ async function main(): Promise<void> {
     const declared = declare(collectors);
     const command = await commandNamed(word);
     if (command !== undefined) {
+      // `doctor` reads the flags of another process besides its own, and these are not known yet.
+      await loadPatterns();
       process.exitCode = await command(rest, programOf(commandLine, declared));
       return;
     }

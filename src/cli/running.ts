@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { optional } from '../core/errors.ts';
 import type { Tree } from '../core/host.ts';
+import { OPENER } from '../privilege/separate.ts';
 import { isCommand } from './commands.ts';
 
 /** An exporter that serves on this machine, or in this container. */
@@ -31,7 +32,7 @@ export function findRunning(proc: Tree, ownPid: number): RunningExporter | undef
   for (const pid of proc.list('').map(Number)) {
     if (!Number.isInteger(pid) || pid === ownPid) continue;
     const [name = '', ...argv] = textOf(proc, `${pid}/cmdline`).split('\0').slice(0, -1);
-    if (basename(name) !== 'keyhole' || isCommand(argv[0])) continue;
+    if (basename(name) !== 'keyhole' || argv[0] === OPENER || isCommand(argv[0])) continue;
     const cgroup = textOf(proc, `${pid}/cgroup`);
     if (!IN_CONTAINER.test(cgroup)) found.push({ pid, argv, unit: unitIn(cgroup) });
   }

@@ -23,9 +23,12 @@ function argumentsOf(path: string): string[] {
 
 /**
  * Splits a command line as kingpin does: `--name`, `--name=value`, `-x` and `-xy`, `@file` in place of the arguments in it,
- * and after `--` arguments only.
+ * and after `--` arguments only. `onFile` is called with the path of each such file.
  */
-export function* commandLineTokens(argv: readonly string[]): Generator<CommandLineToken, undefined> {
+export function* commandLineTokens(
+  argv: readonly string[],
+  onFile: (path: string) => void = () => {},
+): Generator<CommandLineToken, undefined> {
   const queue = [...argv];
   let onlyArguments = false;
   let files = 0;
@@ -43,7 +46,15 @@ export function* commandLineTokens(argv: readonly string[]): Generator<CommandLi
     } else if (arg.startsWith('@')) {
       files += 1;
       if (files > ARGUMENT_FILES_MAX) throw new UsageError(`more than ${ARGUMENT_FILES_MAX} argument files`);
+      onFile(arg.slice(1));
       queue.unshift(...argumentsOf(arg.slice(1)));
     } else yield { kind: 'argument', text: arg };
   }
+}
+
+/** The files whose arguments a command line takes, those that such files name included. */
+export function argumentFiles(argv: readonly string[]): string[] {
+  const files: string[] = [];
+  for (const _ of commandLineTokens(argv, (path) => files.push(path)));
+  return files;
 }

@@ -119,6 +119,8 @@ export interface PrivilegeOptions {
   readonly rootfs: string;
   /** Files that are read besides: of the web configuration. */
   readonly files: readonly string[];
+  /** Files with arguments, which the command line names, as whole paths. */
+  readonly argumentFiles: readonly string[];
   /** The process's own; loses the variable of the hand-over. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -314,11 +316,10 @@ const kept = ({ mode, candidates }: PrivilegeOptions, permitted: bigint): bigint
 
 /** Who serves from now on, and what is left open to it, by the enabled collectors and the flags. */
 function prepare(acquired: ReadonlyMap<string, Acquired>, options: PrivilegeOptions): Pick<Drop, 'user' | 'ruleset'> {
-  const { mode, sandbox, user: wish, candidates, trees, rootfs, files, listenOn, env, log } = options;
+  const { mode, sandbox, user: wish, trees, log } = options;
   const held = new Set(acquired.values().flatMap((each) => each.held.flatMap(({ path }) => path ?? [])));
-  const user = mode === 'none' ? undefined : chooseUser({ wish, candidates, trees, files, held, log });
-  const plan = (): SandboxPlan =>
-    planSandbox({ candidates, trees: Object.values(trees), rootfs, files, listenOn, env });
+  const user = mode === 'none' ? undefined : chooseUser({ ...options, wish, held });
+  const plan = (): SandboxPlan => planSandbox({ ...options, trees: Object.values(trees) });
   try {
     return { user, ruleset: prepareLandlock(sandbox, plan) };
   } catch (error) {

@@ -18,6 +18,8 @@ export interface SandboxParts {
   readonly rootfs: string;
   /** Other files and folders that are read: of the web configuration. */
   readonly files: readonly string[];
+  /** Files with arguments, which the command line names: read once more, after the exec. */
+  readonly argumentFiles: readonly string[];
   /** Where it will listen; 0 is a port that the kernel chooses. */
   readonly listenOn: readonly { readonly host: string; readonly port: number }[];
   readonly env: NodeJS.ProcessEnv;
@@ -27,11 +29,13 @@ export interface SandboxPlan extends Allowances {
   readonly sockets: readonly SocketNeed[];
 }
 
-/** What the runtime reads at its start, and the dynamic loader. */
+/** What the program and its runtime read at their start, and the dynamic loader. */
 const RUNTIME_FILES = [
   '/dev/null',
   '/etc/ld.so.cache',
   '/etc/localtime',
+  // Ports by the name of their service.
+  '/etc/services',
   '/etc/ssl/openssl.cnf',
   '/proc',
   '/sys',
@@ -119,7 +123,8 @@ const sourcesOf = (argv: readonly string[]): string[] => {
 
 const isName = (host: string): boolean => host !== '' && process.getBuiltinModule('node:net').isIP(host) === 0;
 
-export function planSandbox({ candidates, trees, rootfs, files, listenOn, env }: SandboxParts): SandboxPlan {
+export function planSandbox(parts: SandboxParts): SandboxPlan {
+  const { candidates, trees, rootfs, files, argumentFiles, listenOn, env } = parts;
   const needs: readonly Needs[] = candidates.map(({ collector, host }) => collector.needs?.(host) ?? {});
   const sockets = needs.flatMap((each) => each.sockets ?? []);
   const { execute, folders } = mappedFiles(readFileSync('/proc/self/maps', 'latin1'));
@@ -133,6 +138,7 @@ export function planSandbox({ candidates, trees, rootfs, files, listenOn, env }:
     ...sourcesOf(process.argv),
     ...(resolves ? RESOLVER_FILES : []),
     ...files.flatMap(withFolder),
+    ...argumentFiles,
     ...candidates.flatMap(({ collector }) => filesOf(collector.reads, rootfs)),
     ...needs.flatMap((each) => (each.files ?? []).flatMap(withSurroundings)),
   ];

@@ -96,7 +96,8 @@ function needed(): bigint {
 
 /** What is left of the machine to the opener: its own files, the kernel's trees to read, no port. */
 function rulesetOf({ sysfs, sandbox, env }: OpenerOptions, log: Logger): number | undefined {
-  const plan = () => planSandbox({ candidates: [], trees: [sysfs], rootfs: '/', files: [], listenOn: [], env });
+  const plan = () =>
+    planSandbox({ candidates: [], trees: [sysfs], rootfs: '/', files: [], argumentFiles: [], listenOn: [], env });
   try {
     return prepareLandlock(sandbox, plan);
   } catch (error) {

@@ -19,6 +19,7 @@ test('the first Keyhole that serves is found, and no command and no other progra
     '10/cmdline': '/usr/bin/keyhole\0doctor\0',
     '20/cmdline': '/usr/bin/prometheus\0',
     '30/cmdline': '',
+    '8/cmdline': 'keyhole\0opener\0--path.sysfs=/sys\0',
     '9/cmdline': 'keyhole\0--collector.perf\0',
     '40/cmdline': '/usr/bin/keyhole\0--collector.perf\0--no-collector.arp\0',
     '40/cgroup': '0::/system.slice/keyhole.service\n',

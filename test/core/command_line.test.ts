@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commandLineTokens } from '../../src/core/command_line.ts';
+import { argumentFiles, commandLineTokens } from '../../src/core/command_line.ts';
 import { tree } from '../helpers/scrape.ts';
 
 const tokens = (...argv: string[]): string[] => [...commandLineTokens(argv)].map(({ kind, text }) => `${kind}:${text}`);
@@ -26,4 +26,11 @@ test('an argument file that names itself comes to an end', (t) => {
   const path = join(tree(t, { args: '' }), 'args');
   writeFileSync(path, `--a\n@${path}\n`);
   assert.throws(() => tokens(`@${path}`), /more than 100 argument files/);
+});
+
+test('argument files are those of the command line and those in them', (t) => {
+  const folder = tree(t, { inner: '--b\n' });
+  const [outer, inner] = [join(folder, 'outer'), join(folder, 'inner')];
+  writeFileSync(outer, `--a\n@${inner}\n`);
+  assert.deepEqual(argumentFiles(['--c', `@${outer}`, '--', '@none']), [outer, inner]);
 });

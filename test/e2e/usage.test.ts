@@ -123,11 +123,12 @@ test('SIGUSR1 opens no debugger', {
 });
 
 test('every command runs on this machine', () => {
-  const collectors = run('collectors', '--collector.disable-defaults', '--collector.loadavg');
+  const pattern = '--collector.arp.device-exclude=^$';
+  const collectors = run('collectors', '--collector.disable-defaults', '--collector.loadavg', pattern);
   assert.match(collectors.stdout, /^loadavg +ok +3 /m);
   const metric = run('explain', 'node_memory_MemTotal_bytes');
   assert.match(metric.stdout, /^stands at +\/proc\/meminfo, line 1, column \d+$/m);
-  const check = run('check', '--collector.textfile.directory=/nope');
+  const check = run('check', '--collector.textfile.directory=/nope', pattern);
   assert.equal(check.status, 1);
   assert.match(check.stdout, /^PROBLEM text files +\/nope: there is no such folder$/m);
   assert.match(run('doctor').stdout, /^Perf counters /);
@@ -142,12 +143,15 @@ const skipNamespace =
 
 test('doctor takes the flags of the exporter that runs', { skip: skipNamespace }, () => {
   // In a namespace of its own: others may run on this machine.
-  const script = `${program} --collector.textfile.directory=/nope --web.listen-address=127.0.0.1:0 2>${folder}/log &
+  const script = `${program} --collector.textfile.directory=/nope --collector.arp.device-exclude=^$ --web.listen-address=127.0.0.1:0 2>${folder}/log &
     until grep -q Listening ${folder}/log; do sleep 0.05; done
     ${program} doctor`;
   const argv = ['--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script];
   const { stdout, status } = spawnSync('unshare', argv, { encoding: 'utf8', timeout: 60_000 });
   assert.equal(status, 1);
-  assert.match(stdout, /^ok +exporter +process \d+.*, whose flags are taken: --collector\.textfile\.directory=\/nope/m);
+  assert.match(
+    stdout,
+    /^ok +exporter +process \d+.*, whose flags are taken: --collector\.textfile\.directory=\/nope --collector\.arp/m,
+  );
   assert.match(stdout, /^PROBLEM text files +\/nope: there is no such folder$/m);
 });

@@ -1,9 +1,8 @@
 import type { DeviceLayout, PartOptions } from '../../src/core/host.ts';
 import { gauge } from '../../src/core/metric.ts';
 import { LOOK_MS } from '../../src/source/clock.ts';
-import { createSource } from '../../src/source/source.ts';
 import { createMemory } from './memory.ts';
-import { type Ran, runner } from './table.ts';
+import { livesOf, type Ran } from './table.ts';
 
 export const temp = gauge('node_temp', 'T.', 'zone', 'type');
 export const word = gauge('node_word', 'W.', 'zone', 'word');
@@ -29,24 +28,12 @@ export function devicesOf(
   const disk = createMemory(files);
   let time = 0;
   let events = 0;
-  const prepare = () => {
-    const source = createSource({ disk, now: () => time, events: () => events });
-    const scrape = runner(source.openTree('/sys').devices('zones', /^z/, layout, options));
-    return {
-      source,
-      scrape: (): Ran => {
-        source.clock.begin();
-        return scrape();
-      },
-    };
-  };
-  const { source, scrape } = prepare();
+  const lives = livesOf({ disk, now: () => time, events: () => events }, (source) =>
+    source.openTree('/sys').devices('zones', /^z/, layout, options),
+  );
   return {
+    ...lives,
     disk,
-    source,
-    scrape,
-    fresh: (): Ran => prepare().scrape(),
-    layouts: (): number => source.clock.layouts,
     /** The kernel reports a device. */
     event: (): void => {
       events += 1;

@@ -1,5 +1,6 @@
 import type { Collect, Turn } from '../../src/core/host.ts';
 import { Samples } from '../../src/core/samples.ts';
+import { createSource, type Source, type SourceOptions } from '../../src/source/source.ts';
 import { render } from './render.ts';
 
 const never: Turn = { signal: new AbortController().signal, leftMs: () => 1000, pause: () => undefined };
@@ -29,4 +30,19 @@ export function runner(part: Collect, turn = never): () => Ran {
     const { text } = render([samples]);
     return { text, faults: samples.faults.map(String), passedOver: [...passedOver], thrown };
   };
+}
+
+/** A part over a source; `scrape` follows what was laid out, `fresh` lays it out in another process. */
+export function livesOf(options: SourceOptions, partOf: (source: Source) => Collect) {
+  const prepare = () => {
+    const source = createSource(options);
+    const run = runner(partOf(source));
+    const scrape = (): Ran => {
+      source.clock.begin();
+      return run();
+    };
+    return { source, scrape };
+  };
+  const { source, scrape } = prepare();
+  return { source, scrape, fresh: (): Ran => prepare().scrape(), layouts: (): number => source.clock.layouts };
 }

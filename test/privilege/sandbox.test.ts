@@ -6,7 +6,7 @@ import process from 'node:process';
 import { type TestContext, test } from 'node:test';
 import { collectors } from '../../src/collectors/index.ts';
 import { type AnyCollector, hostOf, type Machine } from '../../src/core/assemble.ts';
-import { defineCollector, type Host, type Needs } from '../../src/core/collector.ts';
+import type { Needs } from '../../src/core/collector.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import { silent } from '../../src/core/log.ts';
 import { openDaemons } from '../../src/daemon/daemons.ts';
@@ -21,6 +21,7 @@ import {
 import { othersFiles } from '../../src/source/others_files.ts';
 import { createSource } from '../../src/source/source.ts';
 import { openSystem } from '../../src/syscall/system.ts';
+import { probe } from '../helpers/probe.ts';
 
 function folderOf(t: TestContext): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'keyhole-plan-')));
@@ -28,28 +29,21 @@ function folderOf(t: TestContext): string {
   return folder;
 }
 
-const needing = (reads: readonly string[], needs: Needs) => ({
-  collector: defineCollector({
-    name: 'probe',
-    help: 'A probe.',
-    enabled: true,
-    reads,
-    flags: {},
-    metrics: {},
-    needs: () => needs,
-    setup: () => () => {},
-  }),
-  host: {} as Host,
-});
-
 const PARTS: SandboxParts = {
   candidates: [],
   trees: ['/host/proc', '/host/sys'],
   rootfs: '/',
   files: [],
+  argumentFiles: [],
   listenOn: [],
   env: {},
 };
+
+test('of a file with arguments that file alone is read', () => {
+  const { read } = planSandbox({ ...PARTS, argumentFiles: ['/etc/keyhole/args'] });
+  assert.ok(read.includes('/etc/keyhole/args'));
+  assert.ok(!read.includes('/etc/keyhole'));
+});
 
 test('the trees, the runtime, and nothing of the machine beside', () => {
   const { read, execute, bind, connect, sockets } = planSandbox(PARTS);
@@ -71,7 +65,7 @@ test('what collectors read beyond the trees, to the first open name, here and be
     '/etc/os-release',
     '/opt/zones/<zone>',
   ];
-  const plan = (rootfs: string) => planSandbox({ ...PARTS, rootfs, candidates: [needing(reads, {})] }).read;
+  const plan = (rootfs: string) => planSandbox({ ...PARTS, rootfs, candidates: [probe(reads, {})] }).read;
   assert.deepEqual(
     plan('/host').filter((path) => /os-release|zones|stat|class|udev|folder/.test(path)),
     ['/etc/os-release', '/host/etc/os-release', '/opt/zones', '/host/opt/zones'],
@@ -83,7 +77,7 @@ test('what collectors read beyond the trees, to the first open name, here and be
 });
 
 test('sockets, ports and names', () => {
-  const candidates = [needing([], { sockets: [{ family: 'tcp', port: 9001 }, { family: 'udp' }] }), needing([], {})];
+  const candidates = [probe([], { sockets: [{ family: 'tcp', port: 9001 }, { family: 'udp' }] }), probe([], {})];
   const listenOn = [
     { host: '127.0.0.1', port: 9100 },
     { host: '::', port: 9100 },
@@ -94,7 +88,7 @@ test('sockets, ports and names', () => {
   assert.ok(!read.includes('/etc/hosts'));
   const named = { ...PARTS, listenOn: [{ host: 'localhost', port: 1 }] };
   assert.ok(planSandbox(named).read.includes('/etc/hosts'));
-  assert.ok(planSandbox({ ...PARTS, candidates: [needing([], { resolves: true })] }).read.includes('/etc/resolv.conf'));
+  assert.ok(planSandbox({ ...PARTS, candidates: [probe([], { resolves: true })] }).read.includes('/etc/resolv.conf'));
   assert.ok(planSandbox({ ...PARTS, env: { OPENSSL_CONF: '/x/openssl.cnf' } }).read.includes('/x/openssl.cnf'));
 });
 

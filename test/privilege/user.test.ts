@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { type TestContext, test } from 'node:test';
-import { defineCollector, type Host, type Needs } from '../../src/core/collector.ts';
+import type { Needs } from '../../src/core/collector.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { type Logger, silent } from '../../src/core/log.ts';
 import { chooseUser, parseUser, pathsLike, type UserParts } from '../../src/privilege/user.ts';
 import { getCapabilities, ownPrivileges } from '../../src/syscall/capability.ts';
 import { asUser, CHANGE_USER } from '../../src/syscall/identity.ts';
+import { probe } from '../helpers/probe.ts';
 
 const passwd = () => 'root:x:0:0:root:/root:/bin/sh\nkeyhole:x:997:996::/:/bin/false\nbroken\n';
 
@@ -54,23 +55,13 @@ function parts(
   const note = (message: string, fields?: unknown) => logged.push([message, fields]);
   const log = { ...silent, info: note, warn: note } as Logger;
   const { needs = {}, ...rest } = more;
-  const collector = defineCollector({
-    name: 'probe',
-    help: 'A probe.',
-    enabled: true,
-    reads,
-    flags: {},
-    metrics: {},
-    needs: () => needs,
-    setup: () => () => {},
-  });
-  const candidates = [{ collector, host: {} as Host }];
   return {
     parts: {
       wish: 'auto',
-      candidates,
+      candidates: [probe(reads, needs)],
       trees: { '/proc': '/proc', '/sys': '/sys' },
       files: [],
+      argumentFiles: [],
       held: new Set(),
       log,
       ...rest,
@@ -97,6 +88,7 @@ test('root stays where something would be lost, unless it is open already', { sk
   const { parts: some, logged } = parts(['/proc/stat'], { files: [secret] });
   assert.equal(chooseUser(some), undefined);
   assert.match(JSON.stringify(logged), /Serving as root without capabilities.*web: \S*secret/);
+  assert.equal(chooseUser(parts([], { argumentFiles: [secret] }).parts), undefined);
   assert.deepEqual(chooseUser(parts([], { files: [secret], held: new Set([secret]) }).parts), {
     uid: 65534,
     gid: 65534,

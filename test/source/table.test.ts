@@ -8,7 +8,7 @@ import type { LayoutWriter } from '../../src/core/writer.ts';
 import { takeUint } from '../../src/source/numbers.ts';
 import { createSource } from '../../src/source/source.ts';
 import { createMemory } from '../helpers/memory.ts';
-import { type Ran, runner } from '../helpers/table.ts';
+import { livesOf, type Ran, runner } from '../helpers/table.ts';
 
 const value = gauge('node_value', 'V.', 'at', 'seen');
 const bare = gauge('node_bare', 'B.');
@@ -16,25 +16,8 @@ const bare = gauge('node_bare', 'B.');
 /** A table over one file; `scrape` follows what was laid out, `fresh` lays it out in another process. */
 function tableOf(layout: Layout, options: Omit<TableOptions, 'beside'> = {}) {
   const disk = createMemory();
-  const prepare = () => {
-    const source = createSource({ disk });
-    const scrape = runner(source.openTree('/k').table('file', layout, options));
-    return {
-      source,
-      scrape: (): Ran => {
-        source.clock.begin();
-        return scrape();
-      },
-    };
-  };
-  const { source, scrape } = prepare();
-  return {
-    disk,
-    scrape,
-    write: (text: string): void => disk.write('/k/file', text),
-    fresh: (): Ran => prepare().scrape(),
-    layouts: (): number => source.clock.layouts,
-  };
+  const lives = livesOf({ disk }, (source) => source.openTree('/k').table('file', layout, options));
+  return { ...lives, disk, write: (text: string): void => disk.write('/k/file', text) };
 }
 
 // What a layout may do to a line.

@@ -1,16 +1,19 @@
 // What code can do that has taken over the process: tried from inside, with gdb as root.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -291,4 +294,30 @@ describe('a container that forbids it', { skip, concurrency: false }, () => {
     assert.equal(status, 1, stderr);
     assert.match(stderr, /--privilege\.sandbox=require: no Landlock here/);
   });
+});
+
+/** A service whose port nobody has and everybody may listen on. */
+async function freeService(): Promise<string> {
+  const services = readFileSync('/etc/services', 'utf8').matchAll(/^([a-z][\w-]*)\s+(\d+)\/tcp/gm);
+  for (const [, name = '', port = ''] of services) {
+    const server = createServer().listen(Number(port), '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => Number(port) > 1024,
+      () => false,
+    );
+    server.close();
+    if (isFree) return name;
+  }
+  throw new Error('no service in /etc/services has a free port');
+}
+
+test('what the command line names is there after the exec, too: files of arguments, ports by name', {
+  skip: skipLandlock,
+}, async () => {
+  const file = join(folder, 'arguments');
+  writeFileSync(file, `--collector.loadavg\n--web.listen-address=127.0.0.1:${await freeService()}\n`);
+  const exporter = await startExporter(KEYHOLE, ['--collector.disable-defaults', `@${file}`]);
+  assert.match(await exporter.scrape(), /^node_load1 /m);
+  assert.equal(exporter.log().match(/msg="Listening on"/g)?.length, 2);
+  assert.equal(await exporter.stop(), 0);
 });
