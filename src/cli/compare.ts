@@ -94,7 +94,7 @@ const section = (title: string, lines: readonly string[]): string[] =>
       ];
 
 /** The report for people. */
-export function comparisonText({ first, second, lost, labelled, gained, values, exporter }: Comparison): string {
+function comparisonText({ first, second, lost, labelled, gained, values, exporter }: Comparison): string {
   const families = ({ name, type, series }: { name: string; type: string; series: number }): string =>
     `${name} (${type}, ${counted(series, 'series', 'series')})`;
   const losses = lost.families.length + lost.types.length + lost.series.length;

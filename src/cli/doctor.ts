@@ -42,7 +42,7 @@ export const findingRows = (findings: readonly Finding[]): string =>
     .join('');
 
 /** The report for people. */
-export function doctorText({ works, hardware, why, findings, changes }: Diagnosis): string {
+function doctorText({ works, hardware, why, findings, changes }: Diagnosis): string {
   const headline = works
     ? hardware
       ? 'Perf counters work, hardware counters too.'
@@ -60,7 +60,7 @@ const plain = (_: string, value: unknown): unknown => {
 };
 
 /** The same for machines, with the facts: capability sets are in hexadecimal. */
-export const doctorJson = (diagnosis: Diagnosis, facts: PerfSituation): string =>
+const doctorJson = (diagnosis: Diagnosis, facts: PerfSituation): string =>
   `${JSON.stringify({ ...diagnosis, facts }, plain, 2)}\n`;
 
 /** The flags given, or else those of the exporter that runs, which then is `taken`. */

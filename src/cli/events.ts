@@ -48,7 +48,7 @@ const scopeOf = (pmu: Pmu): Scope => (!isCounting(pmu.name) ? 'nothing' : isShar
 const DEPTH = 4;
 
 /** Reads it from sysfs. */
-export function eventsReport(sysfs: string): EventsReport {
+function eventsReport(sysfs: string): EventsReport {
   const sys = openTree(sysfs);
   const online = readOnline(sys);
   const machine = viewMachine(sys, online);
@@ -85,7 +85,7 @@ const row = (name: string, text: string): string =>
   `  ${name.length < WIDTH ? name.padEnd(WIDTH) : `${name}  `}${text}`;
 
 /** For people. */
-export function eventsText({ generic, sources, presets, cgroupTree, cgroups }: EventsReport): string {
+function eventsText({ generic, sources, presets, cgroupTree, cgroups }: EventsReport): string {
   const scopes: Readonly<Record<Scope, string>> = {
     cpu: 'counts for each CPU',
     package: 'counts for a package or a part of it',

@@ -80,7 +80,7 @@ const matching = (words: string | undefined, pattern: Pattern | undefined): stri
 
 const flags = {
   guest: flag.bool('collector.cpu.guest', 'Expose the time that CPUs ran guests.', true),
-  info: flag.bool('collector.cpu.info', 'Expose what /proc/cpuinfo tells of each CPU.'),
+  info: flag.bool('collector.cpu.info', 'Expose what /proc/cpuinfo says of each CPU.'),
   flagsInclude: flag.regexp(
     'collector.cpu.info.flags-include',
     'Pattern of CPU flags to expose; turns collector.cpu.info on.',

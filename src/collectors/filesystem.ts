@@ -139,7 +139,7 @@ function pathsWithout(
 }
 
 /** The paths that can be asked at once: they and all that stands on the way to them are quick. */
-export const quickPaths = (mounts: readonly Mount[], shown: readonly ShownMount[], rootfs: string): Set<string> =>
+const quickPaths = (mounts: readonly Mount[], shown: readonly ShownMount[], rootfs: string): Set<string> =>
   pathsWithout((fsType) => !QUICK.has(fsType), mounts, shown, rootfs);
 
 /** The mounts to ask off the thread. */

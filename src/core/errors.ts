@@ -56,7 +56,7 @@ export const ABSENT: readonly string[] = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR'
 /** What it answers when we may not look. */
 export const REFUSED: readonly string[] = ['EACCES', 'EPERM'];
 /** What drivers answer for a device that is asleep, broken or being reset, or that has no such property after all. */
-export const NO_VALUE: readonly string[] = [
+const NO_VALUE: readonly string[] = [
   'EAGAIN',
   'EBUSY',
   'EINVAL',

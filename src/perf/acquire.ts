@@ -22,7 +22,7 @@ import { readTracepointId } from './tracefs.ts';
 export type PerfHost = Host<typeof perfFlags>;
 
 /** Descriptors that are left to the server, to files of other collectors and to whatever else. */
-export const FILES_RESERVED = 192;
+const FILES_RESERVED = 192;
 
 export const readOnline = (sys: Tree): number[] => {
   const file = 'devices/system/cpu/online';
@@ -30,7 +30,7 @@ export const readOnline = (sys: Tree): number[] => {
 };
 
 /** What the flags ask for. Presets stand in the place of lists that are not given. */
-export function catalogAsked({ flags, isGiven }: Pick<PerfHost, 'flags' | 'isGiven'>): readonly CatalogEvent[] {
+function catalogAsked({ flags, isGiven }: Pick<PerfHost, 'flags' | 'isGiven'>): readonly CatalogEvent[] {
   const ofPresets = presetCatalog(flags.presets);
   const pick = (kind: 'hardware' | 'cache'): readonly CatalogEvent[] =>
     flags.presets.length > 0 && !isGiven(kind) ? ofPresets.filter((each) => each.kind === kind) : flags[kind];

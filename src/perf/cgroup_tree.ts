@@ -74,7 +74,7 @@ export function chooseCgroups(
 }
 
 /** Which cgroup is at a path now; `undefined` where none is. */
-export function inodeOf(root: string, path: string): string | undefined {
+function inodeOf(root: string, path: string): string | undefined {
   const found = optional(() => statSync(`${root}/${path}`, { bigint: true }), ABSENT);
   return found?.isDirectory() === true ? String(found.ino) : undefined;
 }

@@ -70,7 +70,7 @@ export interface ProcessFacts {
 }
 
 /** Lays out `/proc/self/stat`. Fields are counted from 1 in the document, where the name is the second. */
-export function layOutProcess(all: Lines, out: LayoutWriter, { pageSizeBytes, bootSeconds }: ProcessFacts): void {
+function layOutProcess(all: Lines, out: LayoutWriter, { pageSizeBytes, bootSeconds }: ProcessFacts): void {
   const line = all.at(0);
   if (line === undefined) throw new ParseError('self/stat', '');
   const end = nameEnd(line);
@@ -86,7 +86,7 @@ export function layOutProcess(all: Lines, out: LayoutWriter, { pageSizeBytes, bo
 }
 
 /** Lays out the bytes over IP in `/proc/<pid>/net/netstat`, which are in the last two lines. */
-export function layOutIpBytes(all: Lines, out: LayoutWriter): void {
+function layOutIpBytes(all: Lines, out: LayoutWriter): void {
   const rows = [...all];
   const at = rows.findIndex((line) => line.find(0) === 'IpExt:');
   const [names, values] = [rows[at], rows[at + 1]];

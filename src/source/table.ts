@@ -101,7 +101,7 @@ export function createTable(
 }
 
 /** Reads files, and answers whether one has another content than was seen. */
-export function hasOther(files: ReadonlyMap<KernelFile, number>): boolean {
+function hasOther(files: ReadonlyMap<KernelFile, number>): boolean {
   for (const [file, version] of files) {
     file.tryRead();
     if (file.version !== version) return true;

@@ -36,8 +36,8 @@ const SCOPE_SINCE = 6;
 
 const fsRights = (version: number): number => 2 ** (FS_BITS_BY_VERSION[version] ?? 16) - 1;
 
-export const rulesetLayout = struct({ fs: 'u64', net: 'u64', scoped: 'u64' });
-export const portLayout = struct({ allowed: 'u64', port: 'u64' });
+const rulesetLayout = struct({ fs: 'u64', net: 'u64', scoped: 'u64' });
+const portLayout = struct({ allowed: 'u64', port: 'u64' });
 /** struct landlock_path_beneath_attr is packed: twelve bytes. */
 const PATH_BENEATH_BYTES = 12;
 

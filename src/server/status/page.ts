@@ -25,7 +25,7 @@ export interface PageFacts {
   readonly privilege?: PrivilegeFacts | undefined;
 }
 
-export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 
 /** Relative to the page, so that a proxy may put it below any path. */
 const metricsLink = (telemetryPath: string): string =>
