@@ -87,13 +87,19 @@ const CLASSES = [
   'tc qdisc add dev a0 clsact',
 ];
 
+function droppedBy(kind: string): number {
+  const qdiscs = JSON.parse(run('tc', '-s', '-j', 'qdisc', 'show', 'dev', 'a0')) as { kind: string; drops: number }[];
+  return qdiscs.find((each) => each.kind === kind)?.drops ?? 0;
+}
+
 function furnish(): void {
   execFileSync('mount', ['-t', 'sysfs', 'sysfs', '/sys']);
   for (const line of [...DEVICES, ...ROUTES]) ip(line);
   for (const [device, kind] of QDISCS) works(`tc qdisc add dev ${device} root ${kind}`);
   for (const line of CLASSES) run('tc', ...line.split(' ').slice(1));
-  // More than the queue holds, so that some wait and some are dropped.
-  spawnSync('ping', ['-c', '30', '-i', '0.002', '-s', '700', '-W', '0.1', '-q', '192.0.2.200']);
+  // More than the queue holds, so that some wait and some are dropped: how fast ping sends is up to the machine.
+  for (let round = 0; round < 20 && droppedBy('htb') === 0; round += 1)
+    spawnSync('ping', ['-c', '30', '-i', '0.002', '-s', '700', '-W', '0.1', '-q', '192.0.2.200']);
 }
 
 type Families = ReadonlyMap<string, ScrapedFamily>;
