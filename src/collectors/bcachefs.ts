@@ -1,7 +1,6 @@
-import { nothing } from '../core/absent.ts';
+import { noData, nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { NOTHING, NoDataError, optional } from '../core/errors.ts';
-import type { Device, Line, Take } from '../core/host.ts';
+import type { Collect, Device, Line, Take } from '../core/host.ts';
 import { counter, dynamic, gauge } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
 import type { LayoutWriter } from '../core/writer.ts';
@@ -198,8 +197,9 @@ export default defineCollector({
       },
       { ifAbsent: nothing },
     );
-    const conclude = (): void => {
-      if ((optional(() => folder.names(), NOTHING) ?? []).length === 0) throw new NoDataError('no bcachefs');
+    const none = noData('no bcachefs');
+    const conclude: Collect = (out) => {
+      if (folder.tryNames().length === 0) out.fault(none());
     };
     return [filesystems, conclude];
   },

@@ -1,6 +1,5 @@
 import { nothing } from '../core/absent.ts';
 import { defineCollector, type Host } from '../core/collector.ts';
-import { NOTHING, optional } from '../core/errors.ts';
 import type { Beside, Collect, Device, Lines } from '../core/host.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { BTRFS_ERRORS, type BtrfsDevice } from '../core/system.ts';
@@ -206,7 +205,7 @@ export default defineCollector({
     const asked = createAsked(host);
     /** What is asked only adds to what sysfs says. */
     const ask: Collect = (out) => {
-      const ids = (optional(() => folder.names(), NOTHING) ?? []).filter((name) => FILESYSTEM.test(name));
+      const ids = folder.tryNames().filter((name) => FILESYSTEM.test(name));
       if (ids.length === 0) return undefined;
       return asked.ask().finally(() => {
         for (const id of ids) {

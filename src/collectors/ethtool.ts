@@ -192,7 +192,7 @@ export default defineCollector({
       for (const [place, family] of plan) out.sample(family, values[place] as number, device);
     };
     return (out, turn) => {
-      const devices = optional(() => folder.names(), NOTHING) ?? [];
+      const devices = folder.tryNames();
       if (devices.length === 0) throw new NoDataError('there is no list of network devices');
       const wanted = devices.filter((device) => passes(device, include, exclude));
       const write = alone<string>(out, (device) => {

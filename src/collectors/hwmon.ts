@@ -95,7 +95,7 @@ function createChips(sys: Tree): Beside & { find(folder: string): Chip | undefin
     },
     find: (name) => byFolder.get(name),
     tryRead() {
-      const names = optional(() => folder.names(), NOTHING) ?? [];
+      const names = folder.tryNames();
       const chips = names.map((name) => {
         const chip = clean(sys.file(`${HWMON}/${name}/name`).tryText() ?? '');
         return { folder: name, name: chip, label: baseLabel(sys, name, chip) };

@@ -1,6 +1,6 @@
-import { nothing } from '../core/absent.ts';
+import { noData, nothing } from '../core/absent.ts';
 import { type Collect, defineCollector } from '../core/collector.ts';
-import { NoDataError, ParseError } from '../core/errors.ts';
+import { ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 
@@ -128,9 +128,10 @@ export default defineCollector({
     ] as const;
     // Replaced when the module is loaded anew.
     const mdstat = proc.passing('mdstat').as(parseMdstat);
+    const none = noData('no software RAID');
     const arrays: Collect = (out) => {
       const known = mdstat();
-      if (known === undefined) throw new NoDataError('no software RAID');
+      if (known === undefined) return out.fault(none());
       for (const { name, blocksSynced: synced, ...array } of known.arrays) {
         for (const [label, state] of states) out.sample(metrics.state, array.state === state ? 1 : 0, name, label);
         out.sample(metrics.disks, array.disksActive, name, 'active');

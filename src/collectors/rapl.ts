@@ -1,6 +1,6 @@
 import { noData } from '../core/absent.ts';
 import { type Acquired, type Collect, defineCollector, type Held } from '../core/collector.ts';
-import { errnoOf, NOTHING, NoDataError, optional } from '../core/errors.ts';
+import { errnoOf, NoDataError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { Tree } from '../core/host.ts';
 import { counter, dynamic } from '../core/metric.ts';
@@ -47,7 +47,7 @@ function createZones(sys: Tree) {
   };
   return together(
     () =>
-      (optional(() => folder.names(), NOTHING) ?? []).flatMap((zone) => {
+      folder.tryNames().flatMap((zone) => {
         const name = nameOf(zone);
         return name === undefined ? [] : [[zone, name] as const];
       }),

@@ -1,5 +1,5 @@
 import type { Daemons } from './daemons.ts';
-import type { ParseError } from './errors.ts';
+import type { NoDataError, ParseError } from './errors.ts';
 import type { Flags, FlagValues } from './flag.ts';
 import type { Logger } from './log.ts';
 import type { Network } from './network.ts';
@@ -126,8 +126,8 @@ export type Beside = Pick<KernelFile, 'tryRead' | 'version'>;
 export interface PartOptions {
   /** What else the layout looks at, such as other files: another version of them is another layout. */
   readonly beside?: readonly Beside[];
-  /** What to do where the file or the folder is not there: throws, or returns to write nothing. Without it the errno is thrown. */
-  readonly ifAbsent?: () => void;
+  /** Why there is no success where the file or the folder is not there, if that is so. Without it the errno is thrown. */
+  readonly ifAbsent?: () => NoDataError | undefined;
 }
 
 export interface TableOptions extends PartOptions {
@@ -146,6 +146,8 @@ export interface KernelFile {
   readonly version: number;
   /** Reads it. Throws what the kernel answers. */
   read(): void;
+  /** Reads it and answers what the kernel refused it with, if it did: where absence is the rule, throwing is dear. */
+  failure(): unknown;
   /** Reads it and answers whether it is there; absent and refused are the same here, and there is nothing in it then. */
   tryRead(): boolean;
   /** Reads it and answers its text, which is made again only when the content is another. */
@@ -164,6 +166,10 @@ export interface KernelFile {
 export interface Folder {
   /** Sorted by bytes; the same array as long as they are the same. Throws where there is no such folder. */
   names(): readonly string[];
+  /** The same; empty where it is absent or refused. */
+  tryNames(): readonly string[];
+  /** Lists it and answers what the kernel refused it with, if it did. */
+  failure(): unknown;
 }
 
 /**

@@ -1,5 +1,7 @@
-import { hasErrno } from '../core/errors.ts';
-import { syscall } from '../syscall/libc.ts';
+import { constants } from 'node:os';
+import { syscall, trySyscall } from '../syscall/libc.ts';
+
+const { EAGAIN, EINTR, ENOBUFS } = constants.errno;
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -24,27 +26,23 @@ export function openUevents(): (() => number) | undefined {
     const socket = syscall('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
     const address = Uint32Array.of(AF_NETLINK, 0, KERNEL_EVENTS);
     syscall('bind', socket, address, address.byteLength);
-    return countEvents((into) => syscall('recvfrom', socket, into, into.length, MSG_DONTWAIT, 0, 0));
+    return countEvents((into) => trySyscall('recvfrom', socket, into, into.length, MSG_DONTWAIT, 0, 0));
   } catch {
     return undefined;
   }
 }
 
-/** `receive` takes one event, and throws EAGAIN where there is none. */
+/** `receive` takes one event, and answers an errno below 0 where it has none: nearly always EAGAIN. */
 export function countEvents(receive: (into: Uint8Array) => number): () => number {
   const into = new Uint8Array(1);
   let count = 0;
   return () => {
     for (let taken = 0; taken < EVENTS_MAX; taken += 1) {
-      try {
-        receive(into);
-        count += 1;
-      } catch (error) {
-        // ENOBUFS: more has happened than the socket could hold. Anything else counts as an event, so that nothing is missed.
-        if (hasErrno(error, ['EAGAIN'])) return count;
-        count += 1;
-        if (!hasErrno(error, ['ENOBUFS', 'EINTR'])) return count;
-      }
+      const errno = -receive(into);
+      if (errno === EAGAIN) return count;
+      // ENOBUFS: more has happened than the socket could hold. Anything else counts as an event, so that nothing is missed.
+      count += 1;
+      if (errno > 0 && errno !== ENOBUFS && errno !== EINTR) return count;
     }
     return count;
   };

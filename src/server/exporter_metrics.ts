@@ -1,6 +1,7 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import process from 'node:process';
 import { getHeapStatistics } from 'node:v8';
+import { nothing } from '../core/absent.ts';
 import { ExporterError, ParseError } from '../core/errors.ts';
 import type { Beside, Collect, KernelFile, Line, Lines, Tree } from '../core/host.ts';
 import { counter, gauge, histogram } from '../core/metric.ts';
@@ -176,7 +177,6 @@ function processParts({ own, pageSizeBytes }: ExporterMetricsOptions): Collect[]
     const text = textOf(limitsFile);
     return text === '' ? undefined : parseLimits(text);
   });
-  const nothing = (): void => {};
   const table = own.table(
     'self/stat',
     (all, out) => layOutProcess(all, out, { pageSizeBytes, bootSeconds: bootSeconds() }),

@@ -42,13 +42,9 @@ export function createDevices(
   const folder = context.tree.folder(folderPath);
   const besides = beside.map(() => -1);
   const devices = new Devices(context, folderPath, pattern, layout);
-  let listed: readonly string[] = [];
-  const list = (): void => {
-    listed = folder.names();
-  };
   return (out, turn) => {
-    if (!isRead(list, ifAbsent)) return undefined;
-    devices.adopt(listed);
+    if (!isRead(folder.failure(), ifAbsent, out)) return undefined;
+    devices.adopt(folder.names());
     if (hasMoved(beside, besides)) devices.forget();
     return devices.collect(out, turn);
   };

@@ -76,13 +76,15 @@ export class TreeFile implements KernelFile, Keeper {
   }
 
   read(): void {
+    const failure = this.failure();
+    if (failure !== undefined) throw failure;
+  }
+
+  failure(): unknown {
     const { scrape, look } = this.#context.clock;
-    if (scrape !== 0 && scrape === this.#readAt) {
-      if (this.#error !== undefined) throw this.#error;
-      return;
-    }
+    if (scrape !== 0 && scrape === this.#readAt) return this.#error;
     this.#readAt = scrape;
-    if (this.#isAbsent && this.#isStillAbsent(look)) throw this.#error;
+    if (this.#isAbsent && this.#isStillAbsent(look)) return this.#error;
     this.#error = undefined;
     try {
       if (this.#timedAt === look || !this.#traits.isTimed) this.#fetch();
@@ -97,8 +99,8 @@ export class TreeFile implements KernelFile, Keeper {
       this.#isAbsent = hasErrno(error, ['ENOENT']);
       this.#absentAt = look;
       this.#take(0, true);
-      throw error;
     }
+    return this.#error;
   }
 
   #isStillAbsent(look: number): boolean {
@@ -143,14 +145,11 @@ export class TreeFile implements KernelFile, Keeper {
   }
 
   tryRead(): boolean {
-    try {
-      this.read();
-      return true;
-    } catch (error) {
-      if (!hasErrno(error, NOTHING)) throw error;
-      if (hasErrno(error, REFUSED)) this.#context.onRefused(this.path, error);
-      return false;
-    }
+    const failure = this.failure();
+    if (failure === undefined) return true;
+    if (!hasErrno(failure, NOTHING)) throw failure;
+    if (hasErrno(failure, REFUSED)) this.#context.onRefused(this.path, failure);
+    return false;
   }
 
   /** Whether it was absent or refused when it was read last, not only without a value. */

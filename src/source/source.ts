@@ -58,10 +58,16 @@ export function createSource(options: SourceOptions = {}): Source {
       onRefused(path, error);
     },
   };
+  const trees = new Map<string, Tree>();
   return {
     clock,
     descriptors: context.descriptors,
-    openTree: (root) => treeOf(root, context),
+    // The same files for whoever asks: the program's own `/proc` is most often the one it reports on.
+    openTree(root) {
+      const tree = trees.get(root) ?? treeOf(root, context);
+      trees.set(root, tree);
+      return tree;
+    },
     close: () => context.descriptors.giveBack(),
   };
 }
@@ -210,20 +216,29 @@ function createFolder({ list, isThere, isTold }: FolderTraits, clock: SourceCloc
       error = thrown;
     }
   };
-  return {
-    names() {
-      const now = isTold ? clock.look : clock.scrape;
-      if (now === 0 || now !== listedAt) {
-        listedAt = now;
-        try {
-          refresh();
-        } catch (waiting) {
-          listedAt = -1;
-          throw waiting;
-        }
+  const failure = (): unknown => {
+    const now = isTold ? clock.look : clock.scrape;
+    if (now === 0 || now !== listedAt) {
+      listedAt = now;
+      try {
+        refresh();
+      } catch (waiting) {
+        listedAt = -1;
+        throw waiting;
       }
+    }
+    return names === undefined ? error : undefined;
+  };
+  return {
+    failure,
+    names() {
+      failure();
       if (names === undefined) throw error;
       return names;
+    },
+    tryNames() {
+      if (!hasErrno(failure(), NOTHING) && names === undefined) throw error;
+      return names ?? [];
     },
   };
 }

@@ -1,6 +1,6 @@
 import { Block } from '../core/block.ts';
 import { ABSENT, hasErrno } from '../core/errors.ts';
-import type { Beside, Collect, KernelFile, Layout, TableOptions } from '../core/host.ts';
+import type { Beside, Collect, KernelFile, Layout, PartOptions, TableOptions } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
 import type { Reading } from '../core/reading.ts';
 import type { Writer } from '../core/writer.ts';
@@ -19,16 +19,13 @@ interface Laid {
   readonly followedFiles: ReadonlyMap<KernelFile, number>;
 }
 
-/** Whether the file is there; where it is not, `ifAbsent` says what that means. */
-export function isRead(read: () => void, ifAbsent: (() => void) | undefined): boolean {
-  try {
-    read();
-    return true;
-  } catch (error) {
-    if (ifAbsent === undefined || !hasErrno(error, ABSENT)) throw error;
-    ifAbsent();
-    return false;
-  }
+/** Whether something was read, by its `failure`; where it is not there, `ifAbsent` says what that means. */
+export function isRead(failure: unknown, ifAbsent: PartOptions['ifAbsent'], out: Writer): boolean {
+  if (failure === undefined) return true;
+  if (ifAbsent === undefined || !hasErrno(failure, ABSENT)) throw failure;
+  const reason = ifAbsent();
+  if (reason !== undefined) out.fault(reason);
+  return false;
 }
 
 /** Lays a file out, and follows what was laid out. */
@@ -90,7 +87,7 @@ export function createTable(
   };
 
   return (out: Writer) => {
-    if (!isRead(() => file.read(), ifAbsent)) return;
+    if (!isRead(file.failure(), ifAbsent, out)) return;
     const isOther = hasMoved(beside, besides) || areOther(laid);
     if (laid === undefined || isOther || file.version !== version) laid = update(isOther);
     version = file.version;

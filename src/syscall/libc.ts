@@ -73,8 +73,7 @@ function load(): Libc {
       const number = numberOf(name, arch);
       if (number === undefined) throw new NoSyscallsError(`${arch} has no ${name}`);
       const result = functions.syscall(BigInt(number), a, b, c, d, e, f);
-      if (result === -1n) throw new SyscallError(name, getInt32(errnoAt, 0));
-      return Number(result);
+      return result === -1n ? -getInt32(errnoAt, 0) : Number(result);
     };
     return { call, addressOf: getRawPointer };
   } catch (error) {
@@ -84,6 +83,13 @@ function load(): Libc {
 
 /** Calls the kernel. Throws a `SyscallError` for what it refuses, a `NoSyscallsError` where it cannot be called at all. */
 export function syscall(name: SyscallName, ...words: readonly Word[]): number {
+  const result = trySyscall(name, ...words);
+  if (result < 0) throw new SyscallError(name, -result);
+  return result;
+}
+
+/** The same, but answers what the kernel refuses as its errno below 0: where that is the rule, an error is dear. */
+export function trySyscall(name: SyscallName, ...words: readonly Word[]): number {
   if (words.length > ARGUMENTS) throw new RangeError(`${name}: more than ${ARGUMENTS} arguments`);
   libc ??= load();
   return libc.call(name, words);

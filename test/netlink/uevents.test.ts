@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { test } from 'node:test';
 import { countEvents, isFirstUserNamespace, openUevents } from '../../src/netlink/uevents.ts';
 import { loudly } from '../helpers/debian.ts';
 
+type Answer = 'event' | keyof typeof constants.errno;
+
 /** Answers of a socket, one after the other: an event, or an errno; EAGAIN when they are over. */
-function socketOf(...answers: readonly ('event' | string)[]) {
+function socketOf(...answers: readonly Answer[]) {
   const left = [...answers];
   let asked = 0;
   const count = countEvents((into) => {
     asked += 1;
     assert.ok(into.length > 0, 'an event of no bytes looks like none');
-    const answer = left.shift() ?? 'EAGAIN';
+    const answer: Answer = left.shift() ?? 'EAGAIN';
     if (answer === 'event') return 1;
-    throw Object.assign(new Error(answer), { code: answer });
+    return -constants.errno[answer];
   });
-  return { count, left, asked: () => asked, add: (...more: readonly string[]) => left.push(...more) };
+  return { count, left, asked: () => asked, add: (...more: readonly Answer[]) => left.push(...more) };
 }
 
 test('as long as nothing happens the number stays', () => {
@@ -31,7 +34,7 @@ test('events are counted on, those of one look at once', () => {
 });
 
 test('events that the socket could not hold are one more, and those after them are taken', () => {
-  for (const errno of ['ENOBUFS', 'EINTR']) {
+  for (const errno of ['ENOBUFS', 'EINTR'] as const) {
     const { count, left } = socketOf('event', errno, 'event');
     assert.equal(count(), 3);
     assert.deepEqual(left, []);
@@ -44,14 +47,14 @@ test('a socket that fails has another number at every look, and is asked once in
 });
 
 test('a look ends, however many events there are; the next takes the others', () => {
-  const { count, left } = socketOf(...Array.from({ length: 300 }, () => 'event'));
+  const { count, left } = socketOf(...Array.from({ length: 300 }, (): Answer => 'event'));
   assert.equal(count(), 256);
   assert.equal(left.length, 44);
   assert.deepEqual([count(), count()], [300, 300]);
 });
 
 test('a storm of faults ends a look as well', () => {
-  const { count } = socketOf(...Array.from({ length: 300 }, () => 'ENOBUFS'));
+  const { count } = socketOf(...Array.from({ length: 300 }, (): Answer => 'ENOBUFS'));
   assert.equal(count(), 256);
 });
 
