@@ -1,6 +1,6 @@
 import { noData, nothing } from '../core/absent.ts';
 import { type Collect, defineCollector } from '../core/collector.ts';
-import { NOTHING, optional, ParseError } from '../core/errors.ts';
+import { hasErrno, ParseError } from '../core/errors.ts';
 import type { Device, Lines } from '../core/host.ts';
 import { dynamic, gauge } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
@@ -115,15 +115,12 @@ export default defineCollector({
       ),
     );
     // Most machines have no ZFS: there the folder alone is asked for.
-    let isThere = true;
+    const folder = proc.folder(FOLDER);
     return [
-      () => {
-        isThere = optional(() => proc.exists(FOLDER), NOTHING) ?? true;
-      },
       ...tables.map(
         (table): Collect =>
           (out, turn) =>
-            isThere ? table(out, turn) : undefined,
+            hasErrno(folder.failure()) ? undefined : table(out, turn),
       ),
       // Beside these files there are folders of pools, and files that are not ours.
       proc.devices(

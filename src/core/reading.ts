@@ -52,7 +52,7 @@ export class Reading {
 export const sumOf = (readings: readonly Reading[]): Reading =>
   new Reading(-1, (numbers) => {
     let sum = 0;
-    for (const reading of readings) sum += reading.of(numbers);
+    for (let i = 0; i < readings.length; i += 1) sum += (readings[i] as Reading).of(numbers);
     return sum;
   });
 

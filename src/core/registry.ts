@@ -63,11 +63,10 @@ export function createRegistry(collectors: readonly Ready[], options: RegistryOp
   const log = options.log.with({ source: 'registry.ts' });
   const pace = createPace(clock);
   const runners = inOrder(collectors.map((each) => createRunner(each, { timeoutMs, log, clock, pace })));
-  const parts = new Map(runners.map((runner, i) => [runner, i + 1]));
   const byName = new Map(runners.map((runner) => [runner.name, runner]));
-  const all = [...parts];
-  const chosen = (names: readonly string[] | undefined): readonly [Runner, number][] =>
-    names === undefined ? all : all.filter(([{ name }]) => names.includes(name));
+  const all = runners.map((runner, i): Run => ({ runner, part: i + 1 }));
+  const chosen = (names: readonly string[] | undefined): readonly Run[] =>
+    names === undefined ? all : all.filter(({ runner }) => names.includes(runner.name));
   return {
     names: collectors.map(({ name }) => name),
     partCount: runners.length + 1,
@@ -86,10 +85,16 @@ function stateOf({ name, state, error, seconds, samples, faultsTotal }: Runner):
   return error === undefined ? known : { ...known, error: messageOf(error), cause: error };
 }
 
+/** A collector that is asked for, and the part of the page that is its own. */
+interface Run {
+  readonly runner: Runner;
+  readonly part: number;
+}
+
 interface Scrape {
   readonly taker: Taker;
   readonly meta: Samples;
-  readonly runs: readonly (readonly [Runner, number])[];
+  readonly runs: readonly Run[];
   readonly pace: Pace;
   readonly timeoutMs: number;
 }
@@ -98,7 +103,7 @@ function scrape(options: Scrape): void | Promise<void> {
   const { taker, runs, pace, timeoutMs } = options;
   const deadline = createDeadline(timeoutMs);
   const pending: Promise<void>[] = [];
-  const hand = (runner: Runner, part: number): void => {
+  const hand = ({ runner, part }: Run): void => {
     if (runner.isLate) taker.clear(part);
     else taker.take(part, runner.samples);
   };
@@ -108,10 +113,10 @@ function scrape(options: Scrape): void | Promise<void> {
       // After a rest at least one runs, however slow the machine.
       const wait = i === first ? undefined : pace();
       if (wait !== undefined) return wait.then(() => start(i));
-      const [runner, part] = runs[i] as readonly [Runner, number];
-      const run = runner.run(deadline);
-      if (run === undefined) hand(runner, part);
-      else pending.push(run.then(() => hand(runner, part)));
+      const run = runs[i] as Run;
+      const work = run.runner.run(deadline);
+      if (work === undefined) hand(run);
+      else pending.push(work.then(() => hand(run)));
     }
     return undefined;
   };
@@ -127,9 +132,9 @@ function scrape(options: Scrape): void | Promise<void> {
 
 function conclude({ taker, meta, runs }: Scrape): void {
   meta.begin();
-  for (const [{ name, seconds }] of runs) meta.sample(scrapeMetrics.duration, seconds, name);
-  for (const [{ name, error }] of runs) meta.sample(scrapeMetrics.success, error === undefined ? 1 : 0, name);
-  for (const [{ name, faultsTotal }] of runs) meta.sample(scrapeMetrics.faults, faultsTotal, name);
+  for (const { runner } of runs) meta.sample(scrapeMetrics.duration, runner.seconds, runner.name);
+  for (const { runner } of runs) meta.sample(scrapeMetrics.success, runner.error === undefined ? 1 : 0, runner.name);
+  for (const { runner } of runs) meta.sample(scrapeMetrics.faults, runner.faultsTotal, runner.name);
   meta.close();
   taker.take(0, meta);
 }

@@ -91,8 +91,10 @@ export function parseDatagram(
   for (let at = 0; at < length; ) {
     const size = length - at < HEAD_BYTES ? 0 : from.getUint32(at, true);
     if (size < HEAD_BYTES || size > length - at) refuse(`a message of ${size} bytes in ${length - at}`, at);
-    const [type, flags] = [from.getUint16(at + 4, true), from.getUint16(at + 6, true)];
-    const [start, end] = [at + HEAD_BYTES, at + size];
+    const type = from.getUint16(at + 4, true);
+    const flags = from.getUint16(at + 6, true);
+    const start = at + HEAD_BYTES;
+    const end = at + size;
     if (from.getUint32(at + 8, true) === sequence) {
       if ((flags & FLAG_DUMP_INTERRUPTED) !== 0) throw new InterruptedError('netlink: the list changed all the time');
       if (type === NLMSG_OVERRUN) throw new SyscallError('netlink', ENOBUFS);

@@ -20,7 +20,8 @@ const isEnd = (bytes: Bytes, at: number, end: number): boolean =>
 
 /** The nearest double to the digits from `first` to `end`, which are below 2 ** 64: in two words, rounded once. */
 function long(bytes: Bytes, first: number, end: number): number {
-  let [high, low] = [0, 0];
+  let high = 0;
+  let low = 0;
   for (let at = first; at < end; at += 1) {
     low = low * 10 + (bytes[at] as number) - ZERO;
     const carry = Math.floor(low / WORD);
@@ -92,7 +93,8 @@ export function takePositive(bytes: Bytes, start: number, end: number, into: Flo
 
 /** The same of a hexadecimal number of up to 64 bits without a prefix. */
 export function takeHex(bytes: Bytes, start: number, end: number, into: Float64Array, place: number): number {
-  let [high, low] = [0, 0];
+  let high = 0;
+  let low = 0;
   let at = start;
   for (; at < end; at += 1) {
     const byte = bytes[at] as number;

@@ -47,14 +47,13 @@ export function openLibc<const T extends Parameters<Ffi['dlopen']>[1] & object>(
   return { functions, addressOfFunction: (name: string): bigint => lib.getSymbol(name) };
 }
 
-type Call = (name: SyscallName, words: readonly Word[]) => number;
+/** No rest parameters: each would be an array, and some calls are made at every scrape. */
+type Call = (name: SyscallName, a?: Word, b?: Word, c?: Word, d?: Word, e?: Word, f?: Word) => number;
 interface Libc {
   readonly call: Call;
   readonly addressOf: (view: NodeJS.ArrayBufferView) => bigint;
 }
 let libc: Libc | undefined;
-
-const ARGUMENTS = 6;
 
 function load(): Libc {
   const { arch } = process;
@@ -67,12 +66,20 @@ function load(): Libc {
     });
     // The address is this thread's for good: asking for it after the call could change what is there.
     const errnoAt = functions.__errno_location();
-    const wordOf = (word: Word): bigint => (typeof word === 'object' ? getRawPointer(word) : BigInt(word));
-    const call: Call = (name, words) => {
-      const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = words.map(wordOf);
+    const wordOf = (word: Word): bigint =>
+      typeof word === 'bigint' ? word : typeof word === 'object' ? getRawPointer(word) : BigInt(word);
+    const call: Call = (name, a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n) => {
       const number = numberOf(name, arch);
       if (number === undefined) throw new NoSyscallsError(`${arch} has no ${name}`);
-      const result = functions.syscall(BigInt(number), a, b, c, d, e, f);
+      const result = functions.syscall(
+        BigInt(number),
+        wordOf(a),
+        wordOf(b),
+        wordOf(c),
+        wordOf(d),
+        wordOf(e),
+        wordOf(f),
+      );
       return result === -1n ? -getInt32(errnoAt, 0) : Number(result);
     };
     return { call, addressOf: getRawPointer };
@@ -82,18 +89,17 @@ function load(): Libc {
 }
 
 /** Calls the kernel. Throws a `SyscallError` for what it refuses, a `NoSyscallsError` where it cannot be called at all. */
-export function syscall(name: SyscallName, ...words: readonly Word[]): number {
-  const result = trySyscall(name, ...words);
+export const syscall: Call = (name, a, b, c, d, e, f) => {
+  const result = trySyscall(name, a, b, c, d, e, f);
   if (result < 0) throw new SyscallError(name, -result);
   return result;
-}
+};
 
 /** The same, but answers what the kernel refuses as its errno below 0: where that is the rule, an error is dear. */
-export function trySyscall(name: SyscallName, ...words: readonly Word[]): number {
-  if (words.length > ARGUMENTS) throw new RangeError(`${name}: more than ${ARGUMENTS} arguments`);
+export const trySyscall: Call = (name, a, b, c, d, e, f) => {
   libc ??= load();
-  return libc.call(name, words);
-}
+  return libc.call(name, a, b, c, d, e, f);
+};
 
 /**
  * Where a view's bytes are, for a structure that holds a pointer to them. The caller keeps the view until the kernel has read
