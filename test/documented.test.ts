@@ -174,19 +174,19 @@ const sources = globSync('{src/**/*.ts,deploy/**/*}', { cwd: ROOT, withFileTypes
   .join('\n');
 
 test('messages that the pages quote are those that the program writes', () => {
-  const quoted = pagesByHand.flatMap((page) =>
-    [...wordsOf(page), ...blocksOf(page).filter(({ language }) => language === 'text')].flatMap(({ text }) =>
-      [...text.matchAll(/(?:msg|err|reason|change|device_error)="([^"]{8,})"/g)].map(([, message = '']) => ({
-        page,
-        message,
-      })),
-    ),
-  );
-  assert.ok(quoted.length > 4, `${quoted.length}`);
+  const quoted = pagesByHand.flatMap((page) => {
+    const codes = [...wordsOf(page), ...blocksOf(page).filter(({ language }) => language === 'text')];
+    const fields = codes.flatMap(({ text }) => [
+      ...text.matchAll(/(?:msg|err|reason|change|device_error)="([^"]{8,})"/g),
+    ]);
+    const seen = oneLine(read(page)).matchAll(/(?:[Yy]ou see|refused:|says) [`"]([^`"]{8,})[`"]/g);
+    return [...fields, ...seen].map(([, message = '']) => ({ page, message }));
+  });
+  assert.ok(quoted.length > 6, `${quoted.length}`);
   for (const { page, message } of quoted) {
-    // What the program puts into its sentences may be anything.
-    const parts = message.split(/\d+|\/\S+/).filter((part) => part.length > 3);
-    for (const part of parts) assert.ok(sources.includes(part.trim()), `${page}: ${message}`);
+    // Numbers, paths, names of units and of arguments are put in.
+    const parts = message.split(/--\S+|\d+|\/\S+|[\w-]+\.service/).map((part) => part.trim());
+    for (const part of parts) assert.ok(part.length < 3 || sources.includes(part), `${page}: ${message}`);
   }
 });
 

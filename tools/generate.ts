@@ -10,6 +10,7 @@ import { optional } from '../src/core/errors.ts';
 import type { Flag } from '../src/core/flag.ts';
 import { nodeDashboard } from './grafana/node.ts';
 import { perfDashboard } from './grafana/perf.ts';
+import { ownReads } from './own_reads.ts';
 
 const root = new URL('../', import.meta.url);
 const check = process.argv.includes('--check');
@@ -101,7 +102,10 @@ function kernelFilesPage(collectors: readonly AnyCollector[]): string {
   const rows = [...readers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([file, names]) => [code(file), names.join(', ')]);
   const intro =
     'What Keyhole reads, and which collectors read it. `/proc`, `/sys` and `/run/udev/data` stand for `--path.procfs`, `--path.sysfs` and `--path.udev.data`.\n';
-  return `${NOTE}# Kernel files\n\n${intro}\n${table(['file', 'collectors'], rows)}`;
+  const own = ownReads.map(([file, why]) => [code(file), why]);
+  const aboutOwn =
+    'Whatever collectors run. To these come the files that flags name: `@file`, the web configuration with its keys and certificates.\n';
+  return `${NOTE}# Kernel files\n\n${intro}\n${table(['file', 'collectors'], rows)}\n## What the program reads for itself\n\n${aboutOwn}\n${table(['file', 'for what'], own)}`;
 }
 
 /** Prometheus' own rule files, as the operator's resource. */

@@ -193,7 +193,7 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
 
     test('installed beside Debian’s exporter it stays out of its way, and says how to take over', async () => {
       await root.until(`${curl} >/root/before.prom`);
-      const said = root.must(`cd /root && apt install ./${basename(deb)} 2>&1`);
+      const said = root.must(`cd /root && apt install ./${basename(deb)} 2>&1`).replaceAll('\r', '');
       assert.match(
         said,
         /systemctl disable --now prometheus-node-exporter\.service\n +systemctl enable --now keyhole\.service/,
