@@ -10,6 +10,10 @@ export interface PrivilegeFacts {
   readonly capable_threads: number;
   readonly threads: number;
   readonly no_new_privs: boolean;
+  readonly uid: number;
+  /** The version of Landlock's interface, 0 for none, and whether there is a filter; missing until the server listens. */
+  readonly landlock?: number;
+  readonly seccomp?: boolean;
   /** How many were opened at the start, by owner: `perf:252`. */
   readonly descriptors: string;
 }
@@ -127,11 +131,21 @@ ${privilege === undefined ? '' : `<p>${STAGES[privilege.stage] ?? escapeHtml(pri
 <dl id="held">${all.map(([term, text]) => `<div><dt>${term}</dt><dd>${text}</dd></div>`).join('')}</dl></section>`;
 }
 
+function sandboxOf({ landlock = 0, seccomp = false }: PrivilegeFacts): string {
+  const parts = [
+    ...(landlock > 0 ? [`Landlock, version ${landlock}`] : []),
+    ...(seccomp ? ['a filter of system calls'] : []),
+  ];
+  return parts.join(', and ') || 'none';
+}
+
 const heldBy = (privilege: PrivilegeFacts): [string, string][] => [
+  ['User', `${privilege.uid}${privilege.uid === 0 ? ' (root)' : ''}`],
   ['Capabilities at the start', escapeHtml(privilege.permitted_at_start)],
   ['Capabilities now', escapeHtml(privilege.permitted)],
   ['Threads with a capability', `${privilege.capable_threads} of ${privilege.threads}`],
   ['no_new_privs', privilege.no_new_privs ? 'set' : 'not set'],
+  ['Sandbox', sandboxOf(privilege)],
   ['Descriptors kept from the start', escapeHtml(privilege.descriptors)],
 ];
 
