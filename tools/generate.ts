@@ -62,7 +62,7 @@ const metricRow = (metric: Metric): string[] => [
 ];
 
 function metricsPage(collectors: readonly AnyCollector[], own: Readonly<Record<string, readonly Metric[]>>): string {
-  const heads = ['metric', 'type', 'labels', 'what it tells'];
+  const heads = ['metric', 'type', 'labels', 'what it is'];
   const sections = collectors.map(
     ({ name, help, enabled, metrics }) =>
       `\n## ${name}\n\n${help} ${enabled ? 'On' : 'Off'} by default.\n\n${table(heads, Object.values(metrics as Record<string, Metric>).map(metricRow))}`,

@@ -49,7 +49,7 @@ const thrownOf = (error: unknown): unknown => error ?? new Error('threw nothing'
 
 export function createRunner({ name, parts, isForeign = false }: Ready, options: RunnerParts): Runner {
   const { log, clock, pace, timeoutMs } = options;
-  const samples = new Samples((what) => log.info('passed over what is not known', { name, what }));
+  const samples = new Samples((what) => log.info('passed over what is unknown', { name, what }));
   const turn = createTurn(timeoutMs, clock, pace);
   const report = createReporter(log, name);
   const runFrom = createCourse({ parts, samples, turn, timeoutMs });

@@ -55,7 +55,7 @@ export interface BuildLabels {
 export const metrics = {
   build: gauge(
     'node_exporter_build_info',
-    'Always 1; the labels tell the version, and what it runs on.',
+    'Always 1; the labels name the version, and what it runs on.',
     'branch',
     'goarch',
     'goos',

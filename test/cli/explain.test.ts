@@ -52,7 +52,7 @@ test('a value that no number alone makes has no place, and the text says so', as
   assert.equal(series.length, 1);
   assert.equal(series[0]?.place, undefined);
   const { text } = await runCommand(explain, 'node_uname_info', ...OVER_FIXTURES);
-  assert.match(text, /^stands at +cannot tell: /m);
+  assert.match(text, /^stands at +unknown: /m);
 });
 
 test('the text points at the number', async () => {

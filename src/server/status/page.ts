@@ -84,7 +84,7 @@ function collectorsSection({ states, telemetryPath }: PageFacts): string {
   const hint = `<p>Nobody has scraped this exporter yet. Open the <a href="${metricsLink(telemetryPath)}">metrics</a>, then load this page again.</p>`;
   return `<section aria-labelledby="collectors"><h2 id="collectors">Collectors</h2>
 <div id="states">
-<p>Of ${states.length} collectors, ${sentence.join(', ') || 'none is switched on'}. This is how the last run of each went; its name leads to its metrics.</p>
+<p>Of ${states.length} collectors, ${sentence.join(', ') || 'none is switched on'}. The table shows the last run of each. A collector's name is a link to its metrics.</p>
 ${unseen ? hint : ''}
 <table><thead><tr><th scope="col">Collector</th><th scope="col">State</th><th scope="col" class="number">Series</th><th scope="col" class="number">Time</th></tr></thead>
 <tbody>
@@ -97,7 +97,7 @@ const disabledSection = ({ disabled }: PageFacts): string =>
   disabled.length === 0
     ? ''
     : `<section aria-labelledby="disabled"><h2 id="disabled">Switched off</h2>
-<p>A flag switches each of them on.</p>
+<p>Each of these flags switches a collector on.</p>
 <ul class="flags">${[...disabled]
         .sort()
         .map((name) => `<li><code>--collector.${escapeHtml(name)}</code></li>`)
@@ -146,7 +146,7 @@ const heldBy = (privilege: PrivilegeFacts): [string, string][] => [
   ['Threads with a capability', `${privilege.capable_threads} of ${privilege.threads}`],
   ['no_new_privs', privilege.no_new_privs ? 'set' : 'not set'],
   ['Sandbox', sandboxOf(privilege)],
-  ['Descriptors kept from the start', escapeHtml(privilege.descriptors)],
+  ['Descriptors kept from the start', escapeHtml(privilege.descriptors).replaceAll(':', ' ').replaceAll(',', ', ')],
 ];
 
 /** A keyhole. */
