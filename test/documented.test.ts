@@ -212,6 +212,18 @@ test('counts are those of what is counted', () => {
   }
 });
 
+test('the README has the figures of docs/performance.md', () => {
+  const [, own, theirs] =
+    /about a third of the CPU time.*?about (\d+) MiB of its own, where node_exporter takes (\d+)/.exec(
+      oneLine(read('README.md')),
+    ) ?? [];
+  const cells =
+    /^\| this machine, a scrape every half second \|(.*)\|$/m.exec(read('docs/performance.md'))?.[1]?.split('|') ?? [];
+  const ratio = Number(cells[2]?.replaceAll('*', ''));
+  assert.ok(ratio > 0.27 && ratio < 0.4, `${ratio}`);
+  assert.equal(cells.at(-1)?.trim(), `${own} / ${theirs}`);
+});
+
 test('the web configuration of docs/http.md is taken', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'keyhole-documented-'));
   t.after(() => rmSync(folder, { recursive: true }));

@@ -104,7 +104,9 @@ test('a fault is logged when it comes, when it changes and when it goes, not at 
     error = next;
     await scrape();
   }
-  const logged = lines.map((line) => /level=(\w+).*?msg="(.*?)".*?(?:(?:code=(\S+) )?err=(\S+))?\n/.exec(line)?.slice(1));
+  const logged = lines.map((line) =>
+    /level=(\w+).*?msg="(.*?)".*?(?:(?:code=(\S+) )?err=(\S+))?\n/.exec(line)?.slice(1),
+  );
   assert.deepEqual(logged, [
     ['ERROR', 'collector failed', undefined, 'one'],
     ['ERROR', 'collector failed', 'LIMIT', 'two'],

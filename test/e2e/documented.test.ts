@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -17,7 +18,7 @@ import { after, before, describe, test } from 'node:test';
 import { hashSync } from 'bcryptjs';
 import { lacksPackages, loudly, notRoot } from '../helpers/debian.ts';
 import { RUNS, type Scene } from '../helpers/documented.ts';
-import { ROOT } from '../helpers/documents.ts';
+import { ROOT, read } from '../helpers/documents.ts';
 import { KEYHOLE } from '../helpers/exporter.ts';
 
 const PACKAGES = [
@@ -94,6 +95,15 @@ function prepare(work: string): void {
     `tls_server_config: { cert_file: server.crt, key_file: server.key }\nbasic_auth_users: { name: '${hashSync('password', 4)}' }\n`,
   );
 }
+
+test('the executable is as large as the pages say', { skip }, () => {
+  const { size } = statSync(KEYHOLE[0] as string);
+  const isNear = (said: string | undefined, is: number): boolean => Math.abs(Number(said) - is) <= 2;
+  const [, megabytes] = /The executable is (\d+) MB/.exec(read('README.md')) ?? [];
+  const [, mebibytes] = /pages of the executable in use \| \d+ MiB of (\d+)/.exec(read('docs/kubernetes.md')) ?? [];
+  assert.ok(isNear(megabytes, size / 1e6), `${megabytes} MB, not ${size}`);
+  assert.ok(isNear(mebibytes, size / 2 ** 20), `${mebibytes} MiB, not ${size}`);
+});
 
 describe('the commands of the pages', { skip, timeout: 300_000 }, () => {
   const work = mkdtempSync(join(tmpdir(), 'keyhole-documented-'));
