@@ -190,6 +190,23 @@ test('messages that the pages quote are those that the program writes', () => {
   }
 });
 
+test('docs/dependencies.md lists the Debian packages that tests install', () => {
+  const installed = globSync('test/**/*.ts', { cwd: ROOT }).flatMap((file) => {
+    const text = read(file);
+    return [...text.matchAll(/lacksPackages\((\.\.\.(\w+)|'[^)]*)\)/g)].flatMap(([, literals = '', name]) => {
+      const list =
+        name === undefined ? literals : (new RegExp(`const ${name} = \\[([^\\]]*)\\]`).exec(text)?.[1] ?? '');
+      return [...list.matchAll(/'([^']+)'/g)].map(([, each = '']) => each);
+    });
+  });
+  const page = read('docs/dependencies.md');
+  assert.ok(new Set(installed).size > 30);
+  assert.deepEqual(
+    installed.filter((name) => !page.includes(`\`${name}\``)),
+    [],
+  );
+});
+
 test('figures are those of the code', () => {
   for (const [page, said, file, decided] of FIGURES) {
     assert.ok(oneLine(read(page)).includes(said), `${page} does not say: ${said}`);
