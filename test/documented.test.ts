@@ -12,6 +12,7 @@ import { collectors } from '../src/collectors/index.ts';
 import type { Flag } from '../src/core/flag.ts';
 import { loadPatterns } from '../src/core/pattern.ts';
 import { CATALOG } from '../src/perf/catalog.ts';
+import { PRESETS } from '../src/perf/presets.ts';
 import { checkWebConfig } from '../src/server/check_config.ts';
 import { RUNS, whoRuns } from './helpers/documented.ts';
 import { blocksOf, type Code, commandsIn, pagesByHand, ROOT, read, wordsOf } from './helpers/documents.ts';
@@ -188,6 +189,28 @@ test('messages that the pages quote are those that the program writes', () => {
     const parts = message.split(/--\S+|\d+|\/\S+|[\w-]+\.service/).map((part) => part.trim());
     for (const part of parts) assert.ok(part.length < 3 || sources.includes(part), `${page}: ${message}`);
   }
+});
+
+/** The words in backquotes that a table of a page has in a column, row by row. */
+const column = (page: string, heading: RegExp, at: number): string[] => {
+  const [, rows = ''] = new RegExp(`^\\| ${heading.source}.*\\n\\|.*\\n((?:\\|.*\\n)+)`, 'm').exec(read(page)) ?? [];
+  return rows
+    .split('\n')
+    .flatMap((row) => [...(row.split(' | ')[at] ?? '').matchAll(/`([^`]+)`/g)].map(([, word = '']) => word));
+};
+
+test('docs/perf.md has every reason, preset and event', () => {
+  const [, union = ''] = /type Reason =\n(.*?);/s.exec(read('src/perf/access.ts')) ?? [];
+  const reasons = [...union.matchAll(/'(\w+)'/g)].map(([, reason = '']) => reason);
+  assert.ok(reasons.length > 10);
+  assert.deepEqual(column('docs/perf.md', /reason/, 0).sort(), reasons.sort());
+  assert.deepEqual(column('docs/perf.md', /preset/, 0), Object.keys(PRESETS));
+  assert.deepEqual(
+    column('docs/perf.md', /flag \| events/, 1)
+      .slice(0, CATALOG.length)
+      .sort(),
+    CATALOG.map(({ name }) => name).sort(),
+  );
 });
 
 test('docs/dependencies.md lists the Debian packages that tests install', () => {
