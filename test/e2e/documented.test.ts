@@ -105,6 +105,18 @@ test('the executable is as large as the pages say', { skip }, () => {
   assert.ok(isNear(mebibytes, size / 2 ** 20), `${mebibytes} MiB, not ${size}`);
 });
 
+/** What glibc itself consists of. */
+const GLIBC = /^(linux-vdso|ld-linux-[\w-]+|lib(c|m|dl|pthread))$/;
+
+test('the executable needs the libraries that the README names', { skip }, () => {
+  const needed = execFileSync('ldd', [KEYHOLE[0] as string], { encoding: 'utf8' }).matchAll(
+    /^\s*(?:\S*\/)?([^\s/]+?)\.so/gm,
+  );
+  const others = [...needed].map(([, name = '']) => name).filter((name) => !GLIBC.test(name));
+  const [, said = ''] = /needs no Node\.js where it runs, only glibc, (.*?)\. /.exec(read('README.md')) ?? [];
+  assert.deepEqual(others.sort(), said.split(/, | and /).sort());
+});
+
 describe('the commands of the pages', { skip, timeout: 300_000 }, () => {
   const work = mkdtempSync(join(tmpdir(), 'keyhole-documented-'));
   const out = mkdtempSync(join(tmpdir(), 'keyhole-documented-out-'));
