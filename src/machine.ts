@@ -24,7 +24,7 @@ function requireFolder(flag: string, path: string): void {
 /** Some machines have no sysfs: what is read below it is absent then, and the rest works. */
 function lookForFolder(flag: string, path: string, log: Logger): void {
   if (optional(() => statSync(path), NOTHING) !== undefined) requireFolder(flag, path);
-  else log.warn('there is nothing: what is read below is missing', { flag: `--${flag}`, path });
+  else log.warn('no such folder: what is read from it will be missing', { flag: `--${flag}`, path });
 }
 
 /**

@@ -152,7 +152,7 @@ function handedOver(parsed: ParsedFlags, env: NodeJS.ProcessEnv, log: Logger): r
     return systemdSockets(env, process.pid);
   } catch (error) {
     if (isAsked) throw error;
-    log.warn('no sockets are handed over: listening on addresses', { err: messageOf(error) });
+    log.warn('systemd hands over no sockets: listening on addresses', { err: messageOf(error) });
     return undefined;
   }
 }

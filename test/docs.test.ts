@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { declare, parseCommandLine } from '../src/cli/command_line.ts';
 import { collectors } from '../src/collectors/index.ts';
 import type { AnyCollector } from '../src/core/assemble.ts';
+import { pages, pagesByHand, ROOT, read } from './helpers/documents.ts';
 import { scrape, tree } from './helpers/scrape.ts';
 
-const ROOT = new URL('../', import.meta.url).pathname;
-const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
-const GENERATED = ['docs/flags.md', 'docs/kernel-files.md', 'docs/metrics.md'];
-const pages = globSync(['*.md', 'docs/*.md', 'deploy/**/*.md'], { cwd: ROOT }).sort();
-const byHand = pages.filter((page) => !GENERATED.includes(page));
 const deployed = globSync('deploy/**/*', { cwd: ROOT, withFileTypes: true })
   .filter((entry) => entry.isFile())
   .map(({ parentPath, name }) => join(parentPath, name).slice(ROOT.length));
@@ -58,7 +54,7 @@ test('every link leads somewhere', () => {
 
 test('the files that pages name in backquotes are there', () => {
   // Those with `<…>` or `*` in them stand for many.
-  const named = everywhere(byHand, /`((?:src|test|docs|deploy|tools|bench|\.ci)\/[^`\s<*]*)`/g);
+  const named = everywhere(pagesByHand, /`((?:src|test|docs|deploy|tools|bench|\.ci)\/[^`\s<*]*)`/g);
   const missing = named.filter(({ match: [, path = ''] }) => !existsSync(join(ROOT, path)));
   assert.deepEqual(
     missing.map(({ page, match: [, path] }) => `${page}: ${path}`),
@@ -83,7 +79,7 @@ function spread(text: string): string[] {
 
 test('every flag is declared', () => {
   const faults: string[] = [];
-  for (const { page, match } of everywhere([...byHand, ...deployed], /(?<![\w-])--([a-z][\w.{},-]*\w)(.)?/g)) {
+  for (const { page, match } of everywhere([...pagesByHand, ...deployed], /(?<![\w-])--([a-z][\w.{},-]*\w)(.)?/g)) {
     const [, text = '', next] = match;
     // Of `--collector.<name>` only the beginning is a text of ours.
     const names = next === '<' ? [] : spread(text).filter((name) => OURS.test(name));
@@ -116,7 +112,7 @@ test('every metric is declared', () => {
   const withoutExamples = (page: string): string => read(page).replace(/^```ts$.*?^```$/gms, '');
   // Behind a colon it is a part of a recorded name.
   const pattern = /(?<![\w:])((?:node|keyhole|nodejs|promhttp)_\w*)([*<]|\.\w)?/g;
-  const faults = everywhere([...byHand, ...deployed], pattern, withoutExamples).filter(({ match }) => {
+  const faults = everywhere([...pagesByHand, ...deployed], pattern, withoutExamples).filter(({ match }) => {
     const [, name = '', rest = ''] = match;
     if (/^node_(exporter|modules)$/.test(name) || rest.startsWith('.')) return false;
     return rest === '' && !name.endsWith('_') ? !isDeclared(name) : !names.some((each) => each.startsWith(name));

@@ -10,8 +10,8 @@ const bin = (name: string): string => join(root, 'node_modules/.bin', name);
 
 const FILE_LINES_MAX = 400;
 
-/** Words that tell of a machine or of a registry, and so have no place in a project's files. */
-const FOREIGN = /registry\.npmjs\.org|\/home\/\w+\/|\/work\/(main|wt|shared)/;
+/** Words of a machine or of a registry, and what a merge left behind: none has a place in a project's files. */
+const FOREIGN = /registry\.npmjs\.org|\/home\/\w+\/|\/work\/(main|wt|shared)|^(<{7}|>{7}) /m;
 
 function run(command: string, ...args: string[]): string[] {
   try {

@@ -10,6 +10,7 @@ import { optional } from '../src/core/errors.ts';
 import type { Flag } from '../src/core/flag.ts';
 import { nodeDashboard } from './grafana/node.ts';
 import { perfDashboard } from './grafana/perf.ts';
+import { ownReads } from './own_reads.ts';
 
 const root = new URL('../', import.meta.url);
 const check = process.argv.includes('--check');
@@ -61,7 +62,7 @@ const metricRow = (metric: Metric): string[] => [
 ];
 
 function metricsPage(collectors: readonly AnyCollector[], own: Readonly<Record<string, readonly Metric[]>>): string {
-  const heads = ['metric', 'type', 'labels', 'what it tells'];
+  const heads = ['metric', 'type', 'labels', 'what it is'];
   const sections = collectors.map(
     ({ name, help, enabled, metrics }) =>
       `\n## ${name}\n\n${help} ${enabled ? 'On' : 'Off'} by default.\n\n${table(heads, Object.values(metrics as Record<string, Metric>).map(metricRow))}`,
@@ -101,7 +102,10 @@ function kernelFilesPage(collectors: readonly AnyCollector[]): string {
   const rows = [...readers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([file, names]) => [code(file), names.join(', ')]);
   const intro =
     'What Keyhole reads, and which collectors read it. `/proc`, `/sys` and `/run/udev/data` stand for `--path.procfs`, `--path.sysfs` and `--path.udev.data`.\n';
-  return `${NOTE}# Kernel files\n\n${intro}\n${table(['file', 'collectors'], rows)}`;
+  const own = ownReads.map(([file, why]) => [code(file), why]);
+  const aboutOwn =
+    'Whatever collectors run. To these come the files that flags name: `@file`, the web configuration with its keys and certificates.\n';
+  return `${NOTE}# Kernel files\n\n${intro}\n${table(['file', 'collectors'], rows)}\n## What the program reads for itself\n\n${aboutOwn}\n${table(['file', 'for what'], own)}`;
 }
 
 /** Prometheus' own rule files, as the operator's resource. */

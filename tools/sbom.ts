@@ -35,9 +35,9 @@ const component = (type: string, name: string, version: string, purl: string): C
 
 /**
  * What is inside of Node, by its name in `process.versions`: its own name, its address as a package, and the maker and product under
- * which the databases of vulnerabilities have it. What is left out there is numbers of interfaces and of data.
+ * which the databases of vulnerabilities have it.
  */
-const INSIDE_NODE: Readonly<Record<string, readonly [name: string, purl: string, cpe?: string]>> = {
+export const INSIDE_NODE: Readonly<Record<string, readonly [name: string, purl: string, cpe?: string]>> = {
   acorn: ['acorn', 'pkg:npm/acorn', 'acornjs:acorn'],
   ada: ['ada', 'pkg:github/ada-url/ada', 'ada-url:ada'],
   amaro: ['amaro', 'pkg:npm/amaro'],
@@ -47,6 +47,9 @@ const INSIDE_NODE: Readonly<Record<string, readonly [name: string, purl: string,
   libffi: ['libffi', 'pkg:github/libffi/libffi', 'libffi_project:libffi'],
   lief: ['lief', 'pkg:github/lief-project/LIEF', 'lief-project:lief'],
   llhttp: ['llhttp', 'pkg:github/nodejs/llhttp', 'llhttp:llhttp'],
+  merve: ['merve', 'pkg:github/nodejs/merve'],
+  nbytes: ['nbytes', 'pkg:github/nodejs/nbytes'],
+  ncrypto: ['ncrypto', 'pkg:github/nodejs/ncrypto'],
   nghttp2: ['nghttp2', 'pkg:github/nghttp2/nghttp2', 'nghttp2:nghttp2'],
   nghttp3: ['nghttp3', 'pkg:github/ngtcp2/nghttp3', 'ngtcp2:nghttp3'],
   ngtcp2: ['ngtcp2', 'pkg:github/ngtcp2/ngtcp2', 'ngtcp2:ngtcp2'],

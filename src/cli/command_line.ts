@@ -3,6 +3,8 @@ import { messageOf, UsageError } from '../core/errors.ts';
 import { type Flag, firstGiven, type ParsedFlags, parseFlags } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
 import { loadPatterns } from '../core/pattern.ts';
+import { nearest } from '../core/similar.ts';
+import { commandNames } from './commands.ts';
 import { completionScript, completions } from './completion.ts';
 import { printingFlags, programFlags } from './flags.ts';
 import { helpText, manPage } from './help.ts';
@@ -71,6 +73,9 @@ export function parseCommandLine({ argv, env }: CommandLine, { flags }: Declared
   } catch (error) {
     throw new UsageError(`${DEFAULTS}: ${messageOf(error)}`, { cause: error });
   }
+  const [word] = argv;
+  const meant = word === undefined || /^[-@]/.test(word) ? undefined : nearest(word, commandNames);
+  if (meant !== undefined) throw new UsageError(`unexpected ${word}`, { hint: `did you mean '${meant}'?` });
   return parseFlags(argv, flags, env, defaults);
 }
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { UsageError } from '../core/errors.ts';
 import { firstGiven, flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
+import type { Tree } from '../core/host.ts';
 import { silent } from '../core/log.ts';
 import { type Diagnosis, diagnose, type Finding, type Level, type PerfSituation } from '../privilege/diagnose.ts';
 import { examine } from '../privilege/examine.ts';
@@ -42,7 +43,7 @@ export const findingRows = (findings: readonly Finding[]): string =>
     .join('');
 
 /** The report for people. */
-function doctorText({ works, hardware, why, findings, changes }: Diagnosis): string {
+export function doctorText({ works, hardware, why, findings, changes }: Diagnosis): string {
   const headline = works
     ? hardware
       ? 'Perf counters work, hardware counters too.'
@@ -63,12 +64,16 @@ const plain = (_: string, value: unknown): unknown => {
 const doctorJson = (diagnosis: Diagnosis, facts: PerfSituation): string =>
   `${JSON.stringify({ ...diagnosis, facts }, plain, 2)}\n`;
 
-/** The flags given, or else those of the exporter that runs, which then is `taken`. */
-function flagsOf(argv: readonly string[], program: Program): { parsed: ParsedFlags; taken?: RunningExporter } {
+/** The flags given, or else those of the exporter that runs by `proc`, which then is `taken`. */
+export function flagsOf(
+  argv: readonly string[],
+  program: Program,
+  proc: Tree,
+): { parsed: ParsedFlags; taken?: RunningExporter } {
   const flags = [...program.declared.flags, json];
   const parsed = parseFlags(argv, flags);
   if (argv.some((arg) => arg !== '--json')) return { parsed };
-  const running = findRunning(openTree('/proc'), process.pid);
+  const running = findRunning(proc, process.pid);
   if (running === undefined) return { parsed };
   try {
     const taken = parseFlags([...running.argv, ...argv], flags);
@@ -92,7 +97,7 @@ function unitProperties(unit: string): string {
   return status === 0 ? stdout : '';
 }
 
-function findingsOfUnit(running: RunningExporter | undefined): Advised[] {
+export function findingsOfUnit(running: RunningExporter | undefined): Advised[] {
   if (running === undefined || !running.unit.endsWith('.service')) return [];
   const properties = unitProperties(running.unit);
   return properties === '' ? [] : unitFindings(running.unit, properties);
@@ -129,7 +134,7 @@ export const doctor: Command = async (argv, program) => {
     write(HELP);
     return 0;
   }
-  const { parsed, taken } = flagsOf(argv, program);
+  const { parsed, taken } = flagsOf(argv, program, openTree('/proc'));
   const { diagnosis, facts, isFine } = await judge(parsed, program, taken);
   write(parsed.valueOf(json) ? doctorJson(diagnosis, facts) : doctorText(diagnosis));
   return isFine ? 0 : 1;

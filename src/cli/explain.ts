@@ -128,7 +128,7 @@ function placeRows({ file, line, column, text, number }: Located): string {
 }
 
 const NOWHERE = [
-  'cannot tell: no number was found in these files that makes the value alone. It is calculated, it changes by',
+  'unknown: no number was found in these files that makes the value alone. It is calculated, it changes by',
   'itself, or it comes from a system call or over netlink.',
 ];
 

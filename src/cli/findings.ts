@@ -122,7 +122,7 @@ export const runningFinding = (running: RunningExporter | undefined): Advised =>
   level: 'ok',
   text:
     running === undefined
-      ? 'judged by the flags given to doctor'
+      ? 'doctor judges by its own flags'
       : `process ${running.pid}${running.unit === '' ? '' : ` in ${running.unit}`}, whose flags are taken: ${running.argv.join(' ') || 'none'}`,
 });
 

@@ -45,13 +45,17 @@ function wrap(text: string, width: number): string[] {
   return [...wrapped, line];
 }
 
-function entry(flag: Flag): string {
-  const head = `  ${flag.short === undefined ? '    ' : `-${flag.short}, `}${shownSynopsis(flag)}`;
-  const [first = '', ...others] = wrap(describe(flag), WIDTH - COLUMN);
+/** A word and what it means, in two columns. */
+function entry(word: string, meaning: string): string {
+  const head = `  ${word}`;
+  const [first = '', ...others] = wrap(meaning, WIDTH - COLUMN);
   const indent = ' '.repeat(COLUMN);
   const start = head.length + 2 > COLUMN ? `${head}\n${indent}${first}` : `${head.padEnd(COLUMN)}${first}`;
   return [start, ...others.map((line) => indent + line)].join('\n');
 }
+
+const flagEntry = (flag: Flag): string =>
+  entry(`${flag.short === undefined ? '    ' : `-${flag.short}, `}${shownSynopsis(flag)}`, describe(flag));
 
 const shown = (flags: readonly Flag[], all: boolean): readonly Flag[] =>
   all ? flags : flags.filter(({ hidden, deprecated }) => hidden !== true && deprecated === undefined);
@@ -66,16 +70,16 @@ A flag takes its value as --flag=value or --flag value. @file stands for the arg
 
 Commands, each with a --help of its own:
 ${commandTexts()
-  .map(([name, text]) => `  ${name.padEnd(COLUMN - 2)}${text}`)
+  .map(([name, text]) => entry(name, text))
   .join('\n')}
 
 More help:
-  ${'--help-long'.padEnd(COLUMN - 2)}Every flag, hidden and deprecated ones too.
-  ${'--help-man'.padEnd(COLUMN - 2)}The man page: ${program} --help-man | man -l -
-  ${'--completion-script-bash, -zsh, -fish'.padEnd(COLUMN - 2)}Completions: source <(${program} --completion-script-bash)
+${entry('--help-long', 'Every flag, hidden and deprecated ones too.')}
+${entry('--help-man', `The man page: ${program} --help-man | man -l -`)}
+${entry('--completion-script-{bash,zsh,fish}', `Completions: source <(${program} --completion-script-bash)`)}
 
 Flags:
-${shown(flags, all).map(entry).join('\n')}
+${shown(flags, all).map(flagEntry).join('\n')}
 `;
 
 /** Escapes for roff: backslashes, dashes, and dots and quotes at the start of a line. */

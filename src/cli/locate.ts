@@ -152,13 +152,13 @@ function makeLink(path: string, to: string): void {
 /** A copy of the files that the collector reads. */
 interface Copy {
   readonly folder: string;
-  /** The files in it, with where they come from. */
+  /** The files in it, with the paths by which the collector names them: links on the way lead elsewhere, `/proc/net` to a process. */
   readonly files: readonly (readonly [copy: string, origin: string])[];
 }
 
 async function copyOf({ parsed, collector }: Asked): Promise<Copy> {
   const folder = mkdtempSync(join(tmpdir(), `keyhole-explain-${process.pid}-`));
-  const made = new Set<string>();
+  const made = new Map<string, string>();
   for (const [tree, root] of [
     ['/proc', resolve(parsed.valueOf(programFlags.procfs))],
     ['/sys', resolve(parsed.valueOf(programFlags.sysfs))],
@@ -167,10 +167,10 @@ async function copyOf({ parsed, collector }: Asked): Promise<Copy> {
     mkdirSync(copy);
     for (const path of await filesOf(collector.reads, tree, root)) {
       const file = optional(() => copyInto(copy, root, path), REFUSALS);
-      if (file !== undefined) made.add(file);
+      if (file !== undefined && !made.has(file)) made.set(file, join(tree, relative(root, path)));
     }
   }
-  return { folder, files: [...made].map((file) => [file, `/${relative(folder, file)}`]) };
+  return { folder, files: [...made] };
 }
 
 /** The flags, but for the trees. */

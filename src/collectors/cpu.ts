@@ -102,7 +102,7 @@ const metrics = {
   ),
   info: gauge(
     'node_cpu_info',
-    'What /proc/cpuinfo tells of the CPU, as labels; always 1.',
+    'What /proc/cpuinfo says of the CPU, as labels; always 1.',
     'package',
     'core',
     'cpu',

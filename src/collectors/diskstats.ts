@@ -172,7 +172,7 @@ export default defineCollector({
         'collector.diskstats.ignored-devices',
       ],
     });
-    if (!udev.exists('')) log.info('udev has nothing of disks here', { path: udev.root });
+    if (!udev.exists('')) log.info('no udev data about disks', { path: udev.root });
     const factsOf = (lines: Lines, [major, minor, device]: readonly [string, string, string]): Facts => {
       // What udev writes is replaced as a whole.
       const properties = parseUdevData(lines.fixed(udev.passing(`b${major}:${minor}`)) ?? '');

@@ -235,7 +235,7 @@ export default defineCollector({
     ),
   },
   metrics: {
-    deviceError: gauge('node_filesystem_device_error', 'Whether the file system did not tell its size (1).', ...LABELS),
+    deviceError: gauge('node_filesystem_device_error', 'Whether the file system gave no size (1).', ...LABELS),
     readonly: gauge('node_filesystem_readonly', 'Whether the file system is mounted read-only (1).', ...LABELS),
     size: gauge('node_filesystem_size_bytes', 'Size of the file system.', ...LABELS),
     free: gauge('node_filesystem_free_bytes', 'Free space, with what is reserved for root.', ...LABELS),

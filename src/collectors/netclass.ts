@@ -60,7 +60,7 @@ const metrics = {
   carrierChanges: counter('node_network_carrier_changes_total', 'Times that the link came or went.', 'device'),
   carrierUp: counter('node_network_carrier_up_changes_total', 'Times that the link came.', 'device'),
   carrierDown: counter('node_network_carrier_down_changes_total', 'Times that the link went.', 'device'),
-  deviceId: gauge('node_network_device_id', 'Tells devices that share a hardware address apart.', 'device'),
+  deviceId: gauge('node_network_device_id', 'Distinguishes devices that share a hardware address.', 'device'),
   dormant: gauge(
     'node_network_dormant',
     'Whether the device waits for something outside, such as a supplicant.',

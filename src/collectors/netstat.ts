@@ -22,7 +22,7 @@ export default defineCollector({
   flags: {
     fields: flag.regexp(
       'collector.netstat.fields',
-      'Statistics to tell, as a regular expression on <protocol>_<name>.',
+      'Statistics to report, as a regular expression on <protocol>_<name>.',
       FIELDS,
     ),
   },

@@ -12,7 +12,7 @@ const PPM = 1_000_000 * 65_536;
 
 const metrics = {
   sync: gauge('node_timex_sync_status', 'Whether the clock is kept in step with a reliable one.'),
-  offset: gauge('node_timex_offset_seconds', 'How far the clock is off, as last told to the kernel.'),
+  offset: gauge('node_timex_offset_seconds', 'How far the clock is off, as last reported to the kernel.'),
   frequency: gauge('node_timex_frequency_adjustment_ratio', 'How much faster the clock is made to run.'),
   maxError: gauge('node_timex_maxerror_seconds', 'How far the clock is off at most.'),
   estimatedError: gauge('node_timex_estimated_error_seconds', 'How far the clock is off by estimate.'),

@@ -14,7 +14,7 @@ export default defineCollector({
   metrics: {
     info: gauge(
       'node_uname_info',
-      'What uname(2) tells of kernel and machine, as labels; always 1.',
+      'What uname(2) says of kernel and machine, as labels; always 1.',
       'sysname',
       'release',
       'version',

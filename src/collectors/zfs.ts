@@ -52,7 +52,7 @@ function writePoolIo(lines: Lines, write: (field: string, value: Reading) => voi
 
 export default defineCollector({
   name: 'zfs',
-  help: 'Exposes what ZFS tells of its caches, pools and datasets.',
+  help: 'Exposes what ZFS reports of its caches, pools and datasets.',
   enabled: true,
   reads: [
     '/proc/spl/kstat/zfs/*',

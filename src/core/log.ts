@@ -87,7 +87,7 @@ export function createLogger(options: LogOptions, bound: LogFields = {}): Logger
     return format === 'json' ? json(entries) : logfmt(entries);
   };
   const write = countingWrite(options, (count) =>
-    lineOf('warn', 'Log lines lost, which nobody read', { ...bound, count }),
+    lineOf('warn', 'Log lines were lost, since nobody read them', { ...bound, count }),
   );
   return loggerOf(options.level, bound, (level, message, fields) => write(lineOf(level, message, fields)));
 }

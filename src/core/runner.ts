@@ -1,5 +1,5 @@
 import type { CollectorState } from './collector_state.ts';
-import { DeadlineError, messageOf, NoDataError } from './errors.ts';
+import { DeadlineError, errnoOf, messageOf, NoDataError } from './errors.ts';
 import type { Collect } from './host.ts';
 import type { Logger } from './log.ts';
 import { NotYet } from './not_yet.ts';
@@ -49,7 +49,7 @@ const thrownOf = (error: unknown): unknown => error ?? new Error('threw nothing'
 
 export function createRunner({ name, parts, isForeign = false }: Ready, options: RunnerParts): Runner {
   const { log, clock, pace, timeoutMs } = options;
-  const samples = new Samples((what) => log.info('passed over what is not known', { name, what }));
+  const samples = new Samples((what) => log.info('passed over what is unknown', { name, what }));
   const turn = createTurn(timeoutMs, clock, pace);
   const report = createReporter(log, name);
   const runFrom = createCourse({ parts, samples, turn, timeoutMs });
@@ -195,7 +195,7 @@ function createReporter(log: Logger, name: string): (error: unknown, seconds: nu
     const fields = { name, duration_seconds: seconds };
     if (error === undefined && before === '') return log.debug('collector succeeded', fields);
     const message = error === undefined ? '' : messageOf(error);
-    const failed = error === undefined ? fields : { ...fields, err: message };
+    const failed = error === undefined ? fields : { ...fields, code: errnoOf(error), err: message };
     if (error === undefined) log.info('collector works again', failed);
     else if (error instanceof NoDataError) log.debug('collector returned no data', failed);
     else if (message === before) log.debug('collector failed again', failed);

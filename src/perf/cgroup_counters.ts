@@ -54,10 +54,10 @@ function writeCgroup(out: Writer, counted: Counted): void {
   }
   for (const [name, sum] of sums) {
     if (name === 'cycles' || name === 'instructions') out.sample(cgroupMetrics[name], sum, label);
-    else out.sample(cgroupMetrics.event, sum, label, name, units.get(name) ?? '');
+    else out.sample(cgroupMetrics.cgroupEvent, sum, label, name, units.get(name) ?? '');
   }
-  out.sample(cgroupMetrics.enabled, enabledNs / SECOND_NS, label);
-  out.sample(cgroupMetrics.running, runningNs / SECOND_NS, label);
+  out.sample(cgroupMetrics.cgroupEnabled, enabledNs / SECOND_NS, label);
+  out.sample(cgroupMetrics.cgroupRunning, runningNs / SECOND_NS, label);
 }
 
 export interface CgroupCounters {

@@ -91,6 +91,7 @@ export const groupMetrics = {
   tracepoint: dynamic.counter('node_perf_<subsystem>_<event>', 'Hits of the tracepoint <subsystem>:<event>.', 'cpu'),
 } as const;
 
+/** Beside `groupMetrics` in one declaration: no key may be in both. */
 export const cgroupMetrics = {
   cycles: counter(
     'node_perf_cgroup_cycles_total',
@@ -102,19 +103,19 @@ export const cgroupMetrics = {
     'Instructions retired for tasks of the cgroup and of those below it.',
     'cgroup',
   ),
-  event: counter(
+  cgroupEvent: counter(
     'node_perf_cgroup_event_total',
     "Counts of the other events of --collector.perf.cgroup-events, for the cgroup and those below it, times the kernel's scale, in the unit named.",
     'cgroup',
     'event',
     'unit',
   ),
-  enabled: counter(
+  cgroupEnabled: counter(
     'node_perf_cgroup_enabled_seconds_total',
     "How long the cgroup's groups of counters were wanted: while its tasks ran, summed over groups and CPUs.",
     'cgroup',
   ),
-  running: counter(
+  cgroupRunning: counter(
     'node_perf_cgroup_running_seconds_total',
     "How long the cgroup's groups of counters were counting; less than enabled where groups take turns.",
     'cgroup',

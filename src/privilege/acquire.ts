@@ -42,7 +42,7 @@ function confine({ held, facts }: Acquired, host: Host): Acquired {
       return true;
     } catch (error) {
       if (!hasErrno(error, ['EACCES', 'EPERM'])) throw error;
-      host.log.warn('closed again: no kernel file, and not open to this user', { path });
+      host.log.warn('closed again: it is no kernel file, and this user may not read it', { path });
       closeSync(fd);
       return false;
     }
@@ -59,7 +59,7 @@ export function acquireOne({ collector, host }: Candidate, permitted: bigint): A
     return withEffective(0n, permitted, () => confine(acquired, host));
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    host.log.error('acquired nothing', { err: messageOf(error) });
+    host.log.error('opened nothing with privilege', { err: messageOf(error) });
     return undefined;
   }
 }

@@ -9,6 +9,7 @@ import {
   type Reason,
   SYSCTL_PATCH,
 } from '../perf/access.ts';
+import { CATALOG } from '../perf/catalog.ts';
 
 /** Where the program runs, as far as the advice depends on it. */
 export type Setting = 'kubernetes' | 'container' | 'systemd' | 'other';
@@ -185,11 +186,12 @@ const securityModule: Judge = ({ securityModules, confinedBy, access, tried: { s
   text: `${securityModules.join(', ') || 'unknown'}${confinedBy === '' ? '' : `; confined by ${confinedBy}`}`,
 });
 
-const pmus: Judge = ({ pmus: all, corePmus, isVirtual }) => ({
-  topic: 'PMUs',
-  level: level(corePmus.length > 0, 'note'),
-  text: `${all.join(', ') || 'none'}${corePmus.length > 0 ? '' : isVirtual ? '; none of cores: a virtual machine without a virtual PMU' : '; none of cores'}`,
-});
+const pmus: Judge = ({ pmus: all, corePmus, isVirtual }) => {
+  const lacking = all.length === 0 ? 'none' : `${all.join(', ')}; none of cores`;
+  const why = isVirtual ? ': a virtual machine without a virtual PMU' : '';
+  const isThere = corePmus.length > 0;
+  return { topic: 'PMUs', level: level(isThere, 'note'), text: isThere ? all.join(', ') : `${lacking}${why}` };
+};
 
 const files: Judge = ({ access: { filesMax }, filesHardMax, filesNeeded, cpusOnline }) => {
   const most = Math.max(filesMax, filesHardMax);
@@ -197,7 +199,7 @@ const files: Judge = ({ access: { filesMax }, filesHardMax, filesNeeded, cpusOnl
   return {
     topic: 'open files',
     level: level(most >= filesNeeded, 'problem'),
-    text: `${shown} allowed, ${filesNeeded} needed for all counters on ${cpusOnline} CPUs`,
+    text: `${shown} allowed, ${filesNeeded} needed: ${CATALOG.length} for the counters of each of ${cpusOnline} CPUs, the others for files and clients`,
   };
 };
 

@@ -81,8 +81,8 @@ export interface Privilege {
   shut(): PrivilegeSummary & { readonly [K in keyof Confinement]: Confinement[K] };
   /** The descriptor of a socket that listens already where this is asked for; `undefined` where it needs no privilege. */
   listenerOf(address: TcpAddress): number | undefined;
-  /** How the process came to be, as fields; its confinement is in what `shut` answers. */
-  readonly summary: PrivilegeSummary;
+  /** The same line at any time; without what only `shut` finds out as long as that has not been called. */
+  summary(): PrivilegeSummary & Partial<Confinement>;
   /** Nothing before `shut`. */
   write(out: Writer): void;
 }
@@ -256,6 +256,7 @@ function serve(served: Served, options: PrivilegeOptions): Privilege {
   const { mode, sandbox, candidates, log } = options;
   const isSeparated = connect(acquired);
   let state: (State & Confinement) | undefined;
+  let last: ReturnType<Privilege['summary']> = summaryOf(served, mode, stateOf());
   return {
     stage,
     acquired,
@@ -263,9 +264,11 @@ function serve(served: Served, options: PrivilegeOptions): Privilege {
       const sockets = candidates.flatMap(({ collector, host }) => collector.needs?.(host).sockets ?? []);
       const confinement = confine({ wish: sandbox, sockets, wasExecuted, log });
       state = { ...stateOf(), ...confinement };
-      return { ...summaryOf(served, mode, state), ...confinement };
+      const summary = { ...summaryOf(served, mode, state), ...confinement };
+      last = summary;
+      return summary;
     },
-    summary: summaryOf(served, mode, stateOf()),
+    summary: () => last,
     listenerOf: (address) => acquired.get(WEB)?.held.find(({ key }) => key === keyOf(address))?.fd,
     ...(isSeparated || reopens(stage, acquired)
       ? { reacquire: (candidate: Candidate) => acquireOne(candidate, permitted) ?? NOTHING }

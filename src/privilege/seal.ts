@@ -134,7 +134,7 @@ export function seal(options: SealOptions): never {
     if ((error as { errno?: unknown }).errno !== E2BIG) throw error;
     const all = Object.entries(env);
     const read = all.filter(([name]) => READ_VARIABLES.test(name));
-    log.warn('the environment is too large to be passed on: passing what is read', {
+    log.warn('the environment is too large: only variables that are read are passed on', {
       dropped: all.length - read.length,
     });
     return execute(Object.fromEntries(read));

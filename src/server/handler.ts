@@ -34,8 +34,8 @@ export interface HandlerOptions {
   readonly own?: readonly Collect[] | undefined;
   /** Called after each scrape with how many there were. */
   readonly onScraped?: (count: number) => void;
-  /** What the process holds, for the status page. */
-  readonly privilege?: PrivilegeFacts;
+  /** What the process holds now, for the status page. */
+  readonly privilege?: () => PrivilegeFacts;
   /** Gives up a scrape whose client does not take it, for another; `false` where there is none. */
   readonly makeRoom?: () => boolean;
   /** Collectors that exist but do not run. */
@@ -55,7 +55,7 @@ export interface BuildLabels {
 export const metrics = {
   build: gauge(
     'node_exporter_build_info',
-    'Always 1; the labels tell the version, and what it runs on.',
+    'Always 1; the labels name the version, and what it runs on.',
     'branch',
     'goarch',
     'goos',

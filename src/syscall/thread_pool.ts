@@ -31,7 +31,7 @@ export function startThreadPool(env: { UV_THREADPOOL_SIZE?: string | undefined }
   size = possible(wanted);
   if (size === 0) throw new UsageError(`no thread can be started for files and names: ${threadLimits()}`);
   if (size < wanted)
-    log.warn('fewer threads than wanted: less can hang before file systems are not asked', {
+    log.warn('fewer threads than wanted: file systems are left out sooner where some hang', {
       threads: size,
       wanted,
       limits: threadLimits(),

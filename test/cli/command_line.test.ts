@@ -43,10 +43,23 @@ test('help tells every flag that is not hidden, and its value', () => {
   assert.match(help, /\$GOMAXPROCS/);
   assert.doesNotMatch(help, /whitelist|--completion-bash/);
   assert.match(help, /^ {2}explain METRIC {2,}Report where/m);
-  for (const more of ['--help-long', '--help-man', '--completion-script-bash'])
-    assert.ok(help.includes(`  ${more}`), more);
+  for (const more of ['--help-long', '--help-man', '--completion-script-{bash,zsh,fish}'])
+    assert.match(help, new RegExp(`^  ${RegExp.escape(more)}\\s{2,}\\S`, 'm'));
   assert.ok(help.split('\n').every((each) => each.length <= 200 && !each.endsWith(' ')));
   assert.equal(text('-h'), help);
+});
+
+test('a word that is nearly a command has a hint', () => {
+  const hintOf = (word: string): string | undefined => {
+    try {
+      parseCommandLine(line(word), declared);
+    } catch (error) {
+      return error instanceof UsageError ? `${error.message}, ${error.hint}` : undefined;
+    }
+    return undefined;
+  };
+  assert.equal(hintOf('doctr'), "unexpected doctr, did you mean 'doctor'?");
+  assert.equal(hintOf('serve'), 'unexpected serve, try --help');
 });
 
 test('the long help tells the hidden flags too', () => {

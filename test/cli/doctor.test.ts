@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { test } from 'node:test';
-import { doctor } from '../../src/cli/doctor.ts';
+import { doctor, doctorText, findingsOfUnit, flagsOf } from '../../src/cli/doctor.ts';
+import { runningFinding, textfileFindings, webConfigFinding } from '../../src/cli/findings.ts';
+import { programFlags } from '../../src/cli/flags.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { runCommand } from '../helpers/program.ts';
+import { parseFlags } from '../../src/core/flag.ts';
+import { CAP_PERFMON } from '../../src/perf/access.ts';
+import { diagnose, type PerfSituation } from '../../src/privilege/diagnose.ts';
+import { openTree } from '../../src/source/source.ts';
+import { programThat, runCommand } from '../helpers/program.ts';
+import { tree } from '../helpers/scrape.ts';
 
 test('the text, the JSON and the status agree on this machine, whatever it is', async () => {
   const { status, text } = await runCommand(doctor, '--path.sysfs=/sys');
@@ -48,3 +56,98 @@ test('--help says what it does', async () => {
 });
 
 test('an unknown flag is an error of usage', () => assert.rejects(runCommand(doctor, '--jason'), UsageError));
+
+const program = programThat(() => {});
+const running = (...argv: string[]) => ({
+  '40/cmdline': ['/usr/bin/keyhole', ...argv, ''].join('\0'),
+  '40/cgroup': '0::/system.slice/keyhole.service\n',
+});
+
+test('without flags of its own it takes those of the exporter that runs', (t) => {
+  const proc = openTree(tree(t, running('--web.telemetry-path=/m', '--collector.textfile.directory=/texts')));
+  const { parsed, taken } = flagsOf(['--json'], program, proc);
+  assert.equal(taken?.unit, 'keyhole.service');
+  assert.equal(parsed.valueOf(programFlags.telemetryPath), '/m');
+  const given = flagsOf(['--log.level=debug'], program, proc);
+  assert.equal(given.taken, undefined);
+  assert.equal(given.parsed.valueOf(programFlags.telemetryPath), '/metrics');
+  assert.equal(flagsOf([], program, openTree(tree(t, {}))).taken, undefined);
+});
+
+test('flags that cannot be used here are not taken', (t) => {
+  for (const flag of ['--of.another.version', '--path.procfs=/nowhere']) {
+    const { parsed, taken } = flagsOf([], program, openTree(tree(t, running(flag))));
+    assert.equal(taken, undefined, flag);
+    assert.equal(parsed.valueOf(programFlags.procfs), '/proc');
+  }
+});
+
+test('systemd is asked for the unit of the exporter, where there is one', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'keyhole-'));
+  const { PATH } = process.env;
+  t.after(() => {
+    process.env['PATH'] = PATH;
+    rmSync(folder, { recursive: true });
+  });
+  process.env['PATH'] = folder;
+  const inUnit = { pid: 40, argv: [], unit: 'keyhole.service' };
+  assert.deepEqual(findingsOfUnit(inUnit), [], 'no systemctl');
+  const script = '#!/bin/sh\n[ "$1 $2" = "show keyhole.service" ] && echo ProtectHome=yes && echo PrivateNetwork=no\n';
+  writeFileSync(join(folder, 'systemctl'), script, { mode: 0o755 });
+  assert.match(findingsOfUnit(inUnit)[0]?.text ?? '', /^keyhole\.service has ProtectHome=yes, which hides/);
+  assert.deepEqual(findingsOfUnit({ ...inUnit, unit: 'other.service' }), [], 'systemctl fails');
+  assert.deepEqual(findingsOfUnit({ ...inUnit, unit: 'session-1.scope' }), []);
+  assert.deepEqual(findingsOfUnit(undefined), []);
+});
+
+/** The machine of the README: a virtual one, where the file capability was forgotten. */
+const forgotten: PerfSituation = {
+  access: {
+    effective: 0n,
+    bounding: 1n << BigInt(CAP_PERFMON),
+    noNewPrivs: false,
+    seccomp: 0,
+    userNamespace: false,
+    paranoid: 2,
+    release: '6.12.48',
+    isPatched: false,
+    hasCorePmu: false,
+    filesMax: 20000,
+  },
+  permitted: 0n,
+  ambient: 0n,
+  uid: 65534,
+  setting: 'other',
+  executable: '/usr/local/bin/keyhole',
+  fileCapability: '',
+  isNosuid: false,
+  securityModules: ['capability', 'landlock', 'yama'],
+  confinedBy: '',
+  pmus: ['breakpoint', 'msr', 'software', 'tracepoint', 'uprobe'],
+  corePmus: [],
+  isVirtual: true,
+  cpusOnline: 2,
+  filesHardMax: 20000,
+  filesNeeded: 252,
+  tracefs: '',
+  isTracefsReadable: false,
+  cgroupTree: '/sys/fs/cgroup',
+  cgroups: 61,
+  presets: ['frequency'],
+  triedCgroup: 'EACCES',
+  tried: { software: 'EACCES', hardware: 'EACCES' },
+};
+
+test('the README shows what it says', async () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, shown] = /^```\n(Perf counters .*?)^```$/ms.exec(readme) ?? [];
+  const parsed = parseFlags([], program.declared.flags);
+  const diagnosis = diagnose(forgotten);
+  const others = [
+    runningFinding(undefined),
+    await webConfigFinding(program, parsed),
+    ...(await textfileFindings(program, parsed)),
+    { topic: 'energy (rapl)', level: 'note', text: 'no /sys/class/powercap' } as const,
+  ];
+  assert.equal(shown, doctorText({ ...diagnosis, findings: [...diagnosis.findings, ...others] }));
+});

@@ -100,7 +100,7 @@ test('lines that nobody reads are given up, and counted when somebody does', () 
       .split('\n')
       .map((line) => [JSON.parse(line).msg, JSON.parse(line).count]),
     [
-      ['Log lines lost, which nobody read', 1000 - count],
+      ['Log lines were lost, since nobody read them', 1000 - count],
       ['after', undefined],
     ],
   );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NoDataError } from '../../src/core/errors.ts';
+import { LimitError, NoDataError } from '../../src/core/errors.ts';
 import { createLogger, silent } from '../../src/core/log.ts';
 import { gauge } from '../../src/core/metric.ts';
 import { createRegistry, type Ready } from '../../src/core/registry.ts';
@@ -100,15 +100,17 @@ test('a fault is logged when it comes, when it changes and when it goes, not at 
     ],
   };
   const scrape = scraper(createRegistry([moody], { timeoutMs: 1000, log }));
-  for (const next of [error, error, new Error('two'), undefined, undefined, new NoDataError('none')]) {
+  for (const next of [error, error, new LimitError('two'), undefined, undefined, new NoDataError('none')]) {
     error = next;
     await scrape();
   }
-  const logged = lines.map((line) => /level=(\w+).*?msg="(.*?)".*?(?:err=(\S+))?\n/.exec(line)?.slice(1));
+  const logged = lines.map((line) =>
+    /level=(\w+).*?msg="(.*?)".*?(?:(?:code=(\S+) )?err=(\S+))?\n/.exec(line)?.slice(1),
+  );
   assert.deepEqual(logged, [
-    ['ERROR', 'collector failed', 'one'],
-    ['ERROR', 'collector failed', 'two'],
-    ['INFO', 'collector works again', undefined],
+    ['ERROR', 'collector failed', undefined, 'one'],
+    ['ERROR', 'collector failed', 'LIMIT', 'two'],
+    ['INFO', 'collector works again', undefined, undefined],
   ]);
 });
 

@@ -254,6 +254,6 @@ test('what is not known is logged once, whatever is passed over at each scrape',
   const infos = told.filter(({ level }) => level === 'info');
   assert.deepEqual(
     infos.map(({ message, fields }) => [message, fields]),
-    [['passed over what is not known', { name: 'x', what: 'new line' }]],
+    [['passed over what is unknown', { name: 'x', what: 'new line' }]],
   );
 });

@@ -11,6 +11,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { loudly } from '../helpers/debian.ts';
+import { blocksOf } from '../helpers/documents.ts';
 import { type Exporter, freePort, startExporter } from '../helpers/exporter.ts';
 import { newestPeers } from '../helpers/peer.ts';
 import { recordedMachine } from '../helpers/recorded.ts';
@@ -42,11 +43,24 @@ interface PanelJson {
   readonly title: string;
   readonly targets?: readonly { readonly expr: string }[];
 }
-/** What the panels ask, for all machines of a job. */
-const questions = globSync('deploy/grafana/*.json', { cwd: ROOT })
+interface DashboardJson {
+  readonly panels: readonly PanelJson[];
+  readonly templating: {
+    readonly list: readonly { readonly type: string; readonly query: { readonly query: string } }[];
+  };
+}
+const dashboards = globSync('deploy/grafana/*.json', { cwd: ROOT })
   .sort()
-  .flatMap((path) => (JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as { panels: PanelJson[] }).panels)
+  .map((path) => JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as DashboardJson);
+/** What the panels ask, for all machines of a job. */
+const questions = dashboards
+  .flatMap(({ panels }) => panels)
   .flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr })));
+/** What the lists of jobs and machines above the panels are made of: `label_values(<series>, <label>)`. */
+const choices = dashboards
+  .flatMap(({ templating }) => templating.list)
+  .filter(({ type }) => type === 'query')
+  .map(({ query }) => query.query);
 
 /** Metrics that a machine may lack, and why: no panel or rule may be empty for any other reason. */
 const MAY_LACK: readonly (readonly [names: RegExp, why: string])[] = [
@@ -71,6 +85,21 @@ describe('rules', { skip }, () => {
       },
     );
     assert.equal(status, 0, `${stdout}${stderr}`);
+  });
+
+  test('promtool takes the configuration of docs/monitoring.md', () => {
+    const [block] = blocksOf('docs/monitoring.md').filter(({ language }) => language === 'yaml');
+    const folder = mkdtempSync(join(tmpdir(), 'keyhole-config-'));
+    try {
+      const text = block?.text.replace('/etc/prometheus/rules', join(ROOT, 'deploy/prometheus')) ?? '';
+      writeFileSync(join(folder, 'prometheus.yml'), text);
+      const argv = ['check', 'config', join(folder, 'prometheus.yml')];
+      const { status, stdout, stderr } = spawnSync(promtool, argv, { encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+      assert.equal(stdout.match(/SUCCESS: \d+ rules found/g)?.length, ruleFiles.length, stdout);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   const testFiles = globSync('test/rules/*.test.yml', { cwd: ROOT }).sort();
@@ -213,6 +242,19 @@ ${job('live', exporter.port)}${job('recorded', (recorded.address() as { port: nu
         `${title}: nothing from the recorded machine either: ${expr}`,
       );
       t.diagnostic(`${title}: ${[...new Set(whys)].join(', ')} (${lacking.join(', ')})`);
+    }
+  });
+
+  test('the lists above the panels have this machine in them', async () => {
+    assert.equal(choices.length, 4);
+    for (const text of choices) {
+      const [, series, label = ''] = /^label_values\((.*), (\w+)\)$/.exec(text) ?? [];
+      assert.ok(series !== undefined, text);
+      const found = await query(series.replaceAll('$job', 'live'));
+      assert.ok(
+        found.some(({ metric }) => metric['job'] === 'live' && metric[label] !== undefined),
+        text,
+      );
     }
   });
 

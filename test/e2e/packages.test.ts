@@ -187,13 +187,13 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
       root.must('systemctl stop prometheus-node-exporter');
       copyFileSync(nodeExporter, join(root.path, 'usr/bin/prometheus-node-exporter'));
       root.must('systemctl start prometheus-node-exporter');
-      copyFileSync(deb, join(root.path, 'root/keyhole.deb'));
+      copyFileSync(deb, join(root.path, 'root', basename(deb)));
     });
     after(() => root?.end());
 
     test('installed beside Debian’s exporter it stays out of its way, and says how to take over', async () => {
       await root.until(`${curl} >/root/before.prom`);
-      const said = root.must('dpkg -i /root/keyhole.deb');
+      const said = root.must(`cd /root && apt install ./${basename(deb)} 2>&1`).replaceAll('\r', '');
       assert.match(
         said,
         /systemctl disable --now prometheus-node-exporter\.service\n +systemctl enable --now keyhole\.service/,
@@ -241,7 +241,7 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
     });
 
     test('starting the other one ends it, and the other way round', async () => {
-      root.must('systemctl start prometheus-node-exporter');
+      root.must('systemctl start prometheus-node-exporter.service');
       assert.equal(root.run('systemctl is-active keyhole').out, 'inactive\n');
       root.must('systemctl start keyhole');
       assert.equal(root.run('systemctl is-active prometheus-node-exporter').out, 'inactive\n');
@@ -261,18 +261,20 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
         cp /usr/share/doc/keyhole/socket-only.conf /etc/systemd/system/keyhole.service.d/
         printf '[Socket]\\nListenStream=\\nListenStream=127.0.0.1:9111\\n' >/etc/systemd/system/keyhole.socket.d/port.conf
         echo 'ARGS="--web.listen-address=:9112"' >/etc/default/keyhole
-        systemctl daemon-reload && systemctl stop keyhole && systemctl start keyhole.socket keyhole.service`);
+        systemctl daemon-reload && systemctl stop keyhole.service
+        systemctl enable --now keyhole.socket keyhole.service`);
       await root.until('curl -sf http://127.0.0.1:9111/metrics | grep -q ^node_load1');
       assert.notEqual(root.run('curl -sf http://127.0.0.1:9112/metrics').status, 0);
       assert.match(root.must('journalctl -u keyhole'), /--web\.listen-address has no effect/);
       root.must(`rm -r /etc/systemd/system/keyhole.service.d /etc/systemd/system/keyhole.socket.d
-        systemctl daemon-reload && systemctl stop keyhole.socket keyhole.service && systemctl start keyhole.service`);
+        systemctl disable --now keyhole.socket && systemctl stop keyhole.service
+        systemctl daemon-reload && systemctl enable --now keyhole.service`);
     });
 
     test('an upgrade keeps the configuration and starts the new one', async () => {
       const before = root.must('systemctl show -P MainPID keyhole');
       root.must(
-        'dpkg-deb -R /root/keyhole.deb /root/next && sed -i "s/^Version: .*/Version: 99.0.0/" /root/next/DEBIAN/control',
+        `dpkg-deb -R /root/${basename(deb)} /root/next && sed -i "s/^Version: .*/Version: 99.0.0/" /root/next/DEBIAN/control`,
       );
       root.must('dpkg-deb -Znone -b /root/next /root/next.deb >/dev/null && dpkg -i --force-confold /root/next.deb');
       assert.equal(root.must("dpkg-query -W -f '${Version}' keyhole"), '99.0.0');
@@ -294,7 +296,8 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
     });
 
     test('where nothing holds the port, it starts by itself', async () => {
-      root.must('dpkg -P prometheus-node-exporter && rm -rf /etc/default/keyhole && dpkg -i /root/keyhole.deb');
+      root.must('apt remove -y prometheus-node-exporter');
+      root.must(`dpkg -P prometheus-node-exporter && rm -rf /etc/default/keyhole && dpkg -i /root/${basename(deb)}`);
       assert.equal(root.must('systemctl is-enabled keyhole'), 'enabled\n');
       await root.until('curl -sf http://localhost:9100/metrics | grep -q ^node_load1');
     });

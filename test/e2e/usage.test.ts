@@ -23,7 +23,8 @@ const file = (name: string, text: string): string => {
 const both = (name: string): string[] => [`--collector.${name}-include=a`, `--collector.${name}-exclude=b`];
 
 for (const [args, why] of [
-  [['foo'], /unexpected foo/],
+  [['foo'], /unexpected foo, try --help$/],
+  [['doctr'], /unexpected doctr, did you mean 'doctor'\?$/],
   [['--bogus'], /unknown long flag '--bogus'/],
   [['--collector.cpu=false'], /unexpected false/],
   [['--path.procfs=/nope'], /--path\.procfs: \/nope is not a directory/],

@@ -83,6 +83,7 @@ export async function debianRoot(packages: readonly string[]): Promise<DebianRoo
     });
   const ended = once(systemd, 'exit');
   const run: DebianRoot['run'] = (script) => {
+    if (systemd.exitCode !== null) throw new Error(`systemd has ended with status ${systemd.exitCode}:\n${log}`);
     const { status, stdout, stderr } = spawnSync(
       'nsenter',
       [

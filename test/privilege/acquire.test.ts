@@ -55,7 +55,7 @@ test("a fault of one collector is its own; a wrong flag is the operator's", () =
     log as Logger,
   );
   assert.equal(acquireOne(broken, 0n), undefined);
-  assert.deepEqual(told, ['acquired nothing']);
+  assert.deepEqual(told, ['opened nothing with privilege']);
   const wrong = candidate(() => {
     throw new UsageError('wrong');
   });

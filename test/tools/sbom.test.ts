@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { test } from 'node:test';
-import { bill } from '../../tools/sbom.ts';
+import { bill, INSIDE_NODE } from '../../tools/sbom.ts';
 
 interface Part {
   readonly name: string;
@@ -33,6 +34,18 @@ test('it names what is inside of the runtime, as the runtime itself does', () =>
   assert.equal(openssl?.cpe, `cpe:2.3:a:openssl:openssl:${process.versions.openssl}:*:*:*:*:*:*:*`);
   for (const name of ['v8', 'zlib', 'libuv', 'llhttp', 'icu', 'sqlite'])
     assert.match(named(name, node?.components)?.version ?? '', /^\d[\d.]*$/, name);
+});
+
+/** Numbers of interfaces and of data, and no part. */
+const NO_PARTS = ['cldr', 'modules', 'napi', 'node', 'tz', 'unicode'];
+
+test('every part that the runtime names is in the bill, and in the facts for VEX', () => {
+  const parts = Object.keys(process.versions).filter((key) => !NO_PARTS.includes(key));
+  assert.deepEqual(parts.sort(), Object.keys(INSIDE_NODE).sort());
+  const page = readFileSync(new URL('../../docs/releases.md', import.meta.url), 'utf8');
+  const [, rows = ''] = /^\| part \| reached .*\n\|.*\n((?:\|.*\n)+)/m.exec(page) ?? [];
+  const explained = rows.split('\n').flatMap((row) => (row.split(' | ')[0] ?? '').replace('| ', '').split(', '));
+  for (const [name] of Object.values(INSIDE_NODE)) assert.ok(explained.includes(name), name);
 });
 
 test('it names the libraries of Debian, with the digest of their package', () => {

@@ -10,6 +10,10 @@ export interface PrivilegeFacts {
   readonly capable_threads: number;
   readonly threads: number;
   readonly no_new_privs: boolean;
+  readonly uid: number;
+  /** The version of Landlock's interface, 0 for none, and whether there is a filter; missing until the server listens. */
+  readonly landlock?: number;
+  readonly seccomp?: boolean;
   /** How many were opened at the start, by owner: `perf:252`. */
   readonly descriptors: string;
 }
@@ -80,7 +84,7 @@ function collectorsSection({ states, telemetryPath }: PageFacts): string {
   const hint = `<p>Nobody has scraped this exporter yet. Open the <a href="${metricsLink(telemetryPath)}">metrics</a>, then load this page again.</p>`;
   return `<section aria-labelledby="collectors"><h2 id="collectors">Collectors</h2>
 <div id="states">
-<p>Of ${states.length} collectors, ${sentence.join(', ') || 'none is switched on'}. This is how the last run of each went; its name leads to its metrics.</p>
+<p>Of ${states.length} collectors, ${sentence.join(', ') || 'none is switched on'}. The table shows the last run of each. A collector's name is a link to its metrics.</p>
 ${unseen ? hint : ''}
 <table><thead><tr><th scope="col">Collector</th><th scope="col">State</th><th scope="col" class="number">Series</th><th scope="col" class="number">Time</th></tr></thead>
 <tbody>
@@ -93,7 +97,7 @@ const disabledSection = ({ disabled }: PageFacts): string =>
   disabled.length === 0
     ? ''
     : `<section aria-labelledby="disabled"><h2 id="disabled">Switched off</h2>
-<p>A flag switches each of them on.</p>
+<p>Each of these flags switches a collector on.</p>
 <ul class="flags">${[...disabled]
         .sort()
         .map((name) => `<li><code>--collector.${escapeHtml(name)}</code></li>`)
@@ -127,12 +131,22 @@ ${privilege === undefined ? '' : `<p>${STAGES[privilege.stage] ?? escapeHtml(pri
 <dl id="held">${all.map(([term, text]) => `<div><dt>${term}</dt><dd>${text}</dd></div>`).join('')}</dl></section>`;
 }
 
+function sandboxOf({ landlock = 0, seccomp = false }: PrivilegeFacts): string {
+  const parts = [
+    ...(landlock > 0 ? [`Landlock, version ${landlock}`] : []),
+    ...(seccomp ? ['a filter of system calls'] : []),
+  ];
+  return parts.join(', and ') || 'none';
+}
+
 const heldBy = (privilege: PrivilegeFacts): [string, string][] => [
+  ['User', `${privilege.uid}${privilege.uid === 0 ? ' (root)' : ''}`],
   ['Capabilities at the start', escapeHtml(privilege.permitted_at_start)],
   ['Capabilities now', escapeHtml(privilege.permitted)],
   ['Threads with a capability', `${privilege.capable_threads} of ${privilege.threads}`],
   ['no_new_privs', privilege.no_new_privs ? 'set' : 'not set'],
-  ['Descriptors kept from the start', escapeHtml(privilege.descriptors)],
+  ['Sandbox', sandboxOf(privilege)],
+  ['Descriptors kept from the start', escapeHtml(privilege.descriptors).replaceAll(':', ' ').replaceAll(',', ', ')],
 ];
 
 /** A keyhole. */

@@ -8,7 +8,7 @@ export interface StatusOptions {
   readonly build: { readonly version: string; readonly revision: string };
   readonly telemetryPath: string;
   readonly disabled: readonly string[];
-  readonly privilege?: PrivilegeFacts;
+  readonly privilege?: () => PrivilegeFacts;
 }
 
 /** Nothing but the page's own files, and the metrics of this very exporter. */
@@ -36,7 +36,15 @@ export function createStatus(options: StatusOptions): (path: string) => Respond 
   const host = hostname();
   const { version, revision } = build;
   const page = (): string =>
-    statusPage({ host, version, revision, telemetryPath, states: registry.states(), disabled, privilege });
+    statusPage({
+      host,
+      version,
+      revision,
+      telemetryPath,
+      states: registry.states(),
+      disabled,
+      privilege: privilege?.(),
+    });
   return (path) => {
     switch (path) {
       case '/':

@@ -20,6 +20,9 @@ const privilege: PrivilegeFacts = {
   capable_threads: 0,
   threads: 5,
   no_new_privs: true,
+  uid: 65534,
+  landlock: 7,
+  seccomp: true,
   descriptors: 'perf:252',
 };
 
@@ -90,7 +93,10 @@ for (const [what, facts, expected] of [
   test(`the verdict on perf counters: ${what}`, () => assert.match(pageOf(facts), expected));
 
 test('what the process holds is said in words', () => {
-  assert.match(pageOf(), /The process is sealed: .*Threads with a capability<\/dt><dd>0 of 5<.*<dd>set<.*perf:252/s);
+  assert.match(pageOf(), /The process is sealed: .*Threads with a capability<\/dt><dd>0 of 5<.*<dd>set<.*perf 252/s);
+  assert.match(pageOf(), /User<\/dt><dd>65534<.*Sandbox<\/dt><dd>Landlock, version 7, and a filter of system calls</s);
+  const bare = pageOf({ privilege: { ...privilege, uid: 0, landlock: 0, seccomp: false } });
+  assert.match(bare, /User<\/dt><dd>0 \(root\)<.*Sandbox<\/dt><dd>none</s);
   assert.match(pageOf({ privilege: { ...privilege, stage: 'direct' } }), /started without any capability/);
   assert.doesNotMatch(pageOf({ privilege: undefined }), /Capabilities now/);
   assert.doesNotMatch(pageOf({ disabled: [] }), /Switched off/);
