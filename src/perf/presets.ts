@@ -1,6 +1,7 @@
 import { CATALOG, type CatalogEvent } from './catalog.ts';
 import { type EventGroup, parseEventGroups } from './event_text.ts';
 import type { MachineView } from './planned.ts';
+import { isNamed } from './pmu.ts';
 import { topdownMethod } from './topdown.ts';
 
 /** Events that answer one question together. What a CPU family's kernel does not name is left out, never guessed. */
@@ -32,9 +33,13 @@ export const PRESETS = {
   },
   membw: {
     events: [
-      // Servers since Haswell; clients since Haswell; clients since Tiger Lake.
+      // Servers from Haswell to Emerald Rapids; since Granite Rapids; clients since Haswell; clients since Tiger Lake.
       'uncore_imc/cas_count_read/',
       'uncore_imc/cas_count_write/',
+      'uncore_imc/cas_count_read_sch0/',
+      'uncore_imc/cas_count_read_sch1/',
+      'uncore_imc/cas_count_write_sch0/',
+      'uncore_imc/cas_count_write_sch1/',
       'uncore_imc/data_reads/',
       'uncore_imc/data_writes/',
       'uncore_imc_free_running/data_read/',
@@ -64,10 +69,8 @@ export const hasEvents = (presets: readonly Preset[]): boolean =>
   partsOf(presets).some(({ events }) => events !== undefined);
 
 /** Whether a PMU of this name, numbered or not, names the event. */
-function names(machine: MachineView, pmu: string, event: string): boolean {
-  const own = machine.pmus.filter(({ name }) => name === pmu || new RegExp(`^${pmu}_?[0-9]+$`).test(name));
-  return own.some(({ name }) => machine.eventsOf(name).includes(event));
-}
+const names = (machine: MachineView, pmu: string, event: string): boolean =>
+  machine.pmus.some((each) => isNamed(each, pmu) && machine.eventsOf(each.name).includes(event));
 
 export interface PresetGroups {
   readonly groups: readonly EventGroup[];

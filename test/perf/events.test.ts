@@ -40,7 +40,7 @@ const attrOf = ({ type, config, config1, config2, ...rest }: PlannedEvent): Attr
  * asked for.
  */
 const sinceThen = (attr: Attr, text: string): Attr =>
-  /[:/}]\w*H/.test(text) ? attr : { ...attr, excludes: attr.excludes.filter((name) => name !== 'exclude_guest') };
+  /[:/}]\w*H\w*$/.test(text) ? attr : { ...attr, excludes: attr.excludes.filter((name) => name !== 'exclude_guest') };
 
 function planned(t: Parameters<typeof tree>[0], family: Family, text: string): Plan {
   const sys = openTree(`${tree(t, familyFiles(family, DEVICES))}/sys`);

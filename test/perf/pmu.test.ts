@@ -81,7 +81,7 @@ describe('encodeTerms', () => {
 });
 
 test('what records, or puts probes into code, does not count', () => {
-  const names = ['cpu', 'msr', 'arm_cmn_0', 'intel_pt', 'arm_spe_0', 'kprobe', 'uprobe', 'breakpoint'];
+  const names = ['cpu', 'msr', 'arm_cmn_0', 'intel_pt', 'ibs_op', 'arm_spe_0', 'kprobe', 'uprobe', 'breakpoint'];
   assert.deepEqual(names.filter(isCounting), ['cpu', 'msr', 'arm_cmn_0']);
 });
 
