@@ -109,11 +109,11 @@ const NO_TREE: Missing = {
 function acquireCgroups(host: PerfHost, machine: MachineView, kernel: PerfKernel, fdMax: number) {
   const { cgroupInclude: include } = host.flags;
   const root = findCgroupTree(host.sys);
-  const nothing: OpenedCgroups = { held: [], cgroups: [], unopened: [] };
+  const nothing: OpenedCgroups = { held: [], cgroups: [], refused: [], unopened: [] };
   if (include === undefined) return { ...nothing, missing: [] };
   if (root === undefined) return { ...nothing, missing: [NO_TREE] };
   const { batches, missing } = planCgroups(host, machine, cpusToCount(host.flags.cpus, machine.online));
-  const paths = findCgroups(root, include, host.flags.cgroupDepth);
+  const { paths } = findCgroups(root, include, host.flags.cgroupDepth);
   const cgroups = chooseCgroups(root, paths, [], host.flags.cgroupMax);
   return { ...openCgroups({ kernel, fdMax, batches }, cgroups), missing };
 }
@@ -167,6 +167,7 @@ export function acquirePerf(host: PerfHost): Acquired {
       cpus: cpusToCount(flags.cpus, machine.online),
       groups: described.groups,
       cgroups: ofCgroups.cgroups,
+      refusedCgroups: ofCgroups.refused,
       unopened,
       missing: [...planned.missing, ...missingPresets(ofPresets.absent), ...ofCgroups.missing],
       verdicts: verdictsOf(unopened, access),
