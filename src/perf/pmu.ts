@@ -29,6 +29,10 @@ export const isNamed = ({ name }: Pmu, written: string): boolean =>
 
 const DEVICES = 'bus/event_source/devices';
 
+/** The folder of all PMUs, and that of each, which is a link out of it. */
+export const pmuFolders = (sys: Tree): string[] =>
+  ['', ...(optional(() => sys.list(DEVICES)) ?? [])].map((name) => sys.path(`${DEVICES}/${name}`));
+
 /** Every PMU, sorted by name. One without a readable type is left out. */
 export function readPmus(sys: Tree): Pmu[] {
   const names = optional(() => sys.list(DEVICES)) ?? [];

@@ -7,6 +7,7 @@ import { openCgroupFolders } from '../perf/cgroup_folder.ts';
 import { findCgroupTree } from '../perf/cgroup_tree.ts';
 import { countingTypes, serveOpener } from '../perf/opener.ts';
 import { NO_GROUP, openEvent } from '../perf/perf_event.ts';
+import { pmuFolders } from '../perf/pmu.ts';
 import { openTree } from '../source/source.ts';
 import {
   getCapabilities,
@@ -19,7 +20,7 @@ import {
 import { socketPair } from '../syscall/unix_socket.ts';
 import { openerPolicy, openingPolicy } from './calls.ts';
 import { tryFilter } from './confine.ts';
-import { planSandbox, prepareLandlock, type SandboxWish } from './sandbox.ts';
+import { planOpener, prepareLandlock, type SandboxWish } from './sandbox.ts';
 import { drop, ownArguments, passOnly } from './seal.ts';
 
 /**
@@ -94,12 +95,13 @@ function needed(): bigint {
   return canOpen(perfmon) ? perfmon : both;
 }
 
-/** What is left of the machine to the opener: its own files, the kernel's trees to read, no port. */
+/** What is left of the machine to the opener: its own files, the tree of cgroups, and the names of event sources. */
 function rulesetOf({ sysfs, sandbox, env }: OpenerOptions, log: Logger): number | undefined {
-  const plan = () =>
-    planSandbox({ candidates: [], trees: [sysfs], rootfs: '/', files: [], argumentFiles: [], listenOn: [], env });
+  const sys = openTree(sysfs);
+  const root = findCgroupTree(sys);
+  const folders = [...pmuFolders(sys), ...(root === undefined ? [] : [root])];
   try {
-    return prepareLandlock(sandbox, plan);
+    return prepareLandlock(sandbox, () => planOpener(folders, env));
   } catch (error) {
     log.warn('no Landlock for the process that opens counters', { err: messageOf(error) });
     return undefined;
