@@ -8,6 +8,7 @@ import { parseFilesMax, readAccess } from './access.ts';
 import type { CatalogEvent } from './catalog.ts';
 import { type CgroupOpening, type OpenedCgroups, openCgroups } from './cgroup_open.ts';
 import { chooseCgroups, findCgroups, findCgroupTree } from './cgroup_tree.ts';
+import { uniqueGroups } from './event_text.ts';
 import { describeGroups, type PackagePlace, type PerfFacts, verdictsOf } from './facts.ts';
 import type { perfFlags } from './grammar.ts';
 import { perfKernel } from './kernel.ts';
@@ -16,7 +17,15 @@ import { cpusToCount, plan } from './plan.ts';
 import { planEvents } from './plan_events.ts';
 import type { MachineView, Missing, PerfKind, Plan } from './planned.ts';
 import { encodeTerms, eventsOf, readPmus } from './pmu.ts';
-import { hasEvents, hasTopdown, type Preset, presetCatalog, presetEvents, presetGroups } from './presets.ts';
+import {
+  hasEvents,
+  hasTopdown,
+  type Preset,
+  presetCatalog,
+  presetCgroupEvents,
+  presetEvents,
+  presetGroups,
+} from './presets.ts';
 import { readTracepointId } from './tracefs.ts';
 
 export type PerfHost = Host<typeof perfFlags>;
@@ -96,7 +105,9 @@ function missingPresets(absent: readonly Preset[]): Missing[] {
 
 /** What can be opened for a cgroup, of those events that are asked for. */
 function planCgroups(host: PerfHost, machine: MachineView, cpus: readonly number[]): Plan {
-  return planEvents(host.flags.cgroupEvents, { cpus, machine, kind: 'cgroup' });
+  const { cgroupEvents, cgroupPresets } = host.flags;
+  const groups = uniqueGroups([...cgroupEvents, ...presetCgroupEvents(cgroupPresets)]);
+  return planEvents(groups, { cpus, machine, kind: 'cgroup' });
 }
 
 const NO_TREE: Missing = {

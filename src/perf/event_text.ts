@@ -167,6 +167,11 @@ function parseGroup(text: string): EventGroup {
 const keyOf = (what: EventGroup | EventText): string =>
   JSON.stringify(what, (_, value) => (typeof value === 'bigint' ? String(value) : value));
 
+/** Each group once. */
+export const uniqueGroups = (groups: readonly EventGroup[]): EventGroup[] => [
+  ...new Map(groups.map((group) => [keyOf(group), group])).values(),
+];
+
 /** Events and groups, in comma lists, repeated or not; the same one once. Throws a `UsageError` that quotes the part. */
 export function parseEventGroups(texts: readonly string[]): EventGroup[] {
   const groups = texts.flatMap(split).map(parseGroup);
@@ -177,7 +182,7 @@ export function parseEventGroups(texts: readonly string[]): EventGroup[] {
     if (before !== keyOf(event)) refuse(event.label, 'two different events have this name');
     byLabel.set(place, before);
   }
-  return [...new Map(groups.map((group) => [keyOf(group), group])).values()];
+  return uniqueGroups(groups);
 }
 
 /** What is left out of the count: as perf(1) sets it for these modifiers. */

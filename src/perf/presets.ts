@@ -11,14 +11,22 @@ interface PresetEvents {
   /** Those of event sources: each is taken where this machine names it. */
   readonly events?: readonly string[];
   readonly topdown?: boolean;
+  /** Those of the catalog as they are written for a cgroup. What counts for a package or a whole CPU has none. */
+  readonly cgroup?: readonly string[];
 }
 
 export const PRESETS = {
-  ipc: { catalog: ['CpuCycles', 'CpuInstr'] },
+  ipc: { catalog: ['CpuCycles', 'CpuInstr'], cgroup: ['{cycles,instructions}'] },
   frequency: { events: ['msr/aperf/', 'msr/mperf/', 'msr/tsc/'] },
-  cache: { catalog: ['CacheRef', 'CacheMisses', 'L1DataReadMiss', 'LLReadHit', 'LLReadMiss'] },
-  tlb: { catalog: ['DataTLBReadHit', 'DataTLBReadMiss', 'InstrTLBReadHit', 'InstrTLBReadMiss'] },
-  branch: { catalog: ['BranchInstr', 'BranchMisses'] },
+  cache: {
+    catalog: ['CacheRef', 'CacheMisses', 'L1DataReadMiss', 'LLReadHit', 'LLReadMiss'],
+    cgroup: ['cache-references', 'cache-misses', 'L1-dcache-load-misses', 'LLC-loads', 'LLC-load-misses'],
+  },
+  tlb: {
+    catalog: ['DataTLBReadHit', 'DataTLBReadMiss', 'InstrTLBReadHit', 'InstrTLBReadMiss'],
+    cgroup: ['dTLB-loads', 'dTLB-load-misses', 'iTLB-loads', 'iTLB-load-misses'],
+  },
+  branch: { catalog: ['BranchInstr', 'BranchMisses'], cgroup: ['branches', 'branch-misses'] },
   topdown: { topdown: true },
   energy: {
     events: [
@@ -56,6 +64,13 @@ const partsOf = (presets: readonly Preset[]): PresetEvents[] => presets.map(pres
 
 /** The events of event sources that a preset is made of. */
 export const presetEvents = (preset: Preset): readonly string[] => presetOf(preset).events ?? [];
+
+/** The presets that can be counted for a cgroup. */
+export const CGROUP_PRESETS = (Object.keys(PRESETS) as Preset[]).filter((each) => presetOf(each).cgroup !== undefined);
+
+/** What these count for a cgroup. */
+export const presetCgroupEvents = (presets: readonly Preset[]): readonly EventGroup[] =>
+  parseEventGroups(partsOf(presets).flatMap(({ cgroup = [] }) => cgroup));
 
 export const presetCatalog = (presets: readonly Preset[]): readonly CatalogEvent[] => {
   const names = partsOf(presets).flatMap(({ catalog = [] }) => catalog);
