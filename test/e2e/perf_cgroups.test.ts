@@ -14,6 +14,7 @@ import {
   removeAll,
   removeCgroup,
   runIn,
+  shutCgroup,
 } from '../helpers/cgroups.ts';
 import { lacksPackages, loudly } from '../helpers/debian.ts';
 import { type Exporter, startExporter } from '../helpers/exporter.ts';
@@ -27,6 +28,7 @@ const COUNTED = [
   '--collector.perf.cgroup-events={context-switches,page-faults}',
 ];
 const PERFMON = 1n << 38n;
+const CHURN_MS = 1000 * Number(process.env['KEYHOLE_E2E_CHURN_SECONDS'] ?? 10);
 
 async function start(mode: string, ...more: readonly string[]): Promise<Exporter> {
   const exporter = await startExporter([...NOBODY, ...command('p')], [...COUNTED, `--privilege.mode=${mode}`, ...more]);
@@ -67,6 +69,10 @@ const descriptorsOf = (pid: number): number =>
   readdirSync(`/proc/${pid}/fd`).filter(
     (fd) => optional(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) === 'anon_inode:[perf_event]',
   ).length;
+/** More than a young heap grows by before it is collected. */
+const GROWTH_MIB = 40;
+const memoryMib = (pid: number): number =>
+  Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024);
 const openerOf = ({ child: { pid } }: Exporter): number => {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   assert.match(children, /^\d+$/, 'one child');
@@ -143,6 +149,21 @@ describe('cgroups', { skip, concurrency: false }, () => {
     }
   });
 
+  for (const mode of ['sealed', 'separated'])
+    test(`${mode}: one whose folder is shut costs itself alone`, async () => {
+      for (const name of ['a', 'shut', 'z']) makeCgroup(name);
+      shutCgroup('shut');
+      const exporter = await start(mode);
+      try {
+        const { states, switches } = await see(exporter);
+        assert.deepEqual(states, { counted: 2, late: 0, left_out: 0, refused: 1 });
+        assert.deepEqual(Object.keys(switches), ['a', 'z']);
+        assert.match(exporter.log(), /the cgroup's folder may not be read/);
+      } finally {
+        assert.equal(await exporter.stop(), 0);
+      }
+    });
+
   test('no more than the maximum, and those that are counted stay', async () => {
     for (const name of ['m', 'n', 'o']) makeCgroup(name);
     const exporter = await start('separated', '--collector.perf.cgroup-max=2');
@@ -165,8 +186,10 @@ describe('cgroups', { skip, concurrency: false }, () => {
       const first = await see(exporter);
       assert.equal(first.states['counted'], 201);
       const descriptors = descriptorsOf(pid);
+      const memory = () => [pid, openerOf(exporter)].map(memoryMib);
+      const before = memory();
       let made = 0;
-      for (const end = Date.now() + 10_000; Date.now() < end; ) {
+      for (const end = Date.now() + CHURN_MS; Date.now() < end; ) {
         const name = `churn-${made}`;
         makeCgroup(name);
         if (made % 25 === 0) {
@@ -175,10 +198,11 @@ describe('cgroups', { skip, concurrency: false }, () => {
         }
         await removeCgroup(name);
         made += 1;
-        await delay(15);
+        await delay(12);
       }
       const last = await see(exporter);
-      t.diagnostic(`${made} came and went; descriptors ${descriptors}`);
+      t.diagnostic(`${made} came and went; descriptors ${descriptors}; MiB ${before} then ${memory()}`);
+      for (const [i, now] of memory().entries()) assert.ok(now < (before[i] ?? 0) + GROWTH_MIB);
       assert.equal(last.states['counted'], 201);
       assert.ok(Object.keys(last.switches).every((name) => name.startsWith('steady')));
       assert.equal(descriptorsOf(pid), descriptors);
