@@ -1,4 +1,5 @@
 import { UsageError } from '../core/errors.ts';
+import { GROUP_EVENTS_MAX } from './planned.ts';
 
 /**
  * Events as perf(1) writes them: `instructions:u`, `r01c0`, `cpu/event=0x3c,umask=0x1,name=foo/k`, `{cycles,instructions}:u`.
@@ -161,6 +162,7 @@ function parseGroup(text: string): EventGroup {
   const more = parseModifiers(letters, text);
   const events = split(inside).map((each) => parseEvent(each, more));
   if (events.length === 0) refuse(text, 'the group is empty');
+  if (events.length > GROUP_EVENTS_MAX) refuse(text, `a group has at most ${GROUP_EVENTS_MAX} events`);
   return { isWhole: true, events };
 }
 
