@@ -128,6 +128,30 @@ describe('cgroups', { skip, concurrency: false }, () => {
     }
   });
 
+  for (const mode of ['retained', 'separated'])
+    test(`${mode}: no descriptor is left of cgroups that came and went`, async () => {
+      const exporter = await start(mode);
+      try {
+        await see(exporter);
+        const pid = exporter.child.pid as number;
+        makeCgroup('first');
+        await see(exporter);
+        await removeCgroup('first');
+        await see(exporter);
+        // With the socket of a connection, which may be kept or not.
+        const descriptors = readdirSync(`/proc/${pid}/fd`).length + 1;
+        for (let i = 0; i < 10; i += 1) {
+          makeCgroup(`other${i}`);
+          await see(exporter);
+          await removeCgroup(`other${i}`);
+        }
+        await see(exporter);
+        assert.ok(readdirSync(`/proc/${pid}/fd`).length <= descriptors);
+      } finally {
+        assert.equal(await exporter.stop(), 0);
+      }
+    });
+
   test('separated: what comes later is counted with the next scrape; the same path again is another cgroup', async () => {
     makeCgroup('old');
     const exporter = await start('separated');
