@@ -36,7 +36,7 @@ const SOFTWARE: Pmu = { name: 'software', type: PERF_TYPE_SOFTWARE, isCore: fals
 const SOME_CPU: Pmu = { name: 'cpu', type: PERF_TYPE_RAW, isCore: true };
 
 /** Whether a PMU counts for a package, or for a part of it, and not for a CPU. */
-export const isShared = ({ cpumask, isCore }: Pmu): boolean => !isCore && cpumask !== undefined && cpumask.length > 0;
+export const isShared = ({ cpumask, isCore }: Pmu): boolean => !isCore && cpumask !== undefined;
 
 const coresOf = ({ pmus }: MachineView): readonly Pmu[] => {
   const cores = pmus.filter(({ isCore }) => isCore);
