@@ -48,8 +48,8 @@ export interface Opened {
 
 /** The errnos by which a PMU says that it cannot count this, on any of its CPUs. */
 const LACKS = ['ENOENT', 'ENOTSUP', 'EINVAL', 'ENXIO', 'NO_ROOM'];
-/** Those that will be the same for the next CPU; the last two are of a cgroup's folder. */
-const DENIED = ['EACCES', 'EPERM', 'ENOSYS', 'NO_SYSCALLS', 'ESTALE', 'ENOTDIR'];
+/** Those that will be the same for the next CPU: of the kernel, of a cgroup's folder, of an opener that does not answer. */
+const DENIED = ['EACCES', 'EPERM', 'ENOSYS', 'NO_SYSCALLS', 'ESTALE', 'ENOTDIR', 'EAGAIN', 'EPIPE'];
 /** Those that leave nothing to be tried on this CPU. */
 const CPU_OVER = ['ENODEV', 'EMFILE', 'ENFILE'];
 

@@ -111,7 +111,7 @@ test('a CPU that comes and goes', { skip }, async (t) => {
     scenario: 'helpers/guest/hotplug.ts',
     cpus: 2,
     append: 'maxcpus=1',
-    timeoutMs: 600_000,
+    timeoutMs: 840_000,
   });
   t.diagnostic(JSON.stringify(results));
   const { sealedNew, drop, quick, retained, rises, separated, separatedRises, exit } = results;
