@@ -30,8 +30,11 @@ const COUNTED = [
 const PERFMON = 1n << 38n;
 const CHURN_MS = 1000 * Number(process.env['KEYHOLE_E2E_CHURN_SECONDS'] ?? 10);
 
-async function start(mode: string, ...more: readonly string[]): Promise<Exporter> {
-  const exporter = await startExporter([...NOBODY, ...command('p')], [...COUNTED, `--privilege.mode=${mode}`, ...more]);
+const start = (mode: string, ...more: readonly string[]): Promise<Exporter> =>
+  startAs([...NOBODY, ...command('p')], mode, ...more);
+
+async function startAs(program: readonly string[], mode: string, ...more: readonly string[]): Promise<Exporter> {
+  const exporter = await startExporter(program, [...COUNTED, `--privilege.mode=${mode}`, ...more]);
   if (mode === 'separated') await until(() => isSealed(openerOf(exporter)), 'the opener seals itself');
   return exporter;
 }
@@ -258,6 +261,20 @@ describe('the process that opens counters', { skip, concurrency: false }, () => 
       }
       await exporter.stop(signal);
       await until(() => optional(() => readFileSync(`/proc/${opener}/stat`)) === undefined, 'it ends');
+    }
+  });
+
+  test('started by root it is nobody, who owns nothing, as the one that serves', async () => {
+    const exporter = await startAs(command('none'), 'separated');
+    try {
+      assert.equal((await see(exporter)).openerUp, 1);
+      const [server = 0, opener] = [exporter.child.pid, openerOf(exporter)];
+      for (const pid of [server, opener]) {
+        assert.match(readFileSync(`/proc/${pid}/status`, 'utf8'), /^Uid:\t65534\t65534\t65534\t65534$/m);
+      }
+      for (const { permitted } of threadsOf(opener)) assert.equal(permitted, PERFMON);
+    } finally {
+      assert.equal(await exporter.stop(), 0);
     }
   });
 
