@@ -3,6 +3,7 @@ import type { Writer } from '../core/writer.ts';
 import { laterCgroups, type PerfHost } from './acquire.ts';
 import { type CgroupOpening, isFinal, openCgroup, refusalOf } from './cgroup_open.ts';
 import { type Cgroup, cgroupLabel, chooseCgroups, findCgroups, findCgroupTree, VISITED_MAX } from './cgroup_tree.ts';
+import { isStarved } from './counts.ts';
 import type { CgroupFacts, PerfFacts } from './facts.ts';
 import { createLive, fdsOf, type LiveGroup, type LiveGroups } from './live.ts';
 import { cgroupMetrics } from './metrics.ts';
@@ -42,6 +43,7 @@ function writeCgroup(out: Writer, counted: Counted): void {
   const label = cgroupLabel(counted.cgroup.path);
   const sums = new Map(counted.gone);
   const units = new Map<string, string>();
+  const starved = new Set<string>();
   let [enabledNs, runningNs] = [counted.goneEnabledNs, counted.goneRunningNs];
   for (const { facts, tally } of counted.live.groups) {
     enabledNs += Number(tally.enabledTotalNs);
@@ -50,9 +52,12 @@ function writeCgroup(out: Writer, counted: Counted): void {
       if (repeats === true) continue;
       sums.set(name, (sums.get(name) ?? 0) + Number(tally.totals[i] ?? 0n) * scale);
       units.set(name, unit);
+      if (isStarved(tally)) starved.add(name);
     }
   }
   for (const [name, sum] of sums) {
+    // A sum that lacks what ran on a CPU is nobody's.
+    if (starved.has(name)) continue;
     if (name === 'cycles' || name === 'instructions') out.sample(cgroupMetrics[name], sum, label);
     else out.sample(cgroupMetrics.event, sum, label, name, units.get(name) ?? '');
   }
@@ -217,7 +222,8 @@ export function createCgroupCounters(host: PerfHost, first: Acquired): CgroupCou
     count: () => all.size,
     write(out) {
       if (host.flags.cgroupInclude === undefined) return;
-      for (const counted of all.values()) writeCgroup(out, counted);
+      // What no CPU counts any more is no number, but an old one.
+      for (const counted of all.values()) if (counted.live.groups.length > 0) writeCgroup(out, counted);
       out.sample(cgroupMetrics.cgroups, states.counted, 'counted');
       out.sample(cgroupMetrics.cgroups, states.leftOut, 'left_out');
       out.sample(cgroupMetrics.cgroups, states.late, 'late');

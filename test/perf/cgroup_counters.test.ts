@@ -68,6 +68,8 @@ test('a CPU that goes leaves what it has counted in the sum', async (t) => {
   assert.equal(await step('0-1', 10, 5), 15);
   assert.equal(await step('0', 20, 7), 25);
   assert.equal(await step('0', 30, undefined), 35);
+  writeFileSync(join(root, ONLINE), '2');
+  assert.doesNotMatch((await again()).text, /node_perf_cgroup_cycles_total\{/);
 });
 
 test('one whose tasks all sleep lives on; one that lost its member is dead', async (t) => {
@@ -85,6 +87,23 @@ test('one whose tasks all sleep lives on; one that lost its member is dead', asy
   const { text, success } = await again();
   assert.ok(success);
   assert.deepEqual(series(text, 'node_perf_cgroup_cycles_total'), { [`/${POD}`]: 22, [`/${OTHER}`]: 21 });
+});
+
+test('a group that ran for long and never had its turn has no count, until it has', async (t) => {
+  const root = machine(t, POD);
+  const { acquired, next } = acquiring(t, root, [...onBoth(POD), ...onBoth(POD, ['cs'], { index: 1 })]);
+  const again = prepared(perf, { root, acquired, argv: ARGV });
+  const step = async (enabled: number, running: number, value: number) => {
+    next(0, 1e9 + enabled, 1e9 + enabled, 10);
+    next(1, enabled, running, value);
+    for (const group of [2, 3]) next(group, 1e9 + enabled, 1e9 + enabled, 7);
+    const { text } = await again();
+    const cycles = series(text, 'node_perf_cgroup_cycles_total')[`/${POD}`];
+    return [cycles, series(text, 'node_perf_cgroup_event_total')[`/${POD}`]];
+  };
+  assert.deepEqual(await step(0.5e9, 0, 0), [10, 14]);
+  assert.deepEqual(await step(2e9, 0, 0), [undefined, 14]);
+  assert.deepEqual(await step(4e9, 1e9, 50), [210, 14]);
 });
 
 test('sealed: what goes has no series, what comes is reported once, and another of the same name is not the same', async (t) => {
