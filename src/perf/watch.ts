@@ -51,7 +51,9 @@ export function createWatch(host: PerfHost, { groups, reopen }: Watched, first: 
   const start = (facts: PerfFacts): void => {
     before = coveredBy(groups());
     sources = sourcesOf(groups());
-    uncovered = new Set(facts.cpus.filter((cpu) => !before.has(cpu)));
+    // One that went meanwhile is looked for again: what is known of CPUs may be a second old.
+    const away = facts.unopened.filter(({ errno }) => errno === 'ENODEV').flatMap(({ cpus }) => cpus);
+    uncovered = new Set(facts.cpus.filter((cpu) => !before.has(cpu) && !away.includes(cpu)));
   };
   start(first);
 

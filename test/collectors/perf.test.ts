@@ -227,6 +227,32 @@ test('a process that may opens the counters again, and the sums go on', async (t
   assert.equal(calls, 1);
 });
 
+test('a CPU that went while it was opened again is looked for at the next scrape', async (t) => {
+  const root = tree(t, { [ONLINE]: '0\n' });
+  const first = acquiring(t, root, PAIR.slice(0, 1));
+  const without = acquiring(t, root, PAIR.slice(0, 1), {
+    cpus: [0, 1],
+    unopened: [{ kind: 'software', pmu: 'software', event: 'PageFault', errno: 'ENODEV', lacks: false, cpus: [1] }],
+    verdicts: { ENODEV: { reason: 'cpu_offline', why: 'the CPU is offline', remedy: '' } },
+  });
+  const both = acquiring(t, root, PAIR);
+  const answers = [without.acquired, both.acquired];
+  const { again } = running(root, softwareOnly, {
+    acquired: first.acquired,
+    reacquire: () => answers.shift() as Acquired,
+  });
+  const cpus = async () => switches((await again()).text).length;
+  first.next(0, 10, 10, 10);
+  assert.equal(await cpus(), 1);
+  writeFileSync(join(root, ONLINE), '0-1');
+  first.next(0, 20, 20, 20);
+  without.next(0, 1, 1, 5);
+  assert.equal(await cpus(), 1);
+  without.next(0, 2, 2, 6);
+  for (const group of [0, 1]) both.next(group, 1, 1, 5);
+  assert.equal(await cpus(), 2);
+});
+
 test('opening again that fails is tried again', async (t) => {
   const root = tree(t, { [ONLINE]: '0\n' });
   const first = acquiring(t, root, PAIR.slice(0, 1));
