@@ -4,7 +4,7 @@ import process from 'node:process';
 import type { Claim, Measured } from './claim.ts';
 import { type Row, writePage } from './page.ts';
 
-const FILES = ['scrape', 'large', 'veth', 'perf', 'answer'];
+const FILES = ['scrape', 'large', 'veth', 'perf', 'perf_cgroups', 'answer'];
 
 const words = process.argv.slice(2);
 const isWriting = words.includes('--write');

@@ -69,7 +69,7 @@ function eventsReport(sysfs: string): EventsReport {
     })),
     presets: presetStates(machine),
     cgroupTree: root ?? null,
-    cgroups: root === undefined ? [] : findCgroups(root, every, DEPTH).map((path) => `/${path}`),
+    cgroups: root === undefined ? [] : findCgroups(root, every, DEPTH).paths.map((path) => `/${path}`),
   };
 }
 

@@ -6,10 +6,11 @@ import { programFlags } from './flags.ts';
 
 /** `keyhole opener`, which --privilege.mode=separated starts; `argv` is what follows the word. Answers the exit status. */
 export function opener(argv: readonly string[], env: NodeJS.ProcessEnv): number {
-  const { sysfs, privilegeSandbox } = programFlags;
-  const parsed = parseFlags(argv, [sysfs, privilegeSandbox]);
+  const { sysfs, privilegeSandbox, privilegeUser } = programFlags;
+  const parsed = parseFlags(argv, [sysfs, privilegeSandbox, privilegeUser]);
   const write = (line: string): boolean => process.stderr.write(line);
   const log = createLogger({ level: 'warn', format: 'logfmt', write }, { source: 'opener.ts' });
-  runOpener({ sysfs: parsed.valueOf(sysfs), sandbox: parsed.valueOf(privilegeSandbox), env }, log);
+  const [sandbox, user] = [parsed.valueOf(privilegeSandbox), parsed.valueOf(privilegeUser)];
+  runOpener({ sysfs: parsed.valueOf(sysfs), sandbox, user, env }, log);
   return 0;
 }

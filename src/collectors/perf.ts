@@ -90,10 +90,8 @@ export default defineCollector({
     );
     report(host, facts, kinds);
     let wasUp = true;
-    const readBoth = async (turn: Turn, online: readonly number[]): Promise<Set<number>> => {
-      const lost = await readAll(live, online, turn);
-      return lost.union(await cgroups.update(turn, online));
-    };
+    const readBoth = async (turn: Turn, online: readonly number[]): Promise<ReadonlySet<number>> =>
+      cgroups.update(turn, online, await readAll(live, online, turn));
     return async (out, turn) => {
       let online = readOnline(host.sys);
       if (watch(online, await readBoth(turn, online)) !== undefined) {

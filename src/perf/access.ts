@@ -188,6 +188,11 @@ const PLAIN: Readonly<Record<string, Verdict>> = {
     why: 'a group needs more counters at once than the PMU has',
     remedy: 'take events out of the group, or write them without braces',
   },
+  ENOTDIR: {
+    reason: 'other',
+    why: "the cgroup's folder may not be read",
+    remedy: 'chmod go+rx on the folder, or leave it out by --collector.perf.cgroup-include',
+  },
   ESTALE: { reason: 'no_event', why: 'the cgroup is gone', remedy: '' },
   EPIPE: {
     reason: 'no_opener',

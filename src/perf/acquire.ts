@@ -1,6 +1,7 @@
 import type { Acquired, Host } from '../core/collector.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Tree } from '../core/host.ts';
+import { NotYet } from '../core/not_yet.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
 import { openTree } from '../source/source.ts';
 import { isInitialUserNamespace } from '../syscall/capability.ts';
@@ -8,6 +9,7 @@ import { parseFilesMax, readAccess } from './access.ts';
 import type { CatalogEvent } from './catalog.ts';
 import { type CgroupOpening, type OpenedCgroups, openCgroups } from './cgroup_open.ts';
 import { chooseCgroups, findCgroups, findCgroupTree } from './cgroup_tree.ts';
+import { uniqueGroups } from './event_text.ts';
 import { describeGroups, type PackagePlace, type PerfFacts, verdictsOf } from './facts.ts';
 import type { perfFlags } from './grammar.ts';
 import { perfKernel } from './kernel.ts';
@@ -16,7 +18,15 @@ import { cpusToCount, plan } from './plan.ts';
 import { planEvents } from './plan_events.ts';
 import type { MachineView, Missing, PerfKind, Plan } from './planned.ts';
 import { encodeTerms, eventsOf, readPmus } from './pmu.ts';
-import { hasEvents, hasTopdown, type Preset, presetCatalog, presetEvents, presetGroups } from './presets.ts';
+import {
+  hasEvents,
+  hasTopdown,
+  type Preset,
+  presetCatalog,
+  presetCgroupEvents,
+  presetEvents,
+  presetGroups,
+} from './presets.ts';
 import { readTracepointId } from './tracefs.ts';
 
 export type PerfHost = Host<typeof perfFlags>;
@@ -96,7 +106,9 @@ function missingPresets(absent: readonly Preset[]): Missing[] {
 
 /** What can be opened for a cgroup, of those events that are asked for. */
 function planCgroups(host: PerfHost, machine: MachineView, cpus: readonly number[]): Plan {
-  return planEvents(host.flags.cgroupEvents, { cpus, machine, kind: 'cgroup' });
+  const { cgroupEvents, cgroupPresets } = host.flags;
+  const groups = uniqueGroups([...cgroupEvents, ...presetCgroupEvents(cgroupPresets)]);
+  return planEvents(groups, { cpus, machine, kind: 'cgroup' });
 }
 
 const NO_TREE: Missing = {
@@ -109,11 +121,11 @@ const NO_TREE: Missing = {
 function acquireCgroups(host: PerfHost, machine: MachineView, kernel: PerfKernel, fdMax: number) {
   const { cgroupInclude: include } = host.flags;
   const root = findCgroupTree(host.sys);
-  const nothing: OpenedCgroups = { held: [], cgroups: [], unopened: [] };
+  const nothing: OpenedCgroups = { held: [], cgroups: [], refused: [], unopened: [] };
   if (include === undefined) return { ...nothing, missing: [] };
   if (root === undefined) return { ...nothing, missing: [NO_TREE] };
   const { batches, missing } = planCgroups(host, machine, cpusToCount(host.flags.cpus, machine.online));
-  const paths = findCgroups(root, include, host.flags.cgroupDepth);
+  const { paths } = findCgroups(root, include, host.flags.cgroupDepth);
   const cgroups = chooseCgroups(root, paths, [], host.flags.cgroupMax);
   return { ...openCgroups({ kernel, fdMax, batches }, cgroups), missing };
 }
@@ -121,12 +133,12 @@ function acquireCgroups(host: PerfHost, machine: MachineView, kernel: PerfKernel
 const filesMax = (): number => parseFilesMax(openTree('/proc').readOnce('self/limits'));
 
 /** How a cgroup that came later is opened; `undefined` where there is no tree of them. */
-export function laterCgroups(host: PerfHost): (CgroupOpening & { readonly root: string }) | undefined {
+export function laterCgroups(host: PerfHost): CgroupOpening | undefined {
   const root = findCgroupTree(host.sys);
   if (root === undefined) return undefined;
   const online = readOnline(host.sys);
   const { batches } = planCgroups(host, viewMachine(host.sys, online), cpusToCount(host.flags.cpus, online));
-  return { kernel: perfKernel(root), fdMax: filesMax() - FILES_RESERVED, batches, root };
+  return { kernel: perfKernel(root), fdMax: filesMax() - FILES_RESERVED, batches };
 }
 
 /** What kept `acquirePerf` from opening anything, if it did not even come to be refused. */
@@ -135,44 +147,77 @@ export function faultOf(acquired: Acquired | undefined): string | undefined {
   return (acquired.facts as { readonly fault?: string }).fault;
 }
 
-/** Opens every counter that is asked for, one group after the other. Never throws: what failed is among the facts. */
-export function acquirePerf(host: PerfHost): Acquired {
-  try {
-    const { flags, sys } = host;
-    const machine = viewMachine(sys, readOnline(sys));
-    const kernel = perfKernel(findCgroupTree(sys));
-    const ofPresets = presetGroups(flags.presets, machine);
-    const planned = plan(
-      {
-        cpus: flags.cpus,
-        catalog: catalogAsked(host),
-        tracepoints: flags.tracepoints,
-        events: [...flags.events, ...ofPresets.groups],
-        topdown: hasTopdown(flags.presets),
+/** A kernel that can close what it has opened and nobody has taken. */
+function undoable(kernel: PerfKernel): { readonly kernel: PerfKernel; undo(): void } {
+  const open = new Set<number>();
+  return {
+    kernel: {
+      ...kernel,
+      open(...words) {
+        const fd = kernel.open(...words);
+        open.add(fd);
+        return fd;
       },
-      machine,
-    );
-    const access = readAccess({
-      proc: openTree('/proc'),
-      privileges: kernel.privileges(),
-      userNamespace: isInitialUserNamespace() === false,
-      hasCorePmu: machine.pmus.some(({ isCore }) => isCore),
-    });
-    const fdMax = access.filesMax - FILES_RESERVED;
-    const opened = openBatches(planned.batches, kernel, fdMax);
-    const described = describeGroups(opened.groups, placeReader(sys));
-    const ofCgroups = acquireCgroups(host, machine, kernel, fdMax);
-    const unopened = [...opened.unopened, ...ofCgroups.unopened];
-    const facts: PerfFacts = {
-      cpus: cpusToCount(flags.cpus, machine.online),
-      groups: described.groups,
-      cgroups: ofCgroups.cgroups,
-      unopened,
-      missing: [...planned.missing, ...missingPresets(ofPresets.absent), ...ofCgroups.missing],
-      verdicts: verdictsOf(unopened, access),
-    };
-    return { held: [...described.held, ...ofCgroups.held], facts };
+      close(fd) {
+        open.delete(fd);
+        kernel.close(fd);
+      },
+    },
+    undo() {
+      // Members before their leaders.
+      for (const fd of [...open].reverse()) kernel.close(fd);
+    },
+  };
+}
+
+/** One group after the other. */
+function openAll(host: PerfHost, kernel: PerfKernel): Acquired {
+  const { flags, sys } = host;
+  const machine = viewMachine(sys, readOnline(sys));
+  const ofPresets = presetGroups(flags.presets, machine);
+  const planned = plan(
+    {
+      cpus: flags.cpus,
+      catalog: catalogAsked(host),
+      tracepoints: flags.tracepoints,
+      events: [...flags.events, ...ofPresets.groups],
+      topdown: hasTopdown(flags.presets),
+    },
+    machine,
+  );
+  const access = readAccess({
+    proc: openTree('/proc'),
+    privileges: kernel.privileges(),
+    userNamespace: isInitialUserNamespace() === false,
+    hasCorePmu: machine.pmus.some(({ isCore }) => isCore),
+  });
+  const fdMax = access.filesMax - FILES_RESERVED;
+  const opened = openBatches(planned.batches, kernel, fdMax);
+  const described = describeGroups(opened.groups, placeReader(sys));
+  const ofCgroups = acquireCgroups(host, machine, kernel, fdMax);
+  const unopened = [...opened.unopened, ...ofCgroups.unopened];
+  const facts: PerfFacts = {
+    cpus: cpusToCount(flags.cpus, machine.online),
+    groups: described.groups,
+    cgroups: ofCgroups.cgroups,
+    refusedCgroups: ofCgroups.refused,
+    unopened,
+    missing: [...planned.missing, ...missingPresets(ofPresets.absent), ...ofCgroups.missing],
+    verdicts: verdictsOf(unopened, access),
+  };
+  return { held: [...described.held, ...ofCgroups.held], facts };
+}
+
+/** Opens every counter that is asked for. What failed is among the facts; it throws only what makes a scrape run again. */
+export function acquirePerf(host: PerfHost): Acquired {
+  let undo: (() => void) | undefined;
+  try {
+    const opening = undoable(perfKernel(findCgroupTree(host.sys)));
+    undo = opening.undo;
+    return openAll(host, opening.kernel);
   } catch (error) {
+    undo?.();
+    if (error instanceof NotYet) throw error;
     return { held: [], facts: { fault: messageOf(error) } };
   }
 }

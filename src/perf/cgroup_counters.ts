@@ -1,8 +1,9 @@
 import type { Acquired, Turn } from '../core/collector.ts';
 import type { Writer } from '../core/writer.ts';
 import { laterCgroups, type PerfHost } from './acquire.ts';
-import { isFinal, openCgroup } from './cgroup_open.ts';
-import { type Cgroup, cgroupLabel, chooseCgroups, findCgroups, findCgroupTree } from './cgroup_tree.ts';
+import { type CgroupOpening, isFinal, openCgroup, refusalOf } from './cgroup_open.ts';
+import { type Cgroup, cgroupLabel, chooseCgroups, findCgroups, findCgroupTree, VISITED_MAX } from './cgroup_tree.ts';
+import { isStarved } from './counts.ts';
 import type { CgroupFacts, PerfFacts } from './facts.ts';
 import { createLive, fdsOf, type LiveGroup, type LiveGroups } from './live.ts';
 import { cgroupMetrics } from './metrics.ts';
@@ -42,6 +43,7 @@ function writeCgroup(out: Writer, counted: Counted): void {
   const label = cgroupLabel(counted.cgroup.path);
   const sums = new Map(counted.gone);
   const units = new Map<string, string>();
+  const starved = new Set<string>();
   let [enabledNs, runningNs] = [counted.goneEnabledNs, counted.goneRunningNs];
   for (const { facts, tally } of counted.live.groups) {
     enabledNs += Number(tally.enabledTotalNs);
@@ -50,9 +52,12 @@ function writeCgroup(out: Writer, counted: Counted): void {
       if (repeats === true) continue;
       sums.set(name, (sums.get(name) ?? 0) + Number(tally.totals[i] ?? 0n) * scale);
       units.set(name, unit);
+      if (isStarved(tally)) starved.add(name);
     }
   }
   for (const [name, sum] of sums) {
+    // A sum that lacks what ran on a CPU is nobody's.
+    if (starved.has(name)) continue;
     if (name === 'cycles' || name === 'instructions') out.sample(cgroupMetrics[name], sum, label);
     else out.sample(cgroupMetrics.cgroupEvent, sum, label, name, units.get(name) ?? '');
   }
@@ -62,10 +67,10 @@ function writeCgroup(out: Writer, counted: Counted): void {
 
 export interface CgroupCounters {
   /**
-   * Looks which cgroups there are, opens what may be opened, closes what is gone, and reads all. Answers the online CPUs whose
-   * counters have died.
+   * Looks which cgroups there are, opens what may be opened, closes what is gone, and reads all. Counters of CPUs that are `lost`
+   * are dead too, although those of a cgroup seem to rest. Answers all online CPUs whose counters have died.
    */
-  update(turn: Turn, online: readonly number[]): Promise<ReadonlySet<number>>;
+  update(turn: Turn, online: readonly number[], lost: ReadonlySet<number>): Promise<ReadonlySet<number>>;
   /** Takes the counters that were opened in the place of all before. */
   replace(acquired: Acquired): void;
   /** Closes everything, before it is opened again. */
@@ -85,8 +90,8 @@ interface Book {
   readonly closed: Map<string, Counted>;
   readonly states: States;
   readonly reported: Set<string>;
-  /** Whether counters of cgroups were refused when they were opened last: those that have none did not come later. */
-  wasRefused: boolean;
+  /** The inodes of those that were refused when all were opened last: they did not come later. */
+  refused: ReadonlySet<string>;
 }
 
 function reportOnce({ host, reported }: Book, what: string, fields: Record<string, string | number>): void {
@@ -118,36 +123,41 @@ function end({ all }: Book, counted: Counted): void {
 
 function adopt(book: Book, { held, facts }: Acquired): void {
   const fds = fdsOf(held);
-  const { cgroups, unopened } = facts as PerfFacts;
+  const { cgroups, refusedCgroups } = facts as PerfFacts;
   for (const each of cgroups) add(book, each, fds);
-  book.wasRefused = unopened.some(({ kind }) => kind === 'cgroup');
+  book.refused = new Set(refusedCgroups);
   book.closed.clear();
 }
 
 /** Nobody opens counters for this process any more, or not yet. */
 const CLOSED = ['EACCES', 'EPERM', 'EPIPE', 'EAGAIN'];
 
-/** Opens what came since, where this process may. */
-function openNew(book: Book, chosen: readonly Cgroup[]): void {
-  const { host, all, states } = book;
-  const fresh = chosen.filter(({ path }) => !all.has(path));
-  const opening = fresh.length > 0 && host.reacquire !== undefined ? laterCgroups(host) : undefined;
-  const isLate = opening === undefined && !book.wasRefused;
-  states.late = isLate ? fresh.length : 0;
-  states.refused = opening === undefined && !isLate ? fresh.length : 0;
+/** Opens what came since, until one is refused for a reason that the next will meet too. */
+function openEach(book: Book, opening: CgroupOpening, fresh: readonly Cgroup[]): void {
+  const { states } = book;
   for (const [i, cgroup] of fresh.entries()) {
-    if (opening === undefined) break;
     const result = openCgroup(opening, cgroup);
     if (result.facts !== undefined) add(book, result.facts, fdsOf(result.held));
-    if (!isFinal(result)) continue;
-    const errno = result.unopened.map((each) => each.errno)[0] ?? '';
-    if (CLOSED.includes(errno)) states.late = fresh.length - i;
+    const errno = refusalOf(result);
+    if (errno === undefined) continue;
+    const without = isFinal(errno) ? fresh.length - i : 1;
+    if (CLOSED.includes(errno)) states.late += without;
     else {
-      states.refused = fresh.length - i;
+      states.refused += without;
       reportOnce(book, 'cannot count for a cgroup', { cgroup: cgroupLabel(cgroup.path), errno });
     }
-    break;
+    if (isFinal(errno)) return;
   }
+}
+
+/** Opens what came since, where this process may. */
+function openNew(book: Book, chosen: readonly Cgroup[]): void {
+  const { host, all, states, refused } = book;
+  const fresh = chosen.filter(({ path }) => !all.has(path));
+  const opening = fresh.length > 0 && host.reacquire !== undefined ? laterCgroups(host) : undefined;
+  states.refused = opening === undefined ? fresh.filter(({ inode }) => refused.has(inode)).length : 0;
+  states.late = opening === undefined ? fresh.length - states.refused : 0;
+  if (opening !== undefined) openEach(book, opening, fresh);
   if (states.late > 0) {
     const remedy = '--privilege.mode=separated';
     reportOnce(book, 'cgroups that came after the start are not counted', { cgroups: states.late, remedy });
@@ -160,7 +170,8 @@ function refresh(book: Book): void {
   const { cgroupInclude: include, cgroupDepth: depth, cgroupMax: max } = host.flags;
   const root = findCgroupTree(host.sys);
   if (include === undefined || root === undefined) return;
-  const paths = findCgroups(root, include, depth);
+  const { paths, isCut } = findCgroups(root, include, depth);
+  if (isCut) reportOnce(book, 'there are more cgroups than are looked at', { looked_at: VISITED_MAX });
   const known = [...all.values()].map(({ cgroup }) => cgroup);
   const chosen = chooseCgroups(root, paths, known, max);
   const inodes = new Map(chosen.map(({ path, inode }) => [path, inode]));
@@ -175,24 +186,24 @@ function refresh(book: Book): void {
 /** Adds the online CPUs whose counters are dead to `lost`. */
 function readCounted(counted: Counted, online: readonly number[], lost: Set<number>): void {
   for (const group of counted.live.groups) {
-    const isOn = online.includes(group.facts.cpu);
-    if (isOn && counted.live.read(group)) continue;
+    const { cpu } = group.facts;
+    if (!online.includes(cpu) || lost.has(cpu)) counted.live.forget(group);
+    else if (counted.live.read(group)) continue;
+    else lost.add(cpu);
     endGroup(counted, group);
-    if (isOn) lost.add(group.facts.cpu);
-    else counted.live.forget(group);
   }
 }
 
 /** The counters of cgroups, from those that were open at the start. */
 export function createCgroupCounters(host: PerfHost, first: Acquired): CgroupCounters {
   const states: States = { counted: 0, leftOut: 0, late: 0, refused: 0 };
-  const book: Book = { host, all: new Map(), closed: new Map(), states, reported: new Set(), wasRefused: false };
+  const book: Book = { host, all: new Map(), closed: new Map(), states, reported: new Set(), refused: new Set() };
   const { all, closed } = book;
   adopt(book, first);
   return {
-    async update(turn, online) {
+    async update(turn, online, lostBefore) {
       refresh(book);
-      const lost = new Set<number>();
+      const lost = new Set(lostBefore);
       for (const counted of all.values()) {
         const pause = turn.pause();
         if (pause !== undefined) await pause;
@@ -211,7 +222,8 @@ export function createCgroupCounters(host: PerfHost, first: Acquired): CgroupCou
     count: () => all.size,
     write(out) {
       if (host.flags.cgroupInclude === undefined) return;
-      for (const counted of all.values()) writeCgroup(out, counted);
+      // What no CPU counts any more is no number, but an old one.
+      for (const counted of all.values()) if (counted.live.groups.length > 0) writeCgroup(out, counted);
       out.sample(cgroupMetrics.cgroups, states.counted, 'counted');
       out.sample(cgroupMetrics.cgroups, states.leftOut, 'left_out');
       out.sample(cgroupMetrics.cgroups, states.late, 'late');

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, statfsSync } from 'node:fs';
-import { hasErrno } from '../core/errors.ts';
+import { errnoOf, hasErrno } from '../core/errors.ts';
 import { SyscallError, struct, syscall } from '../syscall/libc.ts';
 
 /** CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC, `include/uapi/linux/magic.h` */
@@ -12,8 +12,17 @@ const RESOLVE_WITHIN = 0b1111n;
 const O_CLOEXEC = 0o2000000;
 const FOLDER = BigInt(constants.O_RDONLY | constants.O_DIRECTORY | O_CLOEXEC);
 
-/** What opening the folder of a cgroup that is gone answers: ENOENT would be the PMU's. */
+/**
+ * What opening the folder of a cgroup answers that is gone, or that this user may not read. ENOENT and EACCES would be those of
+ * the counter, and speak of every cgroup.
+ */
 const ESTALE = 116;
+const ENOTDIR = 20;
+const OF_FOLDER = new Map([
+  ['ENOENT', ESTALE],
+  ['EACCES', ENOTDIR],
+  ['EPERM', ENOTDIR],
+]);
 
 /**
  * Before Linux 5.6, and where a filter hides the call, the path alone has to do: it is made of names, and a tree of cgroups
@@ -45,8 +54,8 @@ export function openCgroupFolders(root: string): CgroupFolders {
       try {
         fd = openWithin(root, rootFd, path, how);
       } catch (error) {
-        if (hasErrno(error, ['ENOENT'])) throw new SyscallError('openat2', ESTALE);
-        throw error;
+        const errno = OF_FOLDER.get(errnoOf(error) ?? '');
+        throw errno === undefined ? error : new SyscallError('openat2', errno);
       }
       try {
         return use(fd);

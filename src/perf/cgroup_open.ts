@@ -37,13 +37,18 @@ export function openCgroup({ kernel, fdMax, batches }: CgroupOpening, cgroup: Cg
   return { held: [], unopened };
 }
 
-/** What one cgroup's refusal says of all the others: only that it is gone says nothing. */
-export const isFinal = ({ facts, unopened }: OpenedCgroup): boolean =>
-  facts === undefined && unopened.some(({ errno }) => errno !== 'ESTALE');
+/** Why a cgroup is not counted, an errno name; that it is gone is none. */
+export const refusalOf = ({ facts, unopened }: OpenedCgroup): string | undefined =>
+  facts === undefined ? unopened.map(({ errno }) => errno).find((errno) => errno !== 'ESTALE') : undefined;
+
+/** Whether the next cgroup will meet the same. Whoever owns a cgroup may keep others out of its folder, and of no other. */
+export const isFinal = (errno: string): boolean => errno !== 'ENOTDIR';
 
 export interface OpenedCgroups {
   readonly held: readonly Held[];
   readonly cgroups: readonly CgroupFacts[];
+  /** The inodes of those that are there and not counted. */
+  readonly refused: readonly string[];
   readonly unopened: readonly Unopened[];
 }
 
@@ -51,11 +56,18 @@ export interface OpenedCgroups {
 export function openCgroups(opening: CgroupOpening, cgroups: readonly Cgroup[]): OpenedCgroups {
   const held: Held[] = [];
   const opened: CgroupFacts[] = [];
-  for (const cgroup of cgroups) {
+  const refused: string[] = [];
+  let unopened: readonly Unopened[] = [];
+  for (const [i, cgroup] of cgroups.entries()) {
     const result = openCgroup(opening, cgroup);
     held.push(...result.held);
     if (result.facts !== undefined) opened.push(result.facts);
-    if (isFinal(result)) return { held, cgroups: opened, unopened: result.unopened };
+    const errno = refusalOf(result);
+    if (errno === undefined) continue;
+    unopened = result.unopened;
+    const without = isFinal(errno) ? cgroups.slice(i) : [cgroup];
+    refused.push(...without.map(({ inode }) => inode));
+    if (isFinal(errno)) break;
   }
-  return { held, cgroups: opened, unopened: [] };
+  return { held, cgroups: opened, refused, unopened };
 }

@@ -26,12 +26,19 @@ export function findCgroupTree(sys: Tree): string | undefined {
 }
 
 /** No machine has as many; a tree that somebody fills must not hold up a scrape. */
-const VISITED_MAX = 20_000;
+export const VISITED_MAX = 20_000;
 
 const ABSENT = ['ENOENT', 'ENODEV', 'ENOTDIR', 'EACCES'];
 
-/** The paths that are wanted, parents before their children, by name, `depth` levels below the root. */
-export function findCgroups(root: string, include: Pattern, depth: number): string[] {
+export interface FoundCgroups {
+  /** From the tree's root, without a slash in front. */
+  readonly paths: readonly string[];
+  /** Whether there are more than are looked at. */
+  readonly isCut: boolean;
+}
+
+/** Those that are wanted, parents before their children, by name, `depth` levels below the root. */
+export function findCgroups(root: string, include: Pattern, depth: number): FoundCgroups {
   const paths: string[] = [];
   let visited = 0;
   const visit = (parent: string, level: number): void => {
@@ -49,7 +56,7 @@ export function findCgroups(root: string, include: Pattern, depth: number): stri
     }
   };
   visit('', 1);
-  return paths;
+  return { paths, isCut: visited > VISITED_MAX };
 }
 
 /** The cgroups to count for: those that are counted already stay, and the first of the others fill up to `max`. */

@@ -85,5 +85,8 @@ export function isAlive(
 /** A group whose turn has not come for this long has no rate that could be told. */
 const WAITING_MAX_NS = 1_000_000_000n;
 
+/** Whether the group has been wanted for long without a turn. One that rests is not wanted. */
+export const isStarved = (tally: Tally): boolean => tally.waitingNs >= WAITING_MAX_NS;
+
 /** Whether the totals say something: the group has run, and not too long ago. */
-export const isCurrent = (tally: Tally): boolean => tally.runningNs > 0n && tally.waitingNs < WAITING_MAX_NS;
+export const isCurrent = (tally: Tally): boolean => tally.runningNs > 0n && !isStarved(tally);

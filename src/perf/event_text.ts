@@ -1,4 +1,5 @@
 import { UsageError } from '../core/errors.ts';
+import { GROUP_EVENTS_MAX } from './planned.ts';
 
 /**
  * Events as perf(1) writes them: `instructions:u`, `r01c0`, `cpu/event=0x3c,umask=0x1,name=foo/k`, `{cycles,instructions}:u`.
@@ -161,11 +162,17 @@ function parseGroup(text: string): EventGroup {
   const more = parseModifiers(letters, text);
   const events = split(inside).map((each) => parseEvent(each, more));
   if (events.length === 0) refuse(text, 'the group is empty');
+  if (events.length > GROUP_EVENTS_MAX) refuse(text, `a group has at most ${GROUP_EVENTS_MAX} events`);
   return { isWhole: true, events };
 }
 
 const keyOf = (what: EventGroup | EventText): string =>
   JSON.stringify(what, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+
+/** Each group once. */
+export const uniqueGroups = (groups: readonly EventGroup[]): EventGroup[] => [
+  ...new Map(groups.map((group) => [keyOf(group), group])).values(),
+];
 
 /** Events and groups, in comma lists, repeated or not; the same one once. Throws a `UsageError` that quotes the part. */
 export function parseEventGroups(texts: readonly string[]): EventGroup[] {
@@ -177,7 +184,7 @@ export function parseEventGroups(texts: readonly string[]): EventGroup[] {
     if (before !== keyOf(event)) refuse(event.label, 'two different events have this name');
     byLabel.set(place, before);
   }
-  return [...new Map(groups.map((group) => [keyOf(group), group])).values()];
+  return uniqueGroups(groups);
 }
 
 /** What is left out of the count: as perf(1) sets it for these modifiers. */

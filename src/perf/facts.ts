@@ -10,6 +10,8 @@ export interface PerfFacts {
   readonly cpus: readonly number[];
   readonly groups: readonly GroupFacts[];
   readonly cgroups: readonly CgroupFacts[];
+  /** The inodes of cgroups whose counters were refused. */
+  readonly refusedCgroups: readonly string[];
   readonly unopened: readonly Unopened[];
   readonly missing: readonly Missing[];
   /** What the refusals mean, by errno name: judged with the capabilities of who opened. */

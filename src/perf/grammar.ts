@@ -2,7 +2,7 @@ import { UsageError } from '../core/errors.ts';
 import { type Flag, flag } from '../core/flag.ts';
 import { CATALOG, type CatalogEvent, type CatalogKind } from './catalog.ts';
 import { type EventGroup, parseEventGroups } from './event_text.ts';
-import { PRESETS, type Preset } from './presets.ts';
+import { CGROUP_PRESETS, PRESETS, type Preset } from './presets.ts';
 
 /** What the perf flags take. Everything that cannot be used is a `UsageError` that quotes it. */
 
@@ -77,8 +77,10 @@ export function parseTracepoints(texts: readonly string[]): readonly TracepointN
 }
 
 /** Names of presets: comma lists, repeated or not. */
-export function parsePresets(texts: readonly string[]): readonly Preset[] {
-  const known = Object.keys(PRESETS) as Preset[];
+export function parsePresets(
+  texts: readonly string[],
+  known: readonly Preset[] = Object.keys(PRESETS) as Preset[],
+): readonly Preset[] {
   const names = items(texts);
   const unknown = names.find((name) => !known.some((each) => each === name));
   if (unknown !== undefined)
@@ -148,6 +150,11 @@ export const perfFlags = {
     ),
     parse: parseEventGroups,
   } as Flag<readonly EventGroup[]>,
+  cgroupPresets: listFlag(
+    'collector.perf.cgroup-presets',
+    `Presets to count for a cgroup beside these events: ${CGROUP_PRESETS.join(', ')}. Repeatable.`,
+    (texts) => parsePresets(texts, CGROUP_PRESETS),
+  ),
   onHotplug: flag.choice(
     'collector.perf.on-hotplug',
     'What a sealed process does when a CPU comes whose counters it cannot open: leave it out, or end to be started again.',

@@ -18,16 +18,23 @@ const plain: Omit<PerfKernel, 'open' | 'privileges'> = {
   sleep: (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
 };
 
+/** By their roots: each holds a descriptor for good, and whoever counts for later cgroups opens again and again. */
+const trees = new Map<string, CgroupFolders>();
+
+function foldersAt(root: string): CgroupFolders {
+  const folders = trees.get(root) ?? openCgroupFolders(root);
+  trees.set(root, folders);
+  return folders;
+}
+
 /** Opens counters in this process. */
 function directKernel(cgroupRoot: string | undefined): PerfKernel {
-  let folders: CgroupFolders | undefined;
   return {
     ...plain,
     privileges: ownPrivileges,
     open(event, { cpu, cgroup }, leaderFd = NO_GROUP) {
       if (cgroup === undefined) return openEvent(event, cpu, leaderFd);
-      folders ??= openCgroupFolders(cgroupRoot ?? '');
-      return folders.within(cgroup, (fd) => openEvent(event, cpu, leaderFd, fd));
+      return foldersAt(cgroupRoot ?? '').within(cgroup, (fd) => openEvent(event, cpu, leaderFd, fd));
     },
   };
 }

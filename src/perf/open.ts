@@ -1,6 +1,6 @@
 import { errnoOf, messageOf } from '../core/errors.ts';
 import type { Privileges } from './access.ts';
-import type { Batch, PerfKind, PlannedEvent } from './planned.ts';
+import { type Batch, GROUP_EVENTS_MAX, type PerfKind, type PlannedEvent } from './planned.ts';
 
 /** Where to count. */
 export interface Place {
@@ -48,8 +48,8 @@ export interface Opened {
 
 /** The errnos by which a PMU says that it cannot count this, on any of its CPUs. */
 const LACKS = ['ENOENT', 'ENOTSUP', 'EINVAL', 'ENXIO', 'NO_ROOM'];
-/** Those that will be the same for the next CPU. */
-const DENIED = ['EACCES', 'EPERM', 'ENOSYS', 'NO_SYSCALLS'];
+/** Those that will be the same for the next CPU: of the kernel, of a cgroup's folder, of an opener that does not answer. */
+const DENIED = ['EACCES', 'EPERM', 'ENOSYS', 'NO_SYSCALLS', 'ESTALE', 'ENOTDIR', 'EAGAIN', 'EPIPE'];
 /** Those that leave nothing to be tried on this CPU. */
 const CPU_OVER = ['ENODEV', 'EMFILE', 'ENFILE'];
 
@@ -130,7 +130,7 @@ function openWhole(attempt: Attempt, { events }: Batch, place: Place): Done {
   return { groups: [group], refused: [] };
 }
 
-/** Each event joins the group before it, or, where the PMU has no room, starts the next. */
+/** Each event joins the group before it, or, where that is full or the PMU has no room, starts the next. */
 function openLoose(attempt: Attempt, batch: Batch, place: Place): Done {
   const { leaders, given } = attempt;
   const groups: Building[] = [];
@@ -141,7 +141,8 @@ function openLoose(attempt: Attempt, batch: Batch, place: Place): Done {
       refused.push({ event, errno: known });
       continue;
     }
-    const group = leaders.has(event) ? undefined : groups.at(-1);
+    const before = groups.at(-1);
+    const group = leaders.has(event) || before?.length === GROUP_EVENTS_MAX ? undefined : before;
     let result = openOne(attempt, event, place, group?.[0]?.fd);
     if (group !== undefined && 'fd' in result) {
       group.push({ event, ...result });

@@ -18,6 +18,7 @@ import {
   REQUEST_BYTES_MAX,
 } from './opener_protocol.ts';
 import { NO_GROUP, openEvent } from './perf_event.ts';
+import { PMU_TYPE_SHIFT } from './planned.ts';
 import { isCounting, readPmus } from './pmu.ts';
 
 /**
@@ -35,8 +36,6 @@ const FDS_MAX = 4;
 /** `include/uapi/linux/perf_event.h`: what BPF programs write to, and the last that the kernel counts. */
 const SW_BPF_OUTPUT = 10n;
 const SW_LAST = 11n;
-/** The high half of the configuration names the PMU. */
-const PMU_TYPE_SHIFT = 32n;
 
 /** The types whose events count. A PMU that records or puts probes into the kernel's code is none of them. */
 export function countingTypes(sys: Tree): ReadonlySet<number> {

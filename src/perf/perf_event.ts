@@ -1,5 +1,6 @@
 import { readSync } from 'node:fs';
 import { struct, syscall } from '../syscall/libc.ts';
+import { GROUP_EVENTS_MAX } from './planned.ts';
 
 /**
  * struct perf_event_attr as of PERF_ATTR_SIZE_VER1 (`include/uapi/linux/perf_event.h`): what every kernel since 2.6.39
@@ -108,8 +109,7 @@ export interface GroupReading {
 
 const HEAD_WORDS = 3;
 const MEMBER_WORDS = 2;
-const MEMBERS_MAX = 128;
-const words = new BigUint64Array(HEAD_WORDS + MEMBER_WORDS * MEMBERS_MAX);
+const words = new BigUint64Array(HEAD_WORDS + MEMBER_WORDS * GROUP_EVENTS_MAX);
 const bytes = new Uint8Array(words.buffer);
 
 /** Reads a whole group, given its leader, at one moment. */

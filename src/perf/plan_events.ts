@@ -11,7 +11,7 @@ import {
   type PlannedEvent,
   PMU_TYPE_SHIFT,
 } from './planned.ts';
-import { baseUnit, isCounting, type Pmu } from './pmu.ts';
+import { baseUnit, isCounting, isNamed, isSameEvent, type Pmu } from './pmu.ts';
 
 export interface EventsToPlan {
   /** Online, and asked for. */
@@ -36,11 +36,7 @@ const SOFTWARE: Pmu = { name: 'software', type: PERF_TYPE_SOFTWARE, isCore: fals
 const SOME_CPU: Pmu = { name: 'cpu', type: PERF_TYPE_RAW, isCore: true };
 
 /** Whether a PMU counts for a package, or for a part of it, and not for a CPU. */
-export const isShared = ({ cpumask, isCore }: Pmu): boolean => !isCore && cpumask !== undefined && cpumask.length > 0;
-
-/** `uncore_imc` stands for all of `uncore_imc_0`, `uncore_imc_1` and so on, as perf(1) takes it. */
-const isNamed = (pmu: Pmu, name: string): boolean =>
-  pmu.name === name || (pmu.name.startsWith(name) && /^_?[0-9]+$/.test(pmu.name.slice(name.length)));
+export const isShared = ({ cpumask, isCore }: Pmu): boolean => !isCore && cpumask !== undefined;
 
 const coresOf = ({ pmus }: MachineView): readonly Pmu[] => {
   const cores = pmus.filter(({ isCore }) => isCore);
@@ -80,7 +76,9 @@ function pmusFor(event: EventText, machine: MachineView): { pmus: readonly Pmu[]
     };
   }
   if (name === undefined) return { pmus: coresOf(machine), event };
-  const pmus = machine.pmus.filter((each) => isCounting(each.name) && machine.eventsOf(each.name).includes(name));
+  const pmus = machine.pmus.filter(
+    (each) => isCounting(each.name) && machine.eventsOf(each.name).some((event) => isSameEvent(event, name)),
+  );
   if (pmus.length > 0) return { pmus, event: { ...event, terms: [{ name }] } };
   return {
     why: `no event source of this machine names ${JSON.stringify(name)}; 'keyhole events' lists what they name`,

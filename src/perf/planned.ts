@@ -70,5 +70,8 @@ export interface MachineView {
   readTracepointId(name: TracepointName): TracepointId;
 }
 
+/** Events in a group at most: a read of it fits into a buffer. */
+export const GROUP_EVENTS_MAX = 128;
+
 /** The high half of the configuration names the PMU (PERF_PMU_TYPE_SHIFT), where a machine has several kinds of cores. */
 export const PMU_TYPE_SHIFT = 32n;

@@ -21,7 +21,17 @@ export interface Pmu {
   readonly isCore: boolean;
 }
 
+/** `uncore_imc`, or `imc`, stands for all of `uncore_imc_0`, `uncore_imc_1` and so on, as perf(1) takes it. */
+export const isNamed = ({ name }: Pmu, written: string): boolean =>
+  [written, `uncore_${written}`].some(
+    (each) => name === each || (name.startsWith(each) && /^_?[0-9]+$/.test(name.slice(each.length))),
+  );
+
 const DEVICES = 'bus/event_source/devices';
+
+/** The folder of all PMUs, and that of each, which is a link out of it. */
+export const pmuFolders = (sys: Tree): string[] =>
+  ['', ...(optional(() => sys.list(DEVICES)) ?? [])].map((name) => sys.path(`${DEVICES}/${name}`));
 
 /** Every PMU, sorted by name. One without a readable type is left out. */
 export function readPmus(sys: Tree): Pmu[] {
@@ -127,6 +137,9 @@ const NO_EVENT = /\.(scale|unit|snapshot|per-pkg)$/;
 export const eventsOf = (sys: Tree, pmu: string): string[] =>
   (optional(() => sys.list(`${DEVICES}/${pmu}/events`)) ?? []).filter((name) => !NO_EVENT.test(name));
 
+/** perf(1) does not tell capitals from small letters in the names of events; in those of terms it does. */
+export const isSameEvent = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+
 /** The names of a PMU's terms. */
 export const termsOf = (sys: Tree, pmu: string): string[] => optional(() => sys.list(`${DEVICES}/${pmu}/format`)) ?? [];
 
@@ -180,8 +193,9 @@ export function encodeTerms(sys: Tree, pmu: string, terms: readonly TermText[]):
   };
   for (const { name, value } of terms) {
     if (put(name, value ?? 1n)) continue;
-    const path = `${DEVICES}/${pmu}/events/${name}`;
-    const text = value === undefined && !NO_EVENT.test(name) ? sys.attribute(path) : undefined;
+    const event = value === undefined ? eventsOf(sys, pmu).find((each) => isSameEvent(each, name)) : undefined;
+    const path = `${DEVICES}/${pmu}/events/${event}`;
+    const text = event === undefined ? undefined : sys.attribute(path);
     if (text === undefined) throw unknown(sys, pmu, name);
     if (named !== undefined) throw new UnknownEventError(`${pmu}: ${name} is a second named event in one`);
     named = readScale(sys, path);
@@ -196,7 +210,7 @@ export function encodeTerms(sys: Tree, pmu: string, terms: readonly TermText[]):
  * process. Tracepoints have a flag of their own.
  */
 const NOT_COUNTING =
-  /^(intel_pt|intel_bts|arm_spe_.*|cs_etm|coresight.*|hisi_ptt.*|kprobe|uprobe|breakpoint|tracepoint)$/;
+  /^(intel_pt|intel_bts|ibs_fetch|ibs_op|arm_spe_.*|cs_etm|coresight.*|hisi_ptt.*|kprobe|uprobe|breakpoint|tracepoint)$/;
 
 /** Whether an event source counts. */
 export const isCounting = (pmu: string): boolean => !NOT_COUNTING.test(pmu);

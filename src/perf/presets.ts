@@ -1,6 +1,7 @@
 import { CATALOG, type CatalogEvent } from './catalog.ts';
 import { type EventGroup, parseEventGroups } from './event_text.ts';
 import type { MachineView } from './planned.ts';
+import { isNamed } from './pmu.ts';
 import { topdownMethod } from './topdown.ts';
 
 /** Events that answer one question together. What a CPU family's kernel does not name is left out, never guessed. */
@@ -10,14 +11,22 @@ interface PresetEvents {
   /** Those of event sources: each is taken where this machine names it. */
   readonly events?: readonly string[];
   readonly topdown?: boolean;
+  /** Those of the catalog as they are written for a cgroup. What counts for a package or a whole CPU has none. */
+  readonly cgroup?: readonly string[];
 }
 
 export const PRESETS = {
-  ipc: { catalog: ['CpuCycles', 'CpuInstr'] },
+  ipc: { catalog: ['CpuCycles', 'CpuInstr'], cgroup: ['{cycles,instructions}'] },
   frequency: { events: ['msr/aperf/', 'msr/mperf/', 'msr/tsc/'] },
-  cache: { catalog: ['CacheRef', 'CacheMisses', 'L1DataReadMiss', 'LLReadHit', 'LLReadMiss'] },
-  tlb: { catalog: ['DataTLBReadHit', 'DataTLBReadMiss', 'InstrTLBReadHit', 'InstrTLBReadMiss'] },
-  branch: { catalog: ['BranchInstr', 'BranchMisses'] },
+  cache: {
+    catalog: ['CacheRef', 'CacheMisses', 'L1DataReadMiss', 'LLReadHit', 'LLReadMiss'],
+    cgroup: ['cache-references', 'cache-misses', 'L1-dcache-load-misses', 'LLC-loads', 'LLC-load-misses'],
+  },
+  tlb: {
+    catalog: ['DataTLBReadHit', 'DataTLBReadMiss', 'InstrTLBReadHit', 'InstrTLBReadMiss'],
+    cgroup: ['dTLB-loads', 'dTLB-load-misses', 'iTLB-loads', 'iTLB-load-misses'],
+  },
+  branch: { catalog: ['BranchInstr', 'BranchMisses'], cgroup: ['branches', 'branch-misses'] },
   topdown: { topdown: true },
   energy: {
     events: [
@@ -32,9 +41,13 @@ export const PRESETS = {
   },
   membw: {
     events: [
-      // Servers since Haswell; clients since Haswell; clients since Tiger Lake.
+      // Servers from Haswell to Emerald Rapids; since Granite Rapids; clients since Haswell; clients since Tiger Lake.
       'uncore_imc/cas_count_read/',
       'uncore_imc/cas_count_write/',
+      'uncore_imc/cas_count_read_sch0/',
+      'uncore_imc/cas_count_read_sch1/',
+      'uncore_imc/cas_count_write_sch0/',
+      'uncore_imc/cas_count_write_sch1/',
       'uncore_imc/data_reads/',
       'uncore_imc/data_writes/',
       'uncore_imc_free_running/data_read/',
@@ -52,6 +65,13 @@ const partsOf = (presets: readonly Preset[]): PresetEvents[] => presets.map(pres
 /** The events of event sources that a preset is made of. */
 export const presetEvents = (preset: Preset): readonly string[] => presetOf(preset).events ?? [];
 
+/** The presets that can be counted for a cgroup. */
+export const CGROUP_PRESETS = (Object.keys(PRESETS) as Preset[]).filter((each) => presetOf(each).cgroup !== undefined);
+
+/** What these count for a cgroup. */
+export const presetCgroupEvents = (presets: readonly Preset[]): readonly EventGroup[] =>
+  parseEventGroups(partsOf(presets).flatMap(({ cgroup = [] }) => cgroup));
+
 export const presetCatalog = (presets: readonly Preset[]): readonly CatalogEvent[] => {
   const names = partsOf(presets).flatMap(({ catalog = [] }) => catalog);
   return CATALOG.filter(({ name }) => names.includes(name));
@@ -64,10 +84,8 @@ export const hasEvents = (presets: readonly Preset[]): boolean =>
   partsOf(presets).some(({ events }) => events !== undefined);
 
 /** Whether a PMU of this name, numbered or not, names the event. */
-function names(machine: MachineView, pmu: string, event: string): boolean {
-  const own = machine.pmus.filter(({ name }) => name === pmu || new RegExp(`^${pmu}_?[0-9]+$`).test(name));
-  return own.some(({ name }) => machine.eventsOf(name).includes(event));
-}
+const names = (machine: MachineView, pmu: string, event: string): boolean =>
+  machine.pmus.some((each) => isNamed(each, pmu) && machine.eventsOf(each.name).includes(event));
 
 export interface PresetGroups {
   readonly groups: readonly EventGroup[];

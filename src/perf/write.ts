@@ -18,20 +18,14 @@ interface Sum {
   total: number;
 }
 
-const DIRECTIONS: Readonly<Record<string, string>> = {
-  cas_count_read: 'read',
-  data_read: 'read',
-  data_reads: 'read',
-  cas_count_write: 'write',
-  data_write: 'write',
-  data_writes: 'write',
-};
+/** The events of the preset `membw`, by their direction. */
+const TRAFFIC = /^(?:cas_count|data)_(read|write)s?(?:_sch[01])?$/;
 
 /** The family that a package's event belongs to, and its labels there. */
 function seriesOf({ place, pmu, member: { name, unit = '' } }: Sum): readonly [Family, readonly string[]] {
   const [, domain] = /^energy-(\w+)$/.exec(name) ?? [];
   if (domain !== undefined && unit === 'joules') return [groupMetrics.energy, [place.package, domain]];
-  const direction = Object.hasOwn(DIRECTIONS, name) ? DIRECTIONS[name] : undefined;
+  const [, direction] = TRAFFIC.exec(name) ?? [];
   if (direction !== undefined && unit === 'bytes' && pmu.startsWith('uncore_imc'))
     return [groupMetrics.memory, [place.package, place.die, direction]];
   return [groupMetrics.uncore, [place.package, place.die, pmu, name, unit]];

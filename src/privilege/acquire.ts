@@ -2,6 +2,7 @@ import { closeSync, openSync, statfsSync } from 'node:fs';
 import type { AnyCollector } from '../core/assemble.ts';
 import type { Acquired, Host } from '../core/collector.ts';
 import { hasErrno, messageOf, UsageError } from '../core/errors.ts';
+import { NotYet } from '../core/not_yet.ts';
 import { getCapabilities, maskOf, setCapabilities } from '../syscall/capability.ts';
 
 /** A collector and what it is given. */
@@ -58,7 +59,7 @@ export function acquireOne({ collector, host }: Candidate, permitted: bigint): A
     if (acquired === undefined || permitted === 0n) return acquired;
     return withEffective(0n, permitted, () => confine(acquired, host));
   } catch (error) {
-    if (error instanceof UsageError) throw error;
+    if (error instanceof UsageError || error instanceof NotYet) throw error;
     host.log.error('opened nothing with privilege', { err: messageOf(error) });
     return undefined;
   }

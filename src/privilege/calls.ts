@@ -90,8 +90,26 @@ export function openerPolicy(): Policy {
   return policy;
 }
 
-/** From when it serves: no other program, no socket but the one it has, and no file. */
+const MAP_ANONYMOUS = 0x20;
+const PERF_FLAG_PID_CGROUP = 4;
+/** In the place of a task: everything that runs on a CPU. */
+const EVERYTHING = -1;
+
+/**
+ * From when it serves: no other program, no socket but the one it has, and no file. Counters are of a CPU or of a cgroup, never
+ * of a task, and without memory that is shared with the kernel there are no samples.
+ */
 export const openingPolicy: Policy = {
+  perf_event_open: {
+    allowedIf: [
+      [
+        { argument: 1, is: [EVERYTHING] },
+        { argument: 4, is: [0] },
+      ],
+      [{ argument: 4, is: [PERF_FLAG_PID_CGROUP] }],
+    ],
+  },
+  mmap: onlyIf({ argument: 3, mask: MAP_ANONYMOUS, is: [MAP_ANONYMOUS] }),
   execve: 'refused',
   execveat: 'refused',
   socket: 'refused',

@@ -223,13 +223,21 @@ const presets: Judge = ({ presets: named }) => ({
 /** Cycles and instructions, which are counted by default. */
 const EVENTS_OF_CGROUP = 2;
 
-const cgroups: Judge = ({ cgroupTree: tree, cgroups: count, triedCgroup, cpusOnline }, denied) => {
+const cgroups: Judge = (situation, denied) => {
+  const { cgroupTree: tree, cgroups: count, triedCgroup, cpusOnline, access, filesHardMax, filesNeeded } = situation;
   const topic = 'cgroups';
   if (tree === '') return { topic, level: 'note', text: 'no tree of them below the sys file system' };
   const found = `${tree}: ${count} down to the fourth level`;
   if (triedCgroup !== undefined)
     return { topic, level: denied ? 'note' : 'problem', text: `${found}, counters refused: ${triedCgroup}` };
-  return { topic, level: 'ok', text: `${found}, ${EVENTS_OF_CGROUP * cpusOnline} open files for each that is counted` };
+  const each = EVENTS_OF_CGROUP * cpusOnline;
+  const room = Math.floor(Math.max(0, Math.max(access.filesMax, filesHardMax) - filesNeeded) / each);
+  const limit = Number.isFinite(room) ? `: room for ${room}` : '';
+  return {
+    topic,
+    level: level(room > 0, 'note'),
+    text: `${found}, ${each} open files for each that is counted${limit}`,
+  };
 };
 
 const JUDGES: readonly Judge[] = [

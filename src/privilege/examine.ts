@@ -151,7 +151,7 @@ export function examine({ sysfs, env }: ExamineOptions): PerfSituation {
     tracefs: trace.point,
     isTracefsReadable: trace.isReadable,
     cgroupTree,
-    cgroups: cgroupTree === '' ? 0 : findCgroups(cgroupTree, EVERY, DEPTH).length,
+    cgroups: cgroupTree === '' ? 0 : findCgroups(cgroupTree, EVERY, DEPTH).paths.length,
     presets: presetStates(machine).flatMap(({ preset, counts }) => (counts.length === 0 ? [] : [preset])),
     triedCgroup: tried.cgroup,
     tried: { software: tried.software, hardware: tried.hardware },

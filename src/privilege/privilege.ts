@@ -160,10 +160,10 @@ const PERF = maskOf(['perfmon', 'sys_admin']);
 
 /** Starts the process that will open counters when this one cannot any more; there must be something for it to keep. */
 function acquireOpener(options: PrivilegeOptions, permitted: bigint): Acquired | undefined {
-  const { mode, candidates, trees, sandbox, env, log } = options;
+  const { mode, candidates, trees, sandbox, user, env, log } = options;
   if (mode !== 'separated' || (wantedBy(candidates) & permitted & PERF) === 0n) return undefined;
   try {
-    const fd = startOpener({ sysfs: trees['/sys'] ?? '/sys', sandbox, env });
+    const fd = startOpener({ sysfs: trees['/sys'] ?? '/sys', sandbox, user, env });
     return { held: [{ key: OPENER, fd, kind: 'socket' }], facts: null };
   } catch (error) {
     log.warn('cannot start the process that opens counters', { err: messageOf(error) });

@@ -121,21 +121,36 @@ const sourcesOf = (argv: readonly string[]): string[] => {
   return main === undefined ? [] : [dirname(dirname(main))];
 };
 
+/** For an exec of the program by itself. */
+function programFiles(env: NodeJS.ProcessEnv): {
+  readonly execute: readonly string[];
+  readonly read: readonly string[];
+} {
+  const { execute, folders } = mappedFiles(readFileSync('/proc/self/maps', 'latin1'));
+  const named = RUNTIME_VARIABLES.flatMap((name) => env[name] ?? []);
+  return { execute, read: [...named, ...folders, ...sourcesOf(process.argv)] };
+}
+
+const OPENER_FILES = ['/dev/null', '/etc/ld.so.cache', '/etc/ssl/openssl.cnf', '/proc/self'] as const;
+
+/** What is left to the process that opens counters: its own files and these folders; no port. */
+export function planOpener(folders: readonly string[], env: NodeJS.ProcessEnv): SandboxPlan {
+  const { execute, read } = programFiles(env);
+  return { read: [...OPENER_FILES, ...read, ...folders], list: [], execute, bind: [], connect: [], sockets: [] };
+}
+
 const isName = (host: string): boolean => host !== '' && process.getBuiltinModule('node:net').isIP(host) === 0;
 
 export function planSandbox(parts: SandboxParts): SandboxPlan {
   const { candidates, trees, rootfs, files, argumentFiles, listenOn, env } = parts;
   const needs: readonly Needs[] = candidates.map(({ collector, host }) => collector.needs?.(host) ?? {});
   const sockets = needs.flatMap((each) => each.sockets ?? []);
-  const { execute, folders } = mappedFiles(readFileSync('/proc/self/maps', 'latin1'));
+  const { execute, read: own } = programFiles(env);
   const resolves = listenOn.some(({ host }) => isName(host)) || needs.some((each) => each.resolves === true);
-  const named = RUNTIME_VARIABLES.flatMap((name) => env[name] ?? []);
   const read = [
     ...trees,
     ...RUNTIME_FILES,
-    ...named,
-    ...folders,
-    ...sourcesOf(process.argv),
+    ...own,
     ...(resolves ? RESOLVER_FILES : []),
     ...files.flatMap(withFolder),
     ...argumentFiles,

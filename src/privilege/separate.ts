@@ -7,6 +7,7 @@ import { openCgroupFolders } from '../perf/cgroup_folder.ts';
 import { findCgroupTree } from '../perf/cgroup_tree.ts';
 import { countingTypes, serveOpener } from '../perf/opener.ts';
 import { NO_GROUP, openEvent } from '../perf/perf_event.ts';
+import { pmuFolders } from '../perf/pmu.ts';
 import { openTree } from '../source/source.ts';
 import {
   getCapabilities,
@@ -19,8 +20,9 @@ import {
 import { socketPair } from '../syscall/unix_socket.ts';
 import { openerPolicy, openingPolicy } from './calls.ts';
 import { tryFilter } from './confine.ts';
-import { planSandbox, prepareLandlock, type SandboxWish } from './sandbox.ts';
+import { planOpener, prepareLandlock, type SandboxWish } from './sandbox.ts';
 import { drop, ownArguments, passOnly } from './seal.ts';
+import { chooseUser } from './user.ts';
 
 /**
  * `--privilege.mode=separated`: before the process seals itself it starts the same executable a second time, as
@@ -47,14 +49,16 @@ export class OpenerError extends ExporterError {
 export interface OpenerOptions {
   readonly sysfs: string;
   readonly sandbox: SandboxWish;
+  /** As --privilege.user has it. */
+  readonly user: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /** Starts the opener with the capabilities of this process; answers this process's end of the pair. */
-export function startOpener({ sysfs, sandbox, env }: OpenerOptions): number {
+export function startOpener({ sysfs, sandbox, user, env }: OpenerOptions): number {
   const [own, other] = socketPair();
   try {
-    const flags = [`--path.sysfs=${sysfs}`, `--privilege.sandbox=${sandbox}`];
+    const flags = [`--path.sysfs=${sysfs}`, `--privilege.sandbox=${sandbox}`, `--privilege.user=${user}`];
     const [argv0 = '', ...args] = ownArguments([OPENER, ...flags]);
     const { [SETTLED_VARIABLE]: _, ...rest } = env;
     process.getBuiltinModule('node:child_process').spawn('/proc/self/exe', args, {
@@ -94,12 +98,17 @@ function needed(): bigint {
   return canOpen(perfmon) ? perfmon : both;
 }
 
-/** What is left of the machine to the opener: its own files, the kernel's trees to read, no port. */
-function rulesetOf({ sysfs, sandbox, env }: OpenerOptions, log: Logger): number | undefined {
-  const plan = () =>
-    planSandbox({ candidates: [], trees: [sysfs], rootfs: '/', files: [], argumentFiles: [], listenOn: [], env });
+/** What the opener reads: the tree of cgroups, and the names of event sources. */
+function foldersOf(sysfs: string): string[] {
+  const sys = openTree(sysfs);
+  const root = findCgroupTree(sys);
+  return [...pmuFolders(sys), ...(root === undefined ? [] : [root])];
+}
+
+/** That, and its own files, is what is left of the machine to it. */
+function rulesetOf({ sandbox, env }: OpenerOptions, folders: readonly string[], log: Logger): number | undefined {
   try {
-    return prepareLandlock(sandbox, plan);
+    return prepareLandlock(sandbox, () => planOpener(folders, env));
   } catch (error) {
     log.warn('no Landlock for the process that opens counters', { err: messageOf(error) });
     return undefined;
@@ -108,7 +117,7 @@ function rulesetOf({ sysfs, sandbox, env }: OpenerOptions, log: Logger): number 
 
 /** Gives up all but `keep` in every thread, which takes an exec. Returns in the process that has nothing else. */
 function settle(keep: bigint, options: OpenerOptions, log: Logger): void {
-  const { sandbox, env } = options;
+  const { sysfs, sandbox, user: wish, env } = options;
   const isSettled = env[SETTLED_VARIABLE] === 'settled';
   delete env[SETTLED_VARIABLE];
   const hasExcess = threadPrivileges().some(
@@ -120,7 +129,9 @@ function settle(keep: bigint, options: OpenerOptions, log: Logger): void {
   if (execute === undefined) throw new OpenerError('this Node has no execve');
   passOnly(new Set([SOCKET_FD]));
   const policy = sandbox === 'off' ? undefined : openerPolicy();
-  drop({ keep, forGood: true, user: undefined, ruleset: rulesetOf(options, log), policy }, log);
+  const files = foldersOf(sysfs);
+  const user = chooseUser({ wish, candidates: [], trees: {}, files, argumentFiles: [], held: new Set(), log });
+  drop({ keep, forGood: true, user, ruleset: rulesetOf(options, files, log), policy }, log);
   execute('/proc/self/exe', ownArguments(), { ...env, [SETTLED_VARIABLE]: 'settled' });
 }
 

@@ -82,6 +82,7 @@ export const NUMBERS = {
   mkdirat: { x64: 258, arm64: 34 },
   mknod: { x64: 133, arm64: undefined },
   mknodat: { x64: 259, arm64: 33 },
+  mmap: { x64: 9, arm64: 222 },
   modify_ldt: { x64: 154, arm64: undefined },
   mount: { x64: 165, arm64: 40 },
   mount_setattr: { x64: 442, arm64: 442 },

@@ -36,7 +36,15 @@ test('perf: every kind of counter, scaled, with what is missing and why', async 
       { kind: 'event', pmu: 'power', cpu: 0, ...PACKAGE, names: ['energy-pkg'], scale: 2 ** -32, unit: 'joules' },
       { kind: 'hardware', pmu: 'cpu', cpu: 1, names: ['CpuCycles', 'CpuInstr'] },
       { kind: 'event', pmu: 'uncore_imc_0', cpu: 0, ...PACKAGE, names: ['cas_count_read'], scale: 64, unit: 'bytes' },
-      { kind: 'event', pmu: 'uncore_imc_1', cpu: 0, ...PACKAGE, names: ['cas_count_read'], scale: 64, unit: 'bytes' },
+      {
+        kind: 'event',
+        pmu: 'uncore_imc_1',
+        cpu: 0,
+        ...PACKAGE,
+        names: ['cas_count_read_sch1'],
+        scale: 64,
+        unit: 'bytes',
+      },
       { kind: 'event', pmu: 'amd_l3', cpu: 0, ...PACKAGE, names: ['event=0x4'] },
       { kind: 'event', pmu: 'amd_l3', cpu: 2, ...PACKAGE, names: ['event=0x4'] },
       { kind: 'event', pmu: 'cpu', cpu: 0, names: ['r1c0:u'] },
@@ -144,6 +152,31 @@ test('a dead group takes the others of its CPU along, though they seem to live',
   assert.match(text, /^node_perf_cpu_covered\{cpu="1"\} 0$/m);
 });
 
+test('a package whose device has gone ends alone, and is told', async (t) => {
+  const root = tree(t, { [ONLINE]: '0\n' });
+  const { acquired, next } = acquiring(t, root, [
+    { kind: 'event', pmu: 'uncore_x', cpu: 0, ...PACKAGE, names: ['a'] },
+    { kind: 'software', cpu: 0, names: ['ContextSwitch'] },
+  ]);
+  const warnings: unknown[] = [];
+  const log = {
+    ...silent,
+    warn: (message: string, fields?: object) => void warnings.push([message, fields]),
+    with: () => log,
+  };
+  const again = prepared(perf, { root, acquired, argv: [...softwareOnly, '--collector.perf.events=uncore_x/a/'], log });
+  for (const group of [0, 1]) next(group, 10, 10, 10);
+  assert.match((await again()).text, /^node_perf_uncore_event_total\{.*\} 10$/m);
+  next(1, 20, 20, 20);
+  const { text } = await again();
+  assert.doesNotMatch(text, /^node_perf_uncore_event_total\{/m);
+  assert.deepEqual(switches(text), ['node_perf_context_switches_total{cpu="0"} 20']);
+  assert.match(text, /^node_perf_cpu_covered\{cpu="0"\} 1$/m);
+  next(1, 30, 30, 30);
+  await again();
+  assert.deepEqual(warnings, [['counters of packages ended', { sources: 'uncore_x on CPU 0' }]]);
+});
+
 /** The collector without a registry, with what only the program gives it. */
 function running(root: string, argv: readonly string[], parts: { acquired: Acquired; reacquire?: () => Acquired }) {
   const ended: string[] = [];
@@ -192,6 +225,55 @@ test('a process that may opens the counters again, and the sums go on', async (t
   assert.deepEqual(await step('0-1', first, 30), ['35', '15']);
   assert.deepEqual(await step('0-1', second, 40), ['70', '50']);
   assert.equal(calls, 1);
+});
+
+test('a CPU that went while it was opened again is looked for at the next scrape', async (t) => {
+  const root = tree(t, { [ONLINE]: '0\n' });
+  const first = acquiring(t, root, PAIR.slice(0, 1));
+  const without = acquiring(t, root, PAIR.slice(0, 1), {
+    cpus: [0, 1],
+    unopened: [{ kind: 'software', pmu: 'software', event: 'PageFault', errno: 'ENODEV', lacks: false, cpus: [1] }],
+    verdicts: { ENODEV: { reason: 'cpu_offline', why: 'the CPU is offline', remedy: '' } },
+  });
+  const both = acquiring(t, root, PAIR);
+  const answers = [without.acquired, both.acquired];
+  const { again } = running(root, softwareOnly, {
+    acquired: first.acquired,
+    reacquire: () => answers.shift() as Acquired,
+  });
+  const cpus = async () => switches((await again()).text).length;
+  first.next(0, 10, 10, 10);
+  assert.equal(await cpus(), 1);
+  writeFileSync(join(root, ONLINE), '0-1');
+  first.next(0, 20, 20, 20);
+  without.next(0, 1, 1, 5);
+  assert.equal(await cpus(), 1);
+  without.next(0, 2, 2, 6);
+  for (const group of [0, 1]) both.next(group, 1, 1, 5);
+  assert.equal(await cpus(), 2);
+});
+
+test('opening again that fails is tried again', async (t) => {
+  const root = tree(t, { [ONLINE]: '0\n' });
+  const first = acquiring(t, root, PAIR.slice(0, 1));
+  const second = acquiring(t, root, PAIR);
+  const answers: Acquired[] = [{ held: [], facts: { fault: 'no /sys here' } }, second.acquired];
+  const { again } = running(root, softwareOnly, {
+    acquired: first.acquired,
+    reacquire: () => answers.shift() as Acquired,
+  });
+  first.next(0, 10, 10, 10);
+  await again();
+  writeFileSync(join(root, ONLINE), '0-1');
+  first.next(0, 20, 20, 20);
+  assert.match(String((await again()).error), /no \/sys here/);
+  for (const group of [0, 1]) second.next(group, 1, 1, 5);
+  const { text, error } = await again();
+  assert.equal(error, undefined);
+  assert.deepEqual(
+    switches(text).map((line) => line.split(' ').at(-1)),
+    ['25', '5'],
+  );
 });
 
 test('denied: no success, the reason among the metrics and the remedy in the error', async (t) => {

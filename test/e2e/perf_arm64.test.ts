@@ -55,17 +55,32 @@ interface CgroupsSeen {
   readonly states: Readonly<Record<string, number>>;
 }
 
+/** What perf(1) loads. */
+// biome-ignore format: a list
+const PERF_PACKAGES = [
+  'linux-perf', 'libbabeltrace1', 'libbz2-1.0', 'libcap2', 'libcrypt1', 'libdw1', 'libelf1', 'libexpat1', 'libglib2.0-0',
+  'liblzma5', 'libnuma1', 'libopencsd1', 'libpcre2-8-0', 'libperl5.36', 'libpython3.11', 'libslang2', 'libunwind8', 'libuuid1',
+  'libzstd1', 'zlib1g',
+];
+
 test('cgroups with known loops, raw events and modifiers, as nobody with CAP_PERFMON', { skip }, async (t) => {
   const results = await runGuest({
     arch: 'arm64',
     scenario: 'helpers/guest/cgroups.ts',
     cpus: 1,
     options: ['-icount', `shift=${ICOUNT_SHIFT},sleep=off`],
-    timeoutMs: 300_000,
+    packages: PERF_PACKAGES,
+    timeoutMs: 600_000,
   });
   t.diagnostic(JSON.stringify(results));
   type Pair = { readonly before: CgroupsSeen; readonly after: CgroupsSeen };
-  const { expected, sealed, separated } = results as { expected: number; sealed: Pair; separated: Pair };
+  type Beside = Readonly<Record<string, readonly [perf: number, own: number]>>;
+  const { expected, sealed, separated, perf } = results as {
+    expected: number;
+    sealed: Pair;
+    separated: Pair;
+    perf: Readonly<Record<'sealed' | 'separated', Beside>>;
+  };
   const counted = ({ before, after }: Pair, name: string, turns: number): void => {
     const rise = (family: 'cycles' | 'instructions'): number =>
       (after[family][name] ?? 0) - (before[family][name] ?? 0);
@@ -83,6 +98,11 @@ test('cgroups with known loops, raw events and modifiers, as nobody with CAP_PER
   assert.ok(programs > 1.5 * expected, `the loops are programs: ${programs}`);
   assert.ok(rise('instructions:k') > 0 && rise('instructions:k') < programs, 'the kernel ran less');
   assert.ok(rise('cycles:u') >= programs);
+  for (const mode of ['sealed', 'separated'] as const) {
+    const pairs = Object.entries(perf[mode]);
+    assert.equal(pairs.length, 8, 'four events for two cgroups');
+    for (const [what, [theirs, own]] of pairs) near(own, theirs, 0.02, `${mode}, beside perf stat: ${what}`);
+  }
 });
 
 test('a CPU that comes and goes', { skip }, async (t) => {
@@ -91,7 +111,7 @@ test('a CPU that comes and goes', { skip }, async (t) => {
     scenario: 'helpers/guest/hotplug.ts',
     cpus: 2,
     append: 'maxcpus=1',
-    timeoutMs: 300_000,
+    timeoutMs: 840_000,
   });
   t.diagnostic(JSON.stringify(results));
   const { sealedNew, drop, quick, retained, rises, separated, separatedRises, exit } = results;

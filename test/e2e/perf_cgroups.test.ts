@@ -14,6 +14,7 @@ import {
   removeAll,
   removeCgroup,
   runIn,
+  shutCgroup,
 } from '../helpers/cgroups.ts';
 import { lacksPackages, loudly } from '../helpers/debian.ts';
 import { type Exporter, startExporter } from '../helpers/exporter.ts';
@@ -27,9 +28,13 @@ const COUNTED = [
   '--collector.perf.cgroup-events={context-switches,page-faults}',
 ];
 const PERFMON = 1n << 38n;
+const CHURN_MS = 1000 * Number(process.env['KEYHOLE_E2E_CHURN_SECONDS'] ?? 10);
 
-async function start(mode: string, ...more: readonly string[]): Promise<Exporter> {
-  const exporter = await startExporter([...NOBODY, ...command('p')], [...COUNTED, `--privilege.mode=${mode}`, ...more]);
+const start = (mode: string, ...more: readonly string[]): Promise<Exporter> =>
+  startAs([...NOBODY, ...command('p')], mode, ...more);
+
+async function startAs(program: readonly string[], mode: string, ...more: readonly string[]): Promise<Exporter> {
+  const exporter = await startExporter(program, [...COUNTED, `--privilege.mode=${mode}`, ...more]);
   if (mode === 'separated') await until(() => isSealed(openerOf(exporter)), 'the opener seals itself');
   return exporter;
 }
@@ -67,6 +72,10 @@ const descriptorsOf = (pid: number): number =>
   readdirSync(`/proc/${pid}/fd`).filter(
     (fd) => optional(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) === 'anon_inode:[perf_event]',
   ).length;
+/** More than a young heap grows by before it is collected. */
+const GROWTH_MIB = 40;
+const memoryMib = (pid: number): number =>
+  Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024);
 const openerOf = ({ child: { pid } }: Exporter): number => {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   assert.match(children, /^\d+$/, 'one child');
@@ -122,6 +131,30 @@ describe('cgroups', { skip, concurrency: false }, () => {
     }
   });
 
+  for (const mode of ['retained', 'separated'])
+    test(`${mode}: no descriptor is left of cgroups that came and went`, async () => {
+      const exporter = await start(mode);
+      try {
+        await see(exporter);
+        const pid = exporter.child.pid as number;
+        makeCgroup('first');
+        await see(exporter);
+        await removeCgroup('first');
+        await see(exporter);
+        // With the socket of a connection, which may be kept or not.
+        const descriptors = readdirSync(`/proc/${pid}/fd`).length + 1;
+        for (let i = 0; i < 10; i += 1) {
+          makeCgroup(`other${i}`);
+          await see(exporter);
+          await removeCgroup(`other${i}`);
+        }
+        await see(exporter);
+        assert.ok(readdirSync(`/proc/${pid}/fd`).length <= descriptors);
+      } finally {
+        assert.equal(await exporter.stop(), 0);
+      }
+    });
+
   test('separated: what comes later is counted with the next scrape; the same path again is another cgroup', async () => {
     makeCgroup('old');
     const exporter = await start('separated');
@@ -142,6 +175,21 @@ describe('cgroups', { skip, concurrency: false }, () => {
       assert.equal(await exporter.stop(), 0);
     }
   });
+
+  for (const mode of ['sealed', 'separated'])
+    test(`${mode}: one whose folder is shut costs itself alone`, async () => {
+      for (const name of ['a', 'shut', 'z']) makeCgroup(name);
+      shutCgroup('shut');
+      const exporter = await start(mode);
+      try {
+        const { states, switches } = await see(exporter);
+        assert.deepEqual(states, { counted: 2, late: 0, left_out: 0, refused: 1 });
+        assert.deepEqual(Object.keys(switches), ['a', 'z']);
+        assert.match(exporter.log(), /the cgroup's folder may not be read/);
+      } finally {
+        assert.equal(await exporter.stop(), 0);
+      }
+    });
 
   test('no more than the maximum, and those that are counted stay', async () => {
     for (const name of ['m', 'n', 'o']) makeCgroup(name);
@@ -165,8 +213,10 @@ describe('cgroups', { skip, concurrency: false }, () => {
       const first = await see(exporter);
       assert.equal(first.states['counted'], 201);
       const descriptors = descriptorsOf(pid);
+      const memory = () => [pid, openerOf(exporter)].map(memoryMib);
+      const before = memory();
       let made = 0;
-      for (const end = Date.now() + 10_000; Date.now() < end; ) {
+      for (const end = Date.now() + CHURN_MS; Date.now() < end; ) {
         const name = `churn-${made}`;
         makeCgroup(name);
         if (made % 25 === 0) {
@@ -175,10 +225,11 @@ describe('cgroups', { skip, concurrency: false }, () => {
         }
         await removeCgroup(name);
         made += 1;
-        await delay(15);
+        await delay(12);
       }
       const last = await see(exporter);
-      t.diagnostic(`${made} came and went; descriptors ${descriptors}`);
+      t.diagnostic(`${made} came and went; descriptors ${descriptors}; MiB ${before} then ${memory()}`);
+      for (const [i, now] of memory().entries()) assert.ok(now < (before[i] ?? 0) + GROWTH_MIB);
       assert.equal(last.states['counted'], 201);
       assert.ok(Object.keys(last.switches).every((name) => name.startsWith('steady')));
       assert.equal(descriptorsOf(pid), descriptors);
@@ -210,6 +261,20 @@ describe('the process that opens counters', { skip, concurrency: false }, () => 
       }
       await exporter.stop(signal);
       await until(() => optional(() => readFileSync(`/proc/${opener}/stat`)) === undefined, 'it ends');
+    }
+  });
+
+  test('started by root it is nobody, who owns nothing, as the one that serves', async () => {
+    const exporter = await startAs(command('none'), 'separated');
+    try {
+      assert.equal((await see(exporter)).openerUp, 1);
+      const [server = 0, opener] = [exporter.child.pid, openerOf(exporter)];
+      for (const pid of [server, opener]) {
+        assert.match(readFileSync(`/proc/${pid}/status`, 'utf8'), /^Uid:\t65534\t65534\t65534\t65534$/m);
+      }
+      for (const { permitted } of threadsOf(opener)) assert.equal(permitted, PERFMON);
+    } finally {
+      assert.equal(await exporter.stop(), 0);
     }
   });
 

@@ -13,7 +13,8 @@ import { openTree } from '../../src/source/source.ts';
 import { receiveMessage, sendMessage, setSocketTimeout, socketPair } from '../../src/syscall/unix_socket.ts';
 import { command, skip as lacks, NOBODY } from '../helpers/capable.ts';
 import { lacksCgroups, makeCgroup, OWN, removeAll } from '../helpers/cgroups.ts';
-import { loudly } from '../helpers/debian.ts';
+import { lacksPackages, loudly } from '../helpers/debian.ts';
+import { type Attempt, attempt } from '../helpers/inside.ts';
 import { threadsOf } from '../helpers/threads.ts';
 
 const skip = lacks === false ? loudly(lacksCgroups()) : lacks;
@@ -78,7 +79,11 @@ describe('the opener', { skip, concurrency: false }, () => {
     atStart = descriptorsOf(opener);
   });
   after(async () => {
-    const [now, threads] = [descriptorsOf(opener), threadsOf(opener.child.pid as number)];
+    const threads = threadsOf(opener.child.pid as number);
+    // It closes its own copy after the answer.
+    for (const end = Date.now() + 10_000; descriptorsOf(opener).length > atStart.length && Date.now() < end; )
+      await delay(20);
+    const now = descriptorsOf(opener);
     await stop(opener);
     await removeAll();
     assert.deepEqual(now, atStart, 'it keeps nothing');
@@ -154,6 +159,76 @@ describe('the opener', { skip, concurrency: false }, () => {
     const request = encodeRequest({ spec: SWITCHES, cpu: 0 });
     for (let i = 0; i < 50; i += 1) sendMessage(opener.socket, request);
     for (let i = 0; i < 50; i += 1) closeEach(receiveMessage(opener.socket, ANSWER_BYTES, 1)?.fds ?? []);
+  });
+});
+
+const AT_FDCWD = -100;
+const AF_INET = 2;
+const SIGCHLD = 17;
+/** struct open_how: to read. */
+const READ = new Uint8Array(24);
+/** struct perf_event_attr, of context switches. */
+const COUNTER = new Uint8Array(64);
+new DataView(COUNTER.buffer).setUint32(0, 1, true);
+new DataView(COUNTER.buffer).setUint32(4, COUNTER.length, true);
+const read = (path: string): Attempt => ['openat2', AT_FDCWD, path, READ, READ.length];
+
+/** What code tries that has taken it over, and what the kernel must answer. */
+const INSIDE: readonly (readonly [what: string, attempt: Attempt, answer: string])[] = [
+  ['open a file', ['openat', AT_FDCWD, '/dev/null', 0], 'EPERM'],
+  ['write a file', ['openat', AT_FDCWD, '/tmp/keyhole-written', 0o101, 0o644], 'EPERM'],
+  ['read a file of the system', read('/etc/passwd'), 'EACCES'],
+  ['read another process', read('/proc/1/status'), 'EACCES'],
+  ['read the machine', read('/sys/devices/system/cpu/online'), 'EACCES'],
+  ['list everything', read('/'), 'EACCES'],
+  ['share memory with the kernel', ['mmap', 0, 4096, 1, 1, 3, 0], 'EPERM'],
+  ['count a process', ['perf_event_open', COUNTER, 1, 0, -1, 0], 'EPERM'],
+  ['run a program', ['execve', '/bin/true', 0, 0], 'EPERM'],
+  ['start a process', ['clone', SIGCHLD, 0, 0, 0, 0], 'EPERM'],
+  ['open a socket', ['socket', AF_INET, 1, 0], 'EPERM'],
+  ['make a pair of sockets', ['socketpair', 1, 1, 0, new Uint8Array(8)], 'EPERM'],
+  ['trace another', ['ptrace', 16, 1, 0, 0], 'EPERM'],
+  ['end another', ['kill', 1, 0], 'EPERM'],
+  ['load a program of BPF', ['bpf', 0, 0, 0], 'EPERM'],
+  ['become root', ['setuid', 0], 'EPERM'],
+];
+
+const skipInside = skip || loudly(lacksPackages('gdb'));
+
+describe('the opener from inside', { skip: skipInside, concurrency: false }, () => {
+  let opener: Opener;
+  before(async () => {
+    makeCgroup('in');
+    opener = await startOpener();
+  });
+  after(async () => {
+    await stop(opener);
+    await removeAll();
+  });
+
+  test('every thread is filtered, and none may gain anything', () => {
+    for (const { seccomp, noNewPrivs, permitted } of threadsOf(opener.child.pid as number))
+      assert.deepEqual([seccomp, noNewPrivs, permitted], [2, true, 1n << 38n]);
+  });
+
+  for (const thread of ['main', 'worker'] as const)
+    test(`code that has taken it over can do nothing else: ${thread}`, () => {
+      const answers = attempt(
+        opener.child.pid as number,
+        INSIDE.map(([, each]) => each),
+        thread,
+      );
+      const expected = INSIDE.map(([what, , answer]) => `${what}: ${answer}`);
+      assert.deepEqual(
+        INSIDE.map(([what], i) => `${what}: ${answers[i]}`),
+        expected,
+      );
+    });
+
+  test('and it serves on', () => {
+    const { errno, fds } = opener.ask(encodeRequest({ spec: SWITCHES, cpu: 0, cgroup: `${OWN}/in` }));
+    assert.equal(errno, 0);
+    closeEach(fds);
   });
 });
 

@@ -41,6 +41,10 @@ const RECORDED: readonly (readonly [series: string, perSecond: number])[] = [
   ['node_perf_memory_bytes_total{instance="n",package="0",die="0",direction="write"}', 1 * G],
   ['node_perf_cgroup_cycles_total{instance="n",cgroup="/kubepods.slice/pod1/c1"}', 3 * G],
   ['node_perf_cgroup_instructions_total{instance="n",cgroup="/kubepods.slice/pod1/c1"}', 1.5 * G],
+  [
+    'node_perf_cgroup_event_total{instance="n",cgroup="/kubepods.slice/pod1/c1",event="cache-misses",unit=""}',
+    0.006 * G,
+  ],
   ['node_perf_energy_joules_total{instance="n",package="0",domain="pkg"}', 90],
   ['node_perf_group_enabled_seconds_total{instance="n",cpu="0",kind="hardware",pmu="cpu",group="0"}', 1],
   ['node_perf_group_running_seconds_total{instance="n",cpu="0",kind="hardware",pmu="cpu",group="0"}', 0.5],
@@ -79,6 +83,7 @@ const ANSWERS: readonly (readonly (readonly [labels: string, value: number])[])[
       2,
     ],
   ],
+  [[CGROUP, 4]],
   // Nothing deviates from itself: 0 / 0.
   [['{instance="n",cgroup="/kubepods.slice/pod1/c1"}', Number.NaN]],
   [['{instance="n",package="0",domain="pkg"}', 90]],

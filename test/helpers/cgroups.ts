@@ -1,7 +1,7 @@
 // Cgroups of our own, in the tree that perf events know, for the end-to-end tests that need root.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,6 +32,12 @@ export function lacksCgroups(): string | false {
 export function makeCgroup(path: string): void {
   mkdirSync(pathOf(path), { recursive: true });
 }
+
+export const enterCgroup = (path: string, pid: number): void =>
+  writeFileSync(join(pathOf(path), 'cgroup.procs'), String(pid));
+
+/** As a user makes it who has a tree of its own, and a strict umask. */
+export const shutCgroup = (path: string): void => chmodSync(pathOf(path), 0o700);
 
 /** One whose last process has just ended is busy for a moment. */
 export async function removeCgroup(path: string): Promise<void> {

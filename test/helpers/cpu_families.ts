@@ -1,4 +1,4 @@
-// The event sources of ten CPU families, as their kernels' sources lay them out below /sys/bus/event_source/devices:
+// The event sources of eleven CPU families, as their kernels' sources lay them out below /sys/bus/event_source/devices:
 // arch/x86/events/{intel,amd}, arch/x86/events/rapl.c, drivers/perf/arm_pmuv3.c and arm-cmn.c of Linux 6.12.
 
 interface PmuFiles {
@@ -65,16 +65,17 @@ const msr: PmuFiles = {
 };
 
 const MIB = ['6.103515625e-5', 'MiB'] as const;
+const imcFormat = {
+  event: 'config:0-7',
+  umask: 'config:8-15',
+  edge: 'config:18',
+  inv: 'config:23',
+  threshold: 'config:24-31',
+};
 const imc = (type: number, read: string, write: string): PmuFiles => ({
   type,
   cpumask: '0,2',
-  format: {
-    event: 'config:0-7',
-    umask: 'config:8-15',
-    edge: 'config:18',
-    inv: 'config:23',
-    threshold: 'config:24-31',
-  },
+  format: imcFormat,
   events: { cas_count_read: [read, ...MIB], cas_count_write: [write, ...MIB] },
 });
 
@@ -147,7 +148,7 @@ export const FAMILIES = {
         'topdown-slots-issued': 'event=0xe,umask=0x1',
         'topdown-slots-retired': 'event=0xc2,umask=0x2',
         'topdown-fetch-bubbles': 'event=0x9c,umask=0x1',
-        'topdown-recovery-bubbles': ['event=0xd,umask=0x1,cmask=1,any=1', '2', ''],
+        'topdown-recovery-bubbles': ['event=0xd,umask=0x3,cmask=1,any=1', '2', ''],
       },
     },
     power: power('0', { pkg: 2, cores: 1, ram: 3, gpu: 4, psys: 5 }),
@@ -179,6 +180,25 @@ export const FAMILIES = {
     power: power('0,2', { pkg: 2, ram: 3, psys: 5 }),
     msr,
     uncore_imc_0: imc(20, 'event=0x05,umask=0xcf', 'event=0x05,umask=0xf0'),
+  },
+  granite_rapids: {
+    cpu: {
+      type: 4,
+      format: { ...intelFormat, ...transactions, ...extra },
+      events: { ...intelEvents, ...topdown1, ...topdown2, 'mem-stores': 'event=0xcd,umask=0x2' },
+    },
+    msr,
+    uncore_imc_0: {
+      type: 20,
+      cpumask: '0,2',
+      format: imcFormat,
+      events: {
+        cas_count_read_sch0: ['event=0x05,umask=0xcf', ...MIB],
+        cas_count_read_sch1: ['event=0x06,umask=0xcf', ...MIB],
+        cas_count_write_sch0: ['event=0x05,umask=0xf0', ...MIB],
+        cas_count_write_sch1: ['event=0x06,umask=0xf0', ...MIB],
+      },
+    },
   },
   alder_lake: {
     cpu_core: {
@@ -273,7 +293,7 @@ export const FAMILIES = {
         bynodeid: 'config:31',
         nodeid: 'config:32-47',
       },
-      events: { hnf_mc_reqs: 'type=0x5,eventid=0x9', hnf_cache_miss: 'type=0x5,eventid=0x1' },
+      events: { hnf_mc_reqs: 'type=0x5,eventid=0xd', hnf_cache_miss: 'type=0x5,eventid=0x1' },
     },
   },
 } as const satisfies Readonly<Record<string, Family>>;

@@ -55,9 +55,12 @@ export const EVENT_TEXTS: Readonly<Record<FamilyName, readonly string[]>> = {
     'power/energy-pkg/',
     'msr/tsc/',
     'uncore_imc/data_reads/',
+    'imc/data_reads/',
+    'cpu/INSTRUCTIONS,cmask=1/u',
   ],
   ice_lake: [
     'slots',
+    'SLOTS',
     '{slots,topdown-retiring,topdown-bad-spec,topdown-fe-bound,topdown-be-bound}',
     'cpu/topdown-retiring/',
     'cpu/slots/u',
@@ -72,6 +75,7 @@ export const EVENT_TEXTS: Readonly<Record<FamilyName, readonly string[]>> = {
     'cpu/event=0xd3,umask=0x2,ldlat=0xffff/',
     'uncore_imc_0/cas_count_write/',
   ],
+  granite_rapids: ['uncore_imc/cas_count_read_sch1/', 'imc/CAS_COUNT_WRITE_SCH0/'],
   alder_lake: [
     'cpu_core/event=0x3c,umask=0x1/',
     'cpu_core/topdown-mem-bound/',

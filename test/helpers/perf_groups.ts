@@ -64,7 +64,8 @@ export function acquiring(t: TestContext, root: string, groups: readonly GroupOf
     inode: String(statSync(join(root, 'sys/fs/cgroup', path), { bigint: true }).ino),
     groups: facts.filter((_, i) => groups[i]?.cgroup === path),
   }));
-  const all: PerfFacts = { cpus, groups: ofCpus, cgroups, unopened: [], missing: [], verdicts: {}, ...more };
+  const none = { refusedCgroups: [], unopened: [], missing: [], verdicts: {} };
+  const all: PerfFacts = { cpus, groups: ofCpus, cgroups, ...none, ...more };
   const acquired: Acquired = { held, facts: all };
   return { acquired, next };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import perf from '../../src/collectors/perf.ts';
@@ -68,6 +68,8 @@ test('a CPU that goes leaves what it has counted in the sum', async (t) => {
   assert.equal(await step('0-1', 10, 5), 15);
   assert.equal(await step('0', 20, 7), 25);
   assert.equal(await step('0', 30, undefined), 35);
+  writeFileSync(join(root, ONLINE), '2');
+  assert.doesNotMatch((await again()).text, /node_perf_cgroup_cycles_total\{/);
 });
 
 test('one whose tasks all sleep lives on; one that lost its member is dead', async (t) => {
@@ -85,6 +87,23 @@ test('one whose tasks all sleep lives on; one that lost its member is dead', asy
   const { text, success } = await again();
   assert.ok(success);
   assert.deepEqual(series(text, 'node_perf_cgroup_cycles_total'), { [`/${POD}`]: 22, [`/${OTHER}`]: 21 });
+});
+
+test('a group that ran for long and never had its turn has no count, until it has', async (t) => {
+  const root = machine(t, POD);
+  const { acquired, next } = acquiring(t, root, [...onBoth(POD), ...onBoth(POD, ['cs'], { index: 1 })]);
+  const again = prepared(perf, { root, acquired, argv: ARGV });
+  const step = async (enabled: number, running: number, value: number) => {
+    next(0, 1e9 + enabled, 1e9 + enabled, 10);
+    next(1, enabled, running, value);
+    for (const group of [2, 3]) next(group, 1e9 + enabled, 1e9 + enabled, 7);
+    const { text } = await again();
+    const cycles = series(text, 'node_perf_cgroup_cycles_total')[`/${POD}`];
+    return [cycles, series(text, 'node_perf_cgroup_event_total')[`/${POD}`]];
+  };
+  assert.deepEqual(await step(0.5e9, 0, 0), [10, 14]);
+  assert.deepEqual(await step(2e9, 0, 0), [undefined, 14]);
+  assert.deepEqual(await step(4e9, 1e9, 50), [210, 14]);
 });
 
 test('sealed: what goes has no series, what comes is reported once, and another of the same name is not the same', async (t) => {
@@ -120,11 +139,38 @@ test('what was refused at the start is not called late', async (t) => {
   const unopened = [
     { kind: 'cgroup', pmu: 'cpu', event: 'cycles', errno: 'EACCES', lacks: false, cpus: [0, 1] },
   ] as const;
-  const { acquired } = acquiring(t, root, [], { unopened, verdicts: { EACCES: verdict } });
-  const { text, error } = await prepared(perf, { root, acquired, argv: ARGV })();
+  const inodes = ['kubepods.slice', POD].map((path) => String(statSync(join(root, 'sys/fs/cgroup', path)).ino));
+  const more = { unopened, refusedCgroups: inodes, verdicts: { EACCES: verdict } };
+  const { acquired } = acquiring(t, root, [], more);
+  const again = prepared(perf, { root, acquired, argv: ARGV });
+  const { text, error } = await again();
   assert.deepEqual(series(text, 'keyhole_perf_cgroups'), { counted: 0, left_out: 0, late: 0, refused: 2 });
   assert.match(text, /^keyhole_perf_unavailable\{kind="cgroup",reason="no_capability"\} 1$/m);
   assert.match(String(error), /no counters: kernel.perf_event_paranoid is 2/);
+  mkdirSync(join(root, 'sys/fs/cgroup', OTHER));
+  assert.deepEqual(series((await again()).text, 'keyhole_perf_cgroups'), {
+    ...{ counted: 0, left_out: 0, late: 1, refused: 2 },
+  });
+});
+
+test('a CPU that went and came between two scrapes takes along the counters that seem to rest', async (t) => {
+  const root = machine(t, POD);
+  const { acquired, next } = acquiring(t, root, [
+    ...onBoth(POD, ['cycles']),
+    ...[0, 1].map((cpu): GroupOf => ({ kind: 'software', cpu, names: ['ContextSwitch'] })),
+  ]);
+  const again = prepared(perf, { root, acquired, argv: ARGV.slice(0, -1) });
+  for (const group of [0, 1, 2, 3]) next(group, 10, 10, 10);
+  await again();
+  next(0, 20, 20, 20);
+  for (const group of [1, 3]) next(group, 10, 10, 10);
+  next(2, 20, 20, 20);
+  assert.deepEqual(series((await again()).text, 'node_perf_cgroup_cycles_total'), { [`/${POD}`]: 30 });
+  next(0, 30, 30, 30);
+  next(2, 30, 30, 30);
+  const { text } = await again();
+  assert.deepEqual(series(text, 'node_perf_cgroup_cycles_total'), { [`/${POD}`]: 40 });
+  assert.match(text, /^node_perf_cpu_covered\{cpu="1"\} 0$/m);
 });
 
 test('opened again after hotplug the sums go on, but for one that is another now', async (t) => {

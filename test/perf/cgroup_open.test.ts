@@ -46,7 +46,7 @@ const BATCHES = [
   batch([event('cycles'), event('instructions')]),
   batch([{ ...event('task-clock'), scale: 1e-9, unit: 'seconds' }, event('cycles')]),
 ];
-const cgroup = (path: string): Cgroup => ({ path, inode: `${path.length}` });
+const cgroup = (path: string): Cgroup => ({ path, inode: `inode of ${path}` });
 const LIMIT = 1e6;
 
 test('the counters of one cgroup are held by names that nobody else has, and told as they are', () => {
@@ -56,7 +56,7 @@ test('the counters of one cgroup are held by names that nobody else has, and tol
   assert.equal(new Set(held.map(({ key }) => key)).size, 8);
   assert.deepEqual(new Set(held.map(({ fd }) => fd)), new Set(open.keys()));
   for (const { key, kind } of held) assert.deepEqual([key.startsWith('/a/b cgroup/cpu/'), kind], [true, 'event']);
-  assert.deepEqual([facts?.path, facts?.inode], ['a/b', '3']);
+  assert.deepEqual([facts?.path, facts?.inode], ['a/b', 'inode of a/b']);
   const told = facts?.groups.map(({ cpu, index, members, place }) => ({
     group: `${cpu}.${index}`,
     place,
@@ -127,5 +127,25 @@ test('a refusal that the next will meet too ends it, and is told; those before s
   );
   assert.deepEqual([opened.held.length, open.size], [8, 8]);
   assert.deepEqual([...new Set(opened.unopened.map(({ errno }) => errno))], ['EACCES']);
+  assert.deepEqual(
+    opened.refused,
+    ['b', 'c'].map((path) => cgroup(path).inode),
+  );
   assert.ok(!asked.some((each) => each.startsWith('c ')));
+});
+
+test('a folder that nobody may read costs its own cgroup alone, which is asked for once', () => {
+  const { kernel, open, asked } = machine((_, __, path) => (path === 'shut' ? 'ENOTDIR' : undefined));
+  const opened = openCgroups({ kernel, fdMax: LIMIT, batches: BATCHES }, ['a', 'shut', 'b'].map(cgroup));
+  assert.deepEqual(
+    opened.cgroups.map(({ path }) => path),
+    ['a', 'b'],
+  );
+  assert.deepEqual([opened.held.length, open.size, opened.refused], [16, 16, ['inode of shut']]);
+  assert.ok(opened.unopened.every(({ errno }) => errno === 'ENOTDIR'));
+  const perBatch = BATCHES.map(({ events }) => events.length);
+  assert.equal(
+    asked.filter((each) => each.startsWith('shut ')).length,
+    (perBatch[0] as number) + (perBatch[1] as number),
+  );
 });

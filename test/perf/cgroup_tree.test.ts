@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { compilePattern } from '../../src/core/pattern.ts';
 import { openCgroupFolders } from '../../src/perf/cgroup_folder.ts';
-import { cgroupLabel, chooseCgroups, findCgroups, findCgroupTree } from '../../src/perf/cgroup_tree.ts';
+import { cgroupLabel, chooseCgroups, findCgroups, findCgroupTree, VISITED_MAX } from '../../src/perf/cgroup_tree.ts';
 import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
@@ -30,19 +30,28 @@ test('the tree: the perf_event hierarchy where there is one, else version 2, alo
 
 test('what is wanted, down to a depth, parents first', (t) => {
   const root = cgroups(t, `${PODS}/pod1/c1`, `${PODS}/pod1/c2`, 'system.slice/ssh.service', 'a/b/c/d/e');
-  const find = (pattern: string, depth: number) => findCgroups(root, compilePattern(pattern), depth);
+  const find = (pattern: string, depth: number) => findCgroups(root, compilePattern(pattern), depth).paths;
   assert.deepEqual(find('', 1), ['a', 'kubepods.slice', 'system.slice']);
   assert.deepEqual(find('^/a', 3), ['a', 'a/b', 'a/b/c']);
   assert.deepEqual(find('^/kubepods.slice/.*/pod', 4), [`${PODS}/pod1`, `${PODS}/pod1/c1`, `${PODS}/pod1/c2`]);
   assert.deepEqual(find('nothing', 4), []);
-  assert.deepEqual(findCgroups(join(root, 'gone'), compilePattern(''), 4), []);
+  assert.deepEqual(findCgroups(join(root, 'gone'), compilePattern(''), 4), { paths: [], isCut: false });
   assert.equal(cgroupLabel('system.slice/ssh.service'), '/system.slice/ssh.service');
+});
+
+test('a tree that somebody has filled is looked at in part', (t) => {
+  const root = cgroups(t);
+  const find = () => findCgroups(root, compilePattern(''), 1);
+  for (let i = 0; i < VISITED_MAX; i += 1) mkdirSync(join(root, String(i)));
+  assert.deepEqual([find().paths.length, find().isCut], [VISITED_MAX, false]);
+  mkdirSync(join(root, 'more'));
+  assert.deepEqual([find().paths.length, find().isCut], [VISITED_MAX, true]);
 });
 
 test('those that are counted stay when others come before them; one at the same path is another', (t) => {
   const root = cgroups(t, 'b', 'c');
   const choose = (counted: Parameters<typeof chooseCgroups>[2], max = 2) =>
-    chooseCgroups(root, findCgroups(root, compilePattern(''), 1), counted, max);
+    chooseCgroups(root, findCgroups(root, compilePattern(''), 1).paths, counted, max);
   const first = choose([]);
   assert.deepEqual(
     first.map(({ path }) => path),

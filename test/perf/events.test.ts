@@ -40,7 +40,7 @@ const attrOf = ({ type, config, config1, config2, ...rest }: PlannedEvent): Attr
  * asked for.
  */
 const sinceThen = (attr: Attr, text: string): Attr =>
-  /[:/}]\w*H/.test(text) ? attr : { ...attr, excludes: attr.excludes.filter((name) => name !== 'exclude_guest') };
+  /[:/}]\w*H\w*$/.test(text) ? attr : { ...attr, excludes: attr.excludes.filter((name) => name !== 'exclude_guest') };
 
 function planned(t: Parameters<typeof tree>[0], family: Family, text: string): Plan {
   const sys = openTree(`${tree(t, familyFiles(family, DEVICES))}/sys`);
@@ -91,6 +91,7 @@ describe('what no machine could count is refused, and quoted', () => {
     ['mem:0x1000', /breakpoints are not counted/],
     ['{cycles,instructions', /"\{cycles,instructions": a group is written as in/],
     ['{}', /the group is empty/],
+    [`{${Array.from({ length: 129 }, (_, i) => `r${i}`).join()}}`, /a group has at most 128 events/],
     ['{{cycles}}', /a group is written as in/],
     ['cpu/event=1,name=x/,cpu/event=2,name=x/', /"x": two different events have this name/],
     ['cpu/event=1,name=a,name=b/', /its name= is no name/],

@@ -62,7 +62,7 @@ const refused = (kind: PerfKind, errno: string, lacks: boolean): Unopened => ({
 });
 
 const facts = (some: Partial<PerfFacts>): PerfFacts => ({
-  ...{ cpus: [0], groups: [], cgroups: [], unopened: [], missing: [] },
+  ...{ cpus: [0], groups: [], cgroups: [], refusedCgroups: [], unopened: [], missing: [] },
   verdicts: verdictsOf(some.unopened ?? [], access),
   ...some,
 });

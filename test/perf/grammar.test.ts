@@ -5,6 +5,7 @@ import { UsageError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import { parseEventGroups } from '../../src/perf/event_text.ts';
 import { parseCpus, parsePresets, parseProfilers, parseTracepoints, perfFlags } from '../../src/perf/grammar.ts';
+import { CGROUP_PRESETS } from '../../src/perf/presets.ts';
 
 describe('--collector.perf.cpus', () => {
   for (const [text, cpus] of [
@@ -63,6 +64,10 @@ describe('presets', () => {
     assert.deepEqual(parsePresets(['energy,ipc', 'ipc']), ['ipc', 'energy']));
   test('an unknown one is an error that lists the known ones', () =>
     assert.throws(() => parsePresets(['speed']), /unknown preset "speed"; known are ipc, frequency, cache/));
+  test('for a cgroup only what counts for tasks', () => {
+    assert.deepEqual(parsePresets(['branch,ipc'], CGROUP_PRESETS), ['ipc', 'branch']);
+    assert.throws(() => parsePresets(['energy'], CGROUP_PRESETS), /"energy"; known are ipc, cache, tlb, branch$/);
+  });
 });
 
 test('whatever is written parses, or is an error of usage that quotes it', () => {

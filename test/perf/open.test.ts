@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { openBatches, type PerfKernel } from '../../src/perf/open.ts';
-import type { Batch, PlannedEvent } from '../../src/perf/planned.ts';
+import { type Batch, GROUP_EVENTS_MAX, type PlannedEvent } from '../../src/perf/planned.ts';
 
 interface Counters {
   /** How many events of one group the PMU takes. */
@@ -72,6 +72,12 @@ test('a group that would be too large goes on in the next', () =>
     '1.1:fg',
     '1.2:h',
   ]));
+
+test('a group that cannot be read at once goes on in the next, though the PMU takes it', () =>
+  assert.deepEqual(
+    shapes({ room: 1000 }, batch('t'.repeat(GROUP_EVENTS_MAX + 2))).map((shape) => shape.length - '0.0:'.length),
+    [GROUP_EVENTS_MAX, 2],
+  ));
 
 test('an event that the PMU lacks is left out and told, for all CPUs', () => {
   const { kernel } = machine({ room: 8, refuse: { f: 'ENOENT', h: 'ENOTSUP' } });

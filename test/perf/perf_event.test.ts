@@ -10,6 +10,7 @@ import {
   perfEventAttrLayout,
   readGroup,
 } from '../../src/perf/perf_event.ts';
+import { GROUP_EVENTS_MAX } from '../../src/perf/planned.ts';
 
 const SOFTWARE = 1;
 const CPU_CLOCK = { type: SOFTWARE, config: 0n };
@@ -54,6 +55,18 @@ test('a group is stopped until it is enabled, and is read at once', (t) => {
   assert.ok(second.enabledNs > first.enabledNs);
   assert.ok(second.runningNs <= second.enabledNs);
   assert.ok((second.members[0]?.value ?? 0n) > 0n);
+});
+
+test('the largest group is read whole', (t) => {
+  const group = opened(t);
+  if (group === undefined) return;
+  const [leader] = group;
+  const more = Array.from({ length: GROUP_EVENTS_MAX - 2 }, () => openEvent(CONTEXT_SWITCHES, 0, leader));
+  t.after(() => {
+    for (const fd of more) closeSync(fd);
+  });
+  enableGroup(leader);
+  assert.equal(readGroup(leader).members.length, GROUP_EVENTS_MAX);
 });
 
 test('what is no event is told apart', (t) => {

@@ -82,6 +82,12 @@ test('an uncore event opens on its own CPUs only, one of a core on all', () => {
   assert.deepEqual([batch?.events[0]?.scale, batch?.events[0]?.unit], [0.5 * 2 ** 20, 'bytes']);
 });
 
+test('a package none of whose CPUs is online is not counted by CPU instead', () =>
+  assert.deepEqual(
+    shape({ events: parseEventGroups(['power/energy-pkg/']) }, machine([0, 1], { ...power, cpumask: [] })),
+    [],
+  ));
+
 test('a name without its number stands for every instance', () => {
   const events = parseEventGroups(['uncore_imc/cas_count_read/']);
   assert.deepEqual(

@@ -3,7 +3,7 @@ import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/core/errors.ts';
 import { parseEventGroups } from '../../src/perf/event_text.ts';
-import { baseUnit, encodeTerms, isCounting, parseField, parseTerms, readPmus } from '../../src/perf/pmu.ts';
+import { baseUnit, encodeTerms, isCounting, parseField, parseTerms, pmuFolders, readPmus } from '../../src/perf/pmu.ts';
 import { openTree } from '../../src/source/source.ts';
 import { tree } from '../helpers/scrape.ts';
 
@@ -81,7 +81,7 @@ describe('encodeTerms', () => {
 });
 
 test('what records, or puts probes into code, does not count', () => {
-  const names = ['cpu', 'msr', 'arm_cmn_0', 'intel_pt', 'arm_spe_0', 'kprobe', 'uprobe', 'breakpoint'];
+  const names = ['cpu', 'msr', 'arm_cmn_0', 'intel_pt', 'ibs_op', 'arm_spe_0', 'kprobe', 'uprobe', 'breakpoint'];
   assert.deepEqual(names.filter(isCounting), ['cpu', 'msr', 'arm_cmn_0']);
 });
 
@@ -124,6 +124,17 @@ test('readPmus tells the PMUs of cores from the others', (t) => {
     { name: 'power', type: 12, cpumask: [0, 18], isCore: false },
     { name: 'software', type: 1, isCore: false },
   ]);
+});
+
+test('the folders of all of them, for whoever may read nothing else', (t) => {
+  const root = tree(t, files);
+  const [all, ...each] = pmuFolders(openTree(`${root}/sys`));
+  assert.equal(all?.replace(/\/$/, ''), `${root}/${DEVICES}`);
+  const names = ['armv8_cortex_a53', 'cpu', 'odd', 'power', 'software'];
+  assert.deepEqual(
+    each,
+    names.map((name) => `${root}/${DEVICES}/${name}`),
+  );
 });
 
 test('readPmus of a machine without event sources finds none', (t) => {

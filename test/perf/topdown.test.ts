@@ -130,6 +130,11 @@ describe('presets take what the machine names, and nothing else', () => {
       [],
     ],
     [
+      'granite_rapids',
+      ['read_sch0', 'read_sch1', 'write_sch0', 'write_sch1'].map((each) => `uncore_imc/cas_count_${each}`),
+      ['energy'],
+    ],
+    [
       'alder_lake',
       [
         'power/energy-pkg',

@@ -57,6 +57,8 @@ test('all is well: no problem, no note, nothing to change', () => {
     [],
   );
   assert.deepEqual(changes, []);
+  const [cgroups] = findings.filter(({ topic }) => topic === 'cgroups');
+  assert.match(cgroups?.text ?? '', /120 down to .*, 8 open files for each that is counted: room for 2461$/);
 });
 
 /** What is given; the reason; topics that are problems; what the changes say, in order. */

@@ -13,6 +13,7 @@ import { openDaemons } from '../../src/daemon/daemons.ts';
 import { openNetwork } from '../../src/netlink/network.ts';
 import {
   mappedFiles,
+  planOpener,
   planSandbox,
   type SandboxParts,
   withFolder,
@@ -54,6 +55,14 @@ test('the trees, the runtime, and nothing of the machine beside', () => {
   assert.deepEqual([bind, connect, sockets], [[], [], []]);
   assert.equal(execute[0], '/proc/self/exe');
   assert.ok(execute.length <= 2, execute.join());
+});
+
+test('the opener has its own files and what it is given, and neither the trees nor a port', () => {
+  const { read, list, execute, bind, connect } = planOpener(['/sys/fs/cgroup'], { OPENSSL_CONF: '/x/openssl.cnf' });
+  for (const path of ['/sys/fs/cgroup', '/proc/self', '/x/openssl.cnf']) assert.ok(read.includes(path), path);
+  for (const path of ['/', '/proc', '/sys', '/etc', '/etc/hosts']) assert.ok(!read.includes(path), path);
+  assert.deepEqual([list, bind, connect], [[], [], []]);
+  assert.equal(execute[0], '/proc/self/exe');
 });
 
 test('what collectors read beyond the trees, to the first open name, here and below the host root', () => {

@@ -8,10 +8,16 @@ import { byCpu, type Keyhole, startKeyhole, tell } from './inside.ts';
 const ONLINE = '/sys/devices/system/cpu/cpu1/online';
 const COUNTS = 'node_perf_context_switches_total';
 
+/** Files of a folder that was slow, as all are on a busy machine, may be a second old. */
+const FRESH_MS = 1100;
 const setOnline = async (isOnline: boolean): Promise<void> => {
   writeFileSync(ONLINE, isOnline ? '1' : '0');
-  await delay(200);
+  await delay(FRESH_MS);
 };
+
+/** Opening counters again takes seconds under emulation. */
+const start = (port: number, args: readonly string[]): Promise<Keyhole> =>
+  startKeyhole(port, [...args, '--collector.timeout=60s']);
 
 /** The CPUs that have series, and those told as covered or not. */
 async function look(keyhole: Keyhole): Promise<string> {
@@ -32,30 +38,30 @@ async function sequence(keyhole: Keyhole, steps: readonly boolean[]): Promise<st
 
 async function main(): Promise<void> {
   if (!existsSync(ONLINE)) throw new Error(`no ${ONLINE}`);
-  const sealed = await startKeyhole(9101, []);
+  const sealed = await start(9101, []);
   tell({ sealedNew: await sequence(sealed, [true]) });
   await sealed.stop();
 
-  const drop = await startKeyhole(9102, []);
+  const drop = await start(9102, []);
   tell({ drop: await sequence(drop, [false, true]), log: drop.log() });
   await drop.stop();
 
   // Off and on between two scrapes: only the dead counters tell.
-  const quick = await startKeyhole(9103, []);
+  const quick = await start(9103, []);
   const before = await look(quick);
   await setOnline(false);
   await setOnline(true);
   tell({ quick: [before, await look(quick)] });
   await quick.stop();
 
-  const retained = await startKeyhole(9104, ['--privilege.mode=retained']);
+  const retained = await start(9104, ['--privilege.mode=retained']);
   const first = byCpu(await retained.scrape(), COUNTS);
   const seen = await sequence(retained, [false, true]);
   const last = byCpu(await retained.scrape(), COUNTS);
   tell({ retained: seen, rises: Object.keys(last).every((cpu) => (last[cpu] ?? 0) >= (first[cpu] ?? 0)) });
   await retained.stop();
 
-  const separated = await startKeyhole(9106, ['--privilege.mode=separated']);
+  const separated = await start(9106, ['--privilege.mode=separated']);
   const firstSum = byCpu(await separated.scrape(), COUNTS);
   const steps = await sequence(separated, [false, true]);
   const lastSum = byCpu(await separated.scrape(), COUNTS);
@@ -63,7 +69,7 @@ async function main(): Promise<void> {
   tell({ separated: steps, separatedRises: isRising, separatedLog: separated.log() });
   await separated.stop();
 
-  const exit = await startKeyhole(9105, ['--collector.perf.on-hotplug=exit']);
+  const exit = await start(9105, ['--collector.perf.on-hotplug=exit']);
   await setOnline(false);
   const gone = await look(exit);
   const ended = once(exit.child, 'exit');
