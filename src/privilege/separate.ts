@@ -96,8 +96,7 @@ function needed(): bigint {
 
 /** What is left of the machine to the opener: its own files, the kernel's trees to read, no port. */
 function rulesetOf({ sysfs, sandbox, env }: OpenerOptions, log: Logger): number | undefined {
-  const plan = () =>
-    planSandbox({ candidates: [], trees: [sysfs], rootfs: '/', files: [], argumentFiles: [], listenOn: [], env });
+  const plan = () => planSandbox({ candidates: [], trees: [sysfs], rootfs: '/', files: [], listenOn: [], env });
   try {
     return prepareLandlock(sandbox, plan);
   } catch (error) {
@@ -121,7 +120,7 @@ function settle(keep: bigint, options: OpenerOptions, log: Logger): void {
   passOnly(new Set([SOCKET_FD]));
   const policy = sandbox === 'off' ? undefined : openerPolicy();
   drop({ keep, forGood: true, user: undefined, ruleset: rulesetOf(options, log), policy }, log);
-  execute('/proc/self/exe', ownArguments(), { ...env, [SETTLED_VARIABLE]: 'settled' });
+  execute('/proc/self/exe', ownArguments(process.argv.slice(2)), { ...env, [SETTLED_VARIABLE]: 'settled' });
 }
 
 const isSocket = (): boolean => {
