@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { doctor } from '../../src/cli/doctor.ts';
+import { doctor, judgeBy } from '../../src/cli/doctor.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { runCommand } from '../helpers/program.ts';
+import { programThat, runCommand } from '../helpers/program.ts';
 
 test('the text, the JSON and the status agree on this machine, whatever it is', async () => {
   const { status, text } = await runCommand(doctor, '--path.sysfs=/sys');
@@ -39,6 +39,17 @@ test('what cannot be used is a problem, with what to change', async (t) => {
   assert.match(text, /^PROBLEM text files {18}\S+\/texts\/bad\.prom: /m);
   assert.match(text, /^PROBLEM web configuration {11}\S+\/nowhere\.yml: ENOENT/m);
   assert.match(text, /^ {2}- make \S+\/nowhere a folder that this user can read/m);
+});
+
+test('an exporter that runs gives its flags, unless what they name is gone or not known', async () => {
+  const program = programThat(() => {});
+  const by = async (...argv: string[]): Promise<string | undefined> => {
+    const { diagnosis } = await judgeBy(['--json'], program, { pid: 7, argv, unit: '' });
+    return diagnosis.findings.find(({ topic }) => topic === 'exporter')?.text;
+  };
+  assert.equal(await by('--no-collector.arp'), 'process 7, whose flags are taken: --no-collector.arp');
+  assert.equal(await by('--path.procfs=/nowhere'), 'judged by the flags given to doctor');
+  assert.equal(await by('--collector.of-tomorrow'), 'judged by the flags given to doctor');
 });
 
 test('--help says what it does', async () => {
