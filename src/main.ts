@@ -132,11 +132,15 @@ function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
   });
 }
 
+/** They end a process that does not ask for them, unless it is one of Go: whoever sends one to node_exporter means no harm. */
+const UNHEEDED: readonly NodeJS.Signals[] = ['SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO'];
+
 function endOnSignals(server: RunningServer, log: Logger): void {
   const end = (signal: NodeJS.Signals): void => {
     log.info('Ending', { signal });
     void server.close(DRAIN_MS).then(() => exit(Number(process.exitCode ?? 0)));
   };
+  for (const signal of UNHEEDED) process.on(signal, () => {});
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
 }
