@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import process from 'node:process';
 import {
   askedText,
@@ -15,7 +15,7 @@ import { buildInfo } from './cli/version.ts';
 import { collectors } from './collectors/index.ts';
 import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
 import type { Metric } from './core/collector.ts';
-import { argumentFiles } from './core/command_line.ts';
+import { withArgumentFiles } from './core/command_line.ts';
 import { messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import { boundedWrite, createLogger, type Logger } from './core/log.ts';
@@ -74,6 +74,7 @@ const machineOf = (parsed: ParsedFlags, log: Logger): OpenMachine =>
   });
 
 interface Parts {
+  readonly argv: readonly string[];
   readonly parsed: ParsedFlags;
   readonly machine: Machine;
   readonly enabled: readonly AnyCollector[];
@@ -99,7 +100,7 @@ function settle(parts: Parts, listenOn: readonly (ListenAddress | Inherited)[]):
     trees: { '/proc': machine.proc.root, '/sys': machine.sys.root, '/run/udev/data': machine.udev.root },
     rootfs: machine.rootfs,
     files: webFiles(parsed.valueOf(programFlags.webConfigFile)),
-    argumentFiles: argumentFiles(process.argv.slice(2)).map((path) => resolve(path)),
+    argv: parts.argv,
     log,
     env: process.env,
   });
@@ -131,11 +132,15 @@ function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
   });
 }
 
+/** They end a process that does not ask for them, unless it is one of Go: whoever sends one to node_exporter means no harm. */
+const UNHEEDED: readonly NodeJS.Signals[] = ['SIGUSR2', 'SIGALRM', 'SIGVTALRM', 'SIGIO'];
+
 function endOnSignals(server: RunningServer, log: Logger): void {
   const end = (signal: NodeJS.Signals): void => {
     log.info('Ending', { signal });
     void server.close(DRAIN_MS).then(() => exit(Number(process.exitCode ?? 0)));
   };
+  for (const signal of UNHEEDED) process.on(signal, () => {});
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
 }
@@ -167,7 +172,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
   const listenOn = sockets ?? parsed.valueOf(programFlags.listenAddress).map((text) => parseAddress(text));
   const { machine, source } = machineOf(parsed, log);
   const enabled = enabledOf(collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
-  const parts = { parsed, machine, enabled, log, source };
+  const parts = { argv: commandLine.argv, parsed, machine, enabled, log, source };
   const privilege = settle(parts, listenOn);
   startThreadPool(process.env, log);
   log.info('Starting keyhole', { version: buildInfo.version, revision: buildInfo.revision });
@@ -234,9 +239,11 @@ const programOf = ({ program }: CommandLine, declared: Declared): Program => ({
 async function main(): Promise<void> {
   // Whoever read it has gone: nothing to do about that.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-  const commandLine = { program: programName(process.argv), argv: process.argv.slice(2), env: process.env };
+  const program = programName(process.argv);
   try {
-    const [word, ...rest] = commandLine.argv;
+    const argv = withArgumentFiles(process.argv.slice(2));
+    const commandLine = { program, argv, env: process.env };
+    const [word, ...rest] = argv;
     if (word === OPENER) {
       const { opener } = await import('./cli/opener.ts');
       process.exitCode = opener(rest, process.env);
@@ -255,9 +262,7 @@ async function main(): Promise<void> {
     else process.stdout.write(text);
   } catch (error) {
     const hint = error instanceof UsageError ? error.hint : undefined;
-    process.stderr.write(
-      `${commandLine.program}: error: ${messageOf(error)}${hint === undefined ? '' : `, ${hint}`}\n`,
-    );
+    process.stderr.write(`${program}: error: ${messageOf(error)}${hint === undefined ? '' : `, ${hint}`}\n`);
     exit(1);
   }
 }

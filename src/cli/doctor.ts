@@ -1,9 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
-import { UsageError } from '../core/errors.ts';
 import { firstGiven, flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
-import type { Tree } from '../core/host.ts';
-import { silent } from '../core/log.ts';
 import { type Diagnosis, diagnose, type Finding, type Level, type PerfSituation } from '../privilege/diagnose.ts';
 import { examine } from '../privilege/examine.ts';
 import { openTree } from '../source/source.ts';
@@ -64,28 +61,6 @@ const plain = (_: string, value: unknown): unknown => {
 const doctorJson = (diagnosis: Diagnosis, facts: PerfSituation): string =>
   `${JSON.stringify({ ...diagnosis, facts }, plain, 2)}\n`;
 
-/** The flags given, or else those of the exporter that runs by `proc`, which then is `taken`. */
-export function flagsOf(
-  argv: readonly string[],
-  program: Program,
-  proc: Tree,
-): { parsed: ParsedFlags; taken?: RunningExporter } {
-  const flags = [...program.declared.flags, json];
-  const parsed = parseFlags(argv, flags);
-  if (argv.some((arg) => arg !== '--json')) return { parsed };
-  const running = findRunning(proc, process.pid);
-  if (running === undefined) return { parsed };
-  try {
-    const taken = parseFlags([...running.argv, ...argv], flags);
-    program.openMachine(taken, silent);
-    return { parsed: taken, taken: running };
-  } catch (error) {
-    // Of another version, or with other files than are seen here.
-    if (!(error instanceof UsageError)) throw error;
-    return { parsed };
-  }
-}
-
 const SYSTEMCTL_MS = 5000;
 
 /** What systemd says of the unit; nothing where it cannot be asked, as in a container. */
@@ -127,6 +102,26 @@ async function judge(
   return { diagnosis: { ...diagnosis, findings, changes }, facts, isFine };
 }
 
+/**
+ * By the flags given, or else by those of the exporter that runs. These may be of another version, and the files that they name
+ * may not be seen from here, or be gone while they are looked at.
+ */
+export async function judgeBy(
+  argv: readonly string[],
+  program: Program,
+  running: RunningExporter | undefined,
+): ReturnType<typeof judge> {
+  const flags = [...program.declared.flags, json];
+  const given = parseFlags(argv, flags);
+  if (running !== undefined && argv.every((arg) => arg === '--json'))
+    try {
+      return await judge(parseFlags(running.argv, flags), program, running);
+    } catch {
+      // By its own flags, then.
+    }
+  return judge(given, program, undefined);
+}
+
 /** `keyhole doctor` */
 export const doctor: Command = async (argv, program) => {
   const { declared, write } = program;
@@ -134,8 +129,7 @@ export const doctor: Command = async (argv, program) => {
     write(HELP);
     return 0;
   }
-  const { parsed, taken } = flagsOf(argv, program, openTree('/proc'));
-  const { diagnosis, facts, isFine } = await judge(parsed, program, taken);
-  write(parsed.valueOf(json) ? doctorJson(diagnosis, facts) : doctorText(diagnosis));
+  const { diagnosis, facts, isFine } = await judgeBy(argv, program, findRunning(openTree('/proc'), process.pid));
+  write(argv.includes('--json') ? doctorJson(diagnosis, facts) : doctorText(diagnosis));
   return isFine ? 0 : 1;
 };

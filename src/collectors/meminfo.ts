@@ -5,7 +5,7 @@ import type { Reading } from '../core/reading.ts';
 import { BYTES_OF_KIB } from '../core/units.ts';
 
 /** A number that is out of bounds wraps as it does in 64 bits; one just below zero is just below them, too. */
-const bytesOf = (kib: number): number => (kib >= 2 ** 64 ? kib : (kib * BYTES_OF_KIB) % 2 ** 64);
+const bytesOf = (kib: number): number => (kib === 2 ** 64 ? kib : (kib * BYTES_OF_KIB) % 2 ** 64);
 
 /** The number of a line in bytes where the file gives kB, else as it is. */
 function quantityOf(line: Line): Reading {

@@ -40,7 +40,6 @@ function createReader() {
     },
     end(out: Writer): void {
       if (hidden !== undefined) out.fault(hidden);
-      hidden = undefined;
     },
   };
 }
@@ -65,13 +64,14 @@ export default defineCollector({
     maxPids: gauge('node_processes_max_processes', 'Process numbers that the kernel gives out.'),
   },
   setup({ proc }, metrics) {
-    const reader = createReader();
     const states: States = new Int32Array(CODES);
     const threadStates: States = new Int32Array(CODES);
     const add = (counts: States, { state }: TaskStat): void => {
       counts[state] = (counts[state] as number) + 1;
     };
     const count: Collect = async (out, turn) => {
+      // Its own: a run that ends early leaves nothing behind for the next.
+      const reader = createReader();
       let [pids, threads] = [0, 0];
       states.fill(0);
       threadStates.fill(0);

@@ -131,11 +131,13 @@ function createDeclarations(found: OpenFamily): { of(family: HeldFamily, help: s
 const isSame = (a: FileState, b: FileState): boolean =>
   a.mtimeMs === b.mtimeMs && a.sizeBytes === b.sizeBytes && a.inode === b.inode;
 
-/** Reads the files that are others than they were; those that are left are held as they are. */
+/**
+ * Reads the files that are others than they were; those that are left are held as they are. What was read before the time was
+ * over is not read again, so that even ten thousand files on a busy machine are all there after some scrapes.
+ */
 function createReader(files: Files) {
   let known = new Map<string, TextFile>();
-  return async (paths: Iterable<string>, turn: Turn, tell: Tell): Promise<readonly TextFile[]> => {
-    const now = new Map<string, TextFile>();
+  const readAll = async (paths: ReadonlySet<string>, now: Map<string, TextFile>, turn: Turn, tell: Tell) => {
     let bytes = 0;
     for (const path of paths) {
       await turn.pause();
@@ -154,7 +156,17 @@ function createReader(files: Files) {
         tell(path, error);
       }
     }
-    known = now;
+  };
+  return async (paths: ReadonlySet<string>, turn: Turn, tell: Tell): Promise<readonly TextFile[]> => {
+    const now = new Map<string, TextFile>();
+    try {
+      await readAll(paths, now, turn, tell);
+      known = now;
+    } catch (error) {
+      for (const path of known.keys()) if (!paths.has(path)) known.delete(path);
+      for (const [path, file] of now) known.set(path, file);
+      throw error;
+    }
     return [...now.values()];
   };
 }

@@ -22,16 +22,30 @@ function argumentsOf(path: string): string[] {
 }
 
 /**
- * Splits a command line as kingpin does: `--name`, `--name=value`, `-x` and `-xy`, `@file` in place of the arguments in it,
- * and after `--` arguments only. `onFile` is called with the path of each such file.
+ * Puts the arguments of each `@file` in its place, those of files that are named in it too. Done once, before anything is parsed
+ * or executed again: what is behind `@/dev/fd/63` can be read once.
  */
-export function* commandLineTokens(
-  argv: readonly string[],
-  onFile: (path: string) => void = () => {},
-): Generator<CommandLineToken, undefined> {
+export function withArgumentFiles(argv: readonly string[]): string[] {
+  const queue = [...argv];
+  const all: string[] = [];
+  let files = 0;
+  for (let arg = queue.shift(); arg !== undefined; arg = queue.shift()) {
+    if (arg === '--') return [...all, arg, ...queue];
+    if (!arg.startsWith('@')) {
+      all.push(arg);
+      continue;
+    }
+    files += 1;
+    if (files > ARGUMENT_FILES_MAX) throw new UsageError(`more than ${ARGUMENT_FILES_MAX} argument files`);
+    queue.unshift(...argumentsOf(arg.slice(1)));
+  }
+  return all;
+}
+
+/** Splits a command line as kingpin does: `--name`, `--name=value`, `-x` and `-xy`, and after `--` arguments only. */
+export function* commandLineTokens(argv: readonly string[]): Generator<CommandLineToken, undefined> {
   const queue = [...argv];
   let onlyArguments = false;
-  let files = 0;
   for (let arg = queue.shift(); arg !== undefined; arg = queue.shift()) {
     if (onlyArguments) yield { kind: 'argument', text: arg };
     else if (arg === '--') onlyArguments = true;
@@ -43,18 +57,6 @@ export function* commandLineTokens(
       const [letter = ''] = arg.slice(1);
       if (arg.length > 1 + letter.length) queue.unshift(`-${arg.slice(1 + letter.length)}`);
       yield { kind: 'short', text: letter };
-    } else if (arg.startsWith('@')) {
-      files += 1;
-      if (files > ARGUMENT_FILES_MAX) throw new UsageError(`more than ${ARGUMENT_FILES_MAX} argument files`);
-      onFile(arg.slice(1));
-      queue.unshift(...argumentsOf(arg.slice(1)));
     } else yield { kind: 'argument', text: arg };
   }
-}
-
-/** The files whose arguments a command line takes, those that such files name included. */
-export function argumentFiles(argv: readonly string[]): string[] {
-  const files: string[] = [];
-  for (const _ of commandLineTokens(argv, (path) => files.push(path)));
-  return files;
 }

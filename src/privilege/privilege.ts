@@ -119,8 +119,8 @@ export interface PrivilegeOptions {
   readonly rootfs: string;
   /** Files that are read besides: of the web configuration. */
   readonly files: readonly string[];
-  /** Files with arguments, which the command line names, as whole paths. */
-  readonly argumentFiles: readonly string[];
+  /** The arguments with which the program is executed again. */
+  readonly argv: readonly string[];
   /** The process's own; loses the variable of the hand-over. */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -361,6 +361,7 @@ export function settlePrivilege(options: PrivilegeOptions): Privilege {
       forGood: mode !== 'none',
       handover: { acquired, permittedAtStart: permitted, keep, wasCapable },
       passed,
+      argv: options.argv,
       env,
       log,
     });

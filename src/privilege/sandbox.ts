@@ -18,8 +18,6 @@ export interface SandboxParts {
   readonly rootfs: string;
   /** Other files and folders that are read: of the web configuration. */
   readonly files: readonly string[];
-  /** Files with arguments, which the command line names: read once more, after the exec. */
-  readonly argumentFiles: readonly string[];
   /** Where it will listen; 0 is a port that the kernel chooses. */
   readonly listenOn: readonly { readonly host: string; readonly port: number }[];
   readonly env: NodeJS.ProcessEnv;
@@ -142,7 +140,7 @@ export function planOpener(folders: readonly string[], env: NodeJS.ProcessEnv): 
 const isName = (host: string): boolean => host !== '' && process.getBuiltinModule('node:net').isIP(host) === 0;
 
 export function planSandbox(parts: SandboxParts): SandboxPlan {
-  const { candidates, trees, rootfs, files, argumentFiles, listenOn, env } = parts;
+  const { candidates, trees, rootfs, files, listenOn, env } = parts;
   const needs: readonly Needs[] = candidates.map(({ collector, host }) => collector.needs?.(host) ?? {});
   const sockets = needs.flatMap((each) => each.sockets ?? []);
   const { execute, read: own } = programFiles(env);
@@ -153,7 +151,6 @@ export function planSandbox(parts: SandboxParts): SandboxPlan {
     ...own,
     ...(resolves ? RESOLVER_FILES : []),
     ...files.flatMap(withFolder),
-    ...argumentFiles,
     ...candidates.flatMap(({ collector }) => filesOf(collector.reads, rootfs)),
     ...needs.flatMap((each) => (each.files ?? []).flatMap(withSurroundings)),
   ];

@@ -78,11 +78,8 @@ export function passOnly(passed: ReadonlySet<number>): void {
   }
 }
 
-/**
- * The command line as it was, or with other arguments, for Node with a script and for the single executable, whose options are
- * inside it.
- */
-export function ownArguments(rest: readonly string[] = process.argv.slice(2)): string[] {
+/** A command line of this program, for Node with a script and for the single executable, whose options are inside it. */
+export function ownArguments(rest: readonly string[]): string[] {
   const { argv, argv0, execArgv } = process;
   const isSingle = process.getBuiltinModule('node:sea')?.isSea() === true;
   return isSingle ? [argv0, ...rest] : [argv0, ...execArgv, ...argv.slice(1, 2), ...rest];
@@ -99,6 +96,8 @@ export interface SealOptions extends Drop {
   readonly handover: Handover;
   /** Sockets that were passed to the program and are passed on. */
   readonly passed: readonly number[];
+  /** What follows the program's name. */
+  readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
 }
@@ -119,7 +118,7 @@ function tryHandover({ handover, log }: SealOptions): ReturnType<typeof writeHan
  * something of it was refused, and this thread has given up by then what it could.
  */
 export function seal(options: SealOptions): never {
-  const { passed, env, log } = options;
+  const { passed, argv, env, log } = options;
   const { execve } = process;
   if (execve === undefined) throw new SealError('this Node has no execve');
   const { fds, variable } = tryHandover(options);
@@ -127,7 +126,7 @@ export function seal(options: SealOptions): never {
   drop(options, log);
   const execute = (variables: NodeJS.ProcessEnv): never =>
     // The very file that runs, even where something else is at its path by now.
-    execve('/proc/self/exe', ownArguments(), { ...variables, [HANDOVER_VARIABLE]: variable });
+    execve('/proc/self/exe', ownArguments(argv), { ...variables, [HANDOVER_VARIABLE]: variable });
   try {
     return execute(env);
   } catch (error) {

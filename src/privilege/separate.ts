@@ -130,9 +130,9 @@ function settle(keep: bigint, options: OpenerOptions, log: Logger): void {
   passOnly(new Set([SOCKET_FD]));
   const policy = sandbox === 'off' ? undefined : openerPolicy();
   const files = foldersOf(sysfs);
-  const user = chooseUser({ wish, candidates: [], trees: {}, files, argumentFiles: [], held: new Set(), log });
+  const user = chooseUser({ wish, candidates: [], trees: {}, files, held: new Set(), log });
   drop({ keep, forGood: true, user, ruleset: rulesetOf(options, files, log), policy }, log);
-  execute('/proc/self/exe', ownArguments(), { ...env, [SETTLED_VARIABLE]: 'settled' });
+  execute('/proc/self/exe', ownArguments(process.argv.slice(2)), { ...env, [SETTLED_VARIABLE]: 'settled' });
 }
 
 const isSocket = (): boolean => {

@@ -38,8 +38,6 @@ export interface UserParts {
   readonly trees: Readonly<Record<string, string>>;
   /** Files that are read besides: of the web configuration. */
   readonly files: readonly string[];
-  /** Files with arguments, which the command line names. */
-  readonly argumentFiles: readonly string[];
   /** Paths that are open already. */
   readonly held: ReadonlySet<string>;
   readonly log: Logger;
@@ -112,7 +110,7 @@ interface Question {
   readonly mode: number;
 }
 
-function questionsOf({ candidates, trees, files, argumentFiles, held }: UserParts): Question[] {
+function questionsOf({ candidates, trees, files, held }: UserParts): Question[] {
   const hangs = mayHang(optional(() => readFileSync('/proc/self/mountinfo', 'latin1'), WITHOUT) ?? '');
   const placed = (pattern: string): string => {
     const prefix = Object.keys(trees).find((each) => pattern.startsWith(`${each}/`));
@@ -138,8 +136,7 @@ function questionsOf({ candidates, trees, files, argumentFiles, held }: UserPart
       })),
     ];
   });
-  const readBy = (owner: string) => (path: string) => ({ owner, path, mode: constants.R_OK });
-  const ours = [...files.map(readBy('web')), ...argumentFiles.map(readBy('arguments'))];
+  const ours = files.map((path) => ({ owner: 'web', path, mode: constants.R_OK }));
   const all = [...questions, ...ours, { owner: 'exec', path: '/proc/self/exe', mode: constants.X_OK }];
   return all.filter(({ path }) => !isOwn(path) && !held.has(posix.normalize(path)) && !hangs(path));
 }

@@ -15,6 +15,20 @@ export interface Requests {
   onRequest(request: IncomingMessage, response: ServerResponse): void;
 }
 
+/** Nobody who asks for metrics sends more than that beside a request; what is read is garbage, and may fill the memory. */
+const BODY_BYTES_MAX = 64 << 10;
+
+/** Passes over what comes beside a request, and ends the connection of who sends much of it. */
+function boundBody(request: IncomingMessage): void {
+  const { headers, socket } = request;
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return;
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) socket.destroy();
+  });
+}
+
 /** Has requests answered by `handle`, whichever way they come, and keeps the table of connections. */
 export function createRequests(handle: Handler, connections: Connections, log: Logger): Requests {
   const send = createSend();
@@ -53,6 +67,7 @@ export function createRequests(handle: Handler, connections: Connections, log: L
     onRequest(request, response) {
       const { socket, headers, url = '/' } = request;
       if (!connections.begin(socket)) return;
+      boundBody(request);
       const { accept, authorization, 'accept-encoding': acceptEncoding } = headers;
       const respond = respondTo({ target: url, accept, acceptEncoding, authorization });
       repeats.begin(socket, request, respond);

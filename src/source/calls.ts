@@ -10,6 +10,8 @@ export interface CallsOptions {
   readonly now: () => number;
   /** How many may be under way at once. */
   readonly callsMax: number;
+  /** Called with how long a read took, also where nobody waits for it any more. */
+  onRead(path: string, ms: number): void;
 }
 
 /** Something asked off the thread. */
@@ -28,32 +30,36 @@ interface Call {
 const FRESH_MS = 1000;
 const KEPT_MAX = 4096;
 
+const keyOf = (name: keyof AwayDisk, path: string): string => `${name} ${path}`;
+
 /**
  * Answers what was asked at `path` in this scrape. Throws `NotYet` until the answer is there, and a `DeadlineError` while an
  * earlier call to the same source, which nobody waits for any more, has not answered.
  */
 export type Ask = (source: string, name: keyof AwayDisk, path: string) => unknown;
 
-export function createCalls({ away, clock, now, callsMax }: CallsOptions): Ask {
+export function createCalls({ away, clock, now, callsMax, onRead }: CallsOptions): Ask {
   const calls = new Map<string, Call>();
   const underWay = new Set<Call>();
 
-  const start = (source: string, key: string, ask: (isGivenUp: () => boolean) => Promise<unknown>): Call => {
+  const start = (source: string, name: keyof AwayDisk, path: string): Call => {
+    const startedAt = now();
     if (calls.size >= KEPT_MAX) calls.clear();
     const { promise: answered, resolve } = Promise.withResolvers<void>();
     const began = { isUnderWay: true, isGivenUp: false, endedAt: 0, value: undefined, error: undefined };
     const call: Call = { source, scrape: clock.scrape, answered, ...began };
-    calls.set(key, call);
+    calls.set(keyOf(name, path), call);
     underWay.add(call);
     const run = async (): Promise<void> => {
       try {
-        call.value = await ask(() => call.isGivenUp);
+        call.value = await away()[name](path, () => call.isGivenUp);
       } catch (error) {
         call.error = error;
       }
       call.isUnderWay = false;
       call.endedAt = now();
       underWay.delete(call);
+      if (name === 'readWhole') onRead(path, call.endedAt - startedAt);
       resolve();
     };
     void run();
@@ -69,8 +75,7 @@ export function createCalls({ away, clock, now, callsMax }: CallsOptions): Ask {
     !call.isUnderWay && !call.isGivenUp && (call.scrape === clock.scrape || now() - call.endedAt < FRESH_MS);
 
   return (source, name, path) => {
-    const key = `${name} ${path}`;
-    const known = calls.get(key);
+    const known = calls.get(keyOf(name, path));
     if (known !== undefined && isUsable(known)) {
       if (known.error !== undefined) throw known.error;
       return known.value;
@@ -85,9 +90,6 @@ export function createCalls({ away, clock, now, callsMax }: CallsOptions): Ask {
       for (const call of underWay) if (!call.isGivenUp) throw waitFor(path, call);
       throw new DeadlineError(`${path}: not read, since too much else has not answered yet`);
     }
-    throw waitFor(
-      path,
-      start(source, key, (isGivenUp) => away()[name](path, isGivenUp)),
-    );
+    throw waitFor(path, start(source, name, path));
   };
 }

@@ -89,7 +89,8 @@ async function readAway(path: string, isGivenUp: () => boolean): Promise<Buffer>
     for (let length = 0; ; ) {
       const { bytesRead } = await file.read(bytes, length, bytes.length - length, length);
       length += bytesRead;
-      if (bytesRead === 0) return bytes.subarray(0, length);
+      // What is kept of it is no larger than it is.
+      if (bytesRead === 0) return Buffer.from(bytes.subarray(0, length));
       if (isGivenUp()) throw new DeadlineError(`${path}: does not end`);
       if (length >= FILE_BYTES_MAX) throw tooLong(path);
       if (length === bytes.length) bytes = Buffer.concat([bytes], length * 2);

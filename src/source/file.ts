@@ -87,8 +87,7 @@ export class TreeFile implements KernelFile, Keeper {
     if (this.#isAbsent && this.#isStillAbsent(look)) return this.#error;
     this.#error = undefined;
     try {
-      if (this.#timedAt === look || !this.#traits.isTimed) this.#fetch();
-      else this.#fetchTimed(look);
+      this.#fetch(look);
       this.#isAbsent = false;
     } catch (error) {
       if (error instanceof NotYet) {
@@ -115,9 +114,10 @@ export class TreeFile implements KernelFile, Keeper {
     }
   }
 
-  #fetch(): void {
+  #fetch(look: number): void {
     if (!this.#isHeld() && this.#context.guard.isAway(this.path)) this.#takeAway();
-    else this.#take(this.#readAny());
+    else if (this.#timedAt === look || !this.#traits.isTimed) this.#take(this.#readAny());
+    else this.#takeTimed(look);
   }
 
   #isHeld(): boolean {
@@ -125,12 +125,12 @@ export class TreeFile implements KernelFile, Keeper {
   }
 
   /** A sensor on a slow bus is found out by its first read, and by one a minute from then on. */
-  #fetchTimed(look: number): void {
+  #takeTimed(look: number): void {
     const { guard, now } = this.#context;
     const startedAt = now();
     this.#timedAt = look;
     try {
-      this.#fetch();
+      this.#take(this.#readAny());
     } finally {
       if (guard.took(this.path, now() - startedAt)) this.#timedAt = -1;
       if (guard.isAway(this.path)) this.#drop();

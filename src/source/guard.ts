@@ -11,8 +11,10 @@ import type { AwayDisk, Disk } from './disk.ts';
  */
 export interface Guard
   extends Pick<Disk, 'readWhole' | 'list' | 'link' | 'real' | 'isThere' | 'sizeBytes' | 'identity'> {
-  /** Whether what is at a path is asked off the thread. */
+  /** Whether a file is read off the thread. */
   isAway(path: string): boolean;
+  /** Attributes below this folder ask hardware: each is read for the first time off the thread. */
+  distrust(folder: string): void;
   /**
    * How long a read on this thread took. The files of a folder in which one is slow are read off the thread from then on.
    * Answers whether the next read is to be timed too.
@@ -41,6 +43,7 @@ const SLOW_MS = 20;
 /** Nobody waits so long for a processor. */
 const SURELY_SLOW_MS = 500;
 const SLOW_MAX = 256;
+const TRIALS_MAX = 65_536;
 
 /** File systems that are the kernel's own memory. */
 const KERNEL = /^(proc|sysfs|cgroup2?|debugfs|tracefs|securityfs|bpf|pstore|efivarfs|configfs|mqueue|binfmt_misc)$/;
@@ -92,34 +95,58 @@ function createSlowFolders() {
 const isBelow = (path: string, folder: string): boolean =>
   path.startsWith(folder) && (path.length === folder.length || path[folder.length] === '/');
 
+/** Which attributes that ask hardware have answered soon. */
+function createTrials(clock: SourceClock) {
+  const folders: string[] = [];
+  const passed = new Map<string, number>();
+  const isDistrusted = (path: string): boolean => folders.some((folder) => path.startsWith(folder));
+  return {
+    isDistrusted,
+    distrust: (folder: string): void => void folders.push(`${folder}/`),
+    /** In the scrape of its trial an attribute is not read again: that answer serves. */
+    isDue: (path: string): boolean => isDistrusted(path) && (passed.get(path) ?? clock.scrape) >= clock.scrape,
+    pass(path: string): void {
+      if (passed.size >= TRIALS_MAX) passed.clear();
+      passed.set(path, clock.scrape);
+    },
+  };
+}
+
 export function createGuard({ disk, clock, now, callsMax }: GuardOptions): Guard {
-  const ask = createCalls({ away: () => disk.away, clock, now, callsMax });
   const slow = createSlowFolders();
+  const trials = createTrials(clock);
+  const onRead = (path: string, ms: number): void => {
+    if (!trials.isDistrusted(path) || slow.has(path)) return;
+    const isToBeTried = slow.took(path, ms);
+    if (!isToBeTried && !slow.has(path)) trials.pass(path);
+  };
+  const ask = createCalls({ away: () => disk.away, clock, now, callsMax, onRead });
   let mounts: readonly Away[] = [];
   let look = -1;
 
   /** What hangs as one with a path; `undefined` where nothing hangs, and where nobody could wait. */
-  const sourceOf = (path: string): string | undefined => {
+  const sourceOf = (path: string, isRead: boolean): string | undefined => {
     if (clock.scrape === 0) return undefined;
     if (look !== clock.look) {
       look = clock.look;
       mounts = readMounts(disk);
     }
     for (const { mountPoint, source } of mounts) if (isBelow(path, mountPoint)) return source;
-    return slow.has(path) ? folderOf(path) : undefined;
+    return slow.has(path) || (isRead && trials.isDue(path)) ? folderOf(path) : undefined;
   };
 
   const guarded =
     <T>(name: keyof AwayDisk, askNow: (path: string) => T) =>
     (path: string): T => {
-      const source = sourceOf(path);
+      const source = sourceOf(path, name === 'readWhole');
       return source === undefined ? askNow(path) : (ask(source, name, path) as T);
     };
 
   const readWhole = guarded('readWhole', (path) => disk.readWhole(path));
   const readChecked = guarded('readWhole', (path) => disk.readWhole(path, true));
   return {
-    isAway: (path) => sourceOf(path) !== undefined,
+    isAway: (path) => sourceOf(path, true) !== undefined,
+    distrust: trials.distrust,
     took: slow.took,
     readWhole: (path, isChecked = false) => (isChecked ? readChecked(path) : readWhole(path)),
     list: guarded('list', (path) => disk.list(path)),

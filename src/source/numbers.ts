@@ -31,7 +31,10 @@ function long(bytes: Bytes, first: number, end: number): number {
   return high < WORD ? high * WORD + low : Number(bytes.toString('latin1', first, end));
 }
 
-/** Takes a number without sign and point, and answers where it ends; -1 for what is none. */
+/** The double next to the largest number of 64 bits. */
+const UINT_MAX = 2 ** 64;
+
+/** Takes a number of up to 64 bits without sign and point, and answers where it ends; -1 for what is none. */
 export function takeUint(bytes: Bytes, start: number, end: number, into: Float64Array, place: number): number {
   let at = start;
   let value = 0;
@@ -41,7 +44,9 @@ export function takeUint(bytes: Bytes, start: number, end: number, into: Float64
     value = value * 10 + byte - ZERO;
   }
   if (at === start || !isEnd(bytes, at, end)) return -1;
-  into[place] = at - start > DIGITS_EXACT ? long(bytes, start, at) : value;
+  if (at - start > DIGITS_EXACT) value = long(bytes, start, at);
+  if (value > UINT_MAX) return -1;
+  into[place] = value;
   return at;
 }
 

@@ -80,6 +80,9 @@ const SYSFS_MAGIC = 0x62656572;
 const WHOLE =
   /^(sys\/|pressure\/|(stat|meminfo|loadavg|uptime|softirqs|self\/stat|net\/(netstat|snmp6?|sockstat6?)|\d+\/(task\/\d+\/)?stat)$)/;
 
+/** Classes whose attributes ask a device or its firmware, some over a slow bus. */
+const ASKING = ['drm', 'fc_host', 'hwmon', 'infiniband', 'power_supply', 'thermal', 'watchdog'] as const;
+
 function treeOf(given: string, context: FileContext): Tree {
   const base = given.endsWith('/') ? given.slice(0, -1) : given;
   const root = base || '/';
@@ -88,6 +91,7 @@ function treeOf(given: string, context: FileContext): Tree {
   const isWhole = (relative: string): boolean => magic !== PROC_SUPER_MAGIC || WHOLE.test(relative);
   const isKernel = magic === PROC_SUPER_MAGIC || magic === SYSFS_MAGIC;
   const isTimed = magic !== PROC_SUPER_MAGIC;
+  if (magic === SYSFS_MAGIC) for (const name of ASKING) context.guard.distrust(path(`class/${name}`));
   const isTold = context.clock.isTold && magic === SYSFS_MAGIC;
   /** Network devices are reported to their own network only, and the tree may be another's. */
   const isToldOf = (relative: string): boolean => isTold && !relative.startsWith('class/net');
@@ -112,15 +116,10 @@ function treeOf(given: string, context: FileContext): Tree {
   const { guard } = context;
   const readOnce = (relative: string): string => decodeUtf8(guard.readWhole(path(relative), !isKernel));
   const list = (relative: string): string[] => guard.list(path(relative)).sort();
-  const textOf = (relative: string): string | undefined => {
-    try {
-      return (adopted.has(relative) ? shared(relative, false).text() : readOnce(relative)).trim();
-    } catch (error) {
-      if (!hasErrno(error, NOTHING)) throw error;
-      if (hasErrno(error, REFUSED)) context.onRefused(path(relative), error);
-      return undefined;
-    }
-  };
+  const textOf = (relative: string): string | undefined =>
+    orNothing(path(relative), context, () =>
+      (adopted.has(relative) ? shared(relative, false).text() : readOnce(relative)).trim(),
+    );
   const tree: Tree = {
     root,
     path,
@@ -160,6 +159,17 @@ function treeOf(given: string, context: FileContext): Tree {
     identityOf: (relative) => optional(() => guard.identity(path(relative)), NOTHING),
   };
   return tree;
+}
+
+/** What is absent, refused or without a value is nothing; what is refused is said once. */
+function orNothing(path: string, { onRefused }: FileContext, ask: () => string): string | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (!hasErrno(error, NOTHING)) throw error;
+    if (hasErrno(error, REFUSED)) onRefused(path, error);
+    return undefined;
+  }
 }
 
 interface FolderTraits {

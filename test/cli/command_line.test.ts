@@ -187,4 +187,8 @@ test('KEYHOLE_DEFAULTS hold where the command line says nothing, and do not coun
     () => parseCommandLine({ program: 'keyhole', argv: [], env: { KEYHOLE_DEFAULTS: '--nonsense' } }, declared),
     /KEYHOLE_DEFAULTS: unknown long flag '--nonsense'/,
   );
+  assert.throws(
+    () => parseCommandLine({ program: 'keyhole', argv: [], env: { KEYHOLE_DEFAULTS: '@/etc/arguments' } }, declared),
+    /KEYHOLE_DEFAULTS: unexpected @\/etc\/arguments/,
+  );
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { test } from 'node:test';
-import { doctor, doctorText, findingsOfUnit, flagsOf } from '../../src/cli/doctor.ts';
+import { doctor, doctorText, findingsOfUnit, judgeBy } from '../../src/cli/doctor.ts';
 import { runningFinding, textfileFindings, webConfigFinding } from '../../src/cli/findings.ts';
 import { programFlags } from '../../src/cli/flags.ts';
 import { UsageError } from '../../src/core/errors.ts';
@@ -49,6 +49,17 @@ test('what cannot be used is a problem, with what to change', async (t) => {
   assert.match(text, /^ {2}- make \S+\/nowhere a folder that this user can read/m);
 });
 
+test('an exporter that runs gives its flags, unless what they name is gone or not known', async () => {
+  const program = programThat(() => {});
+  const by = async (...argv: string[]): Promise<string | undefined> => {
+    const { diagnosis } = await judgeBy(['--json'], program, { pid: 7, argv, unit: '' });
+    return diagnosis.findings.find(({ topic }) => topic === 'exporter')?.text;
+  };
+  assert.equal(await by('--no-collector.arp'), 'process 7, whose flags are taken: --no-collector.arp');
+  assert.equal(await by('--path.procfs=/nowhere'), 'judged by the flags given to doctor');
+  assert.equal(await by('--collector.of-tomorrow'), 'judged by the flags given to doctor');
+});
+
 test('--help says what it does', async () => {
   const { status, text } = await runCommand(doctor, '--help');
   assert.equal(status, 0);
@@ -58,28 +69,13 @@ test('--help says what it does', async () => {
 test('an unknown flag is an error of usage', () => assert.rejects(runCommand(doctor, '--jason'), UsageError));
 
 const program = programThat(() => {});
-const running = (...argv: string[]) => ({
-  '40/cmdline': ['/usr/bin/keyhole', ...argv, ''].join('\0'),
-  '40/cgroup': '0::/system.slice/keyhole.service\n',
-});
 
-test('without flags of its own it takes those of the exporter that runs', (t) => {
-  const proc = openTree(tree(t, running('--web.telemetry-path=/m', '--collector.textfile.directory=/texts')));
-  const { parsed, taken } = flagsOf(['--json'], program, proc);
-  assert.equal(taken?.unit, 'keyhole.service');
-  assert.equal(parsed.valueOf(programFlags.telemetryPath), '/m');
-  const given = flagsOf(['--log.level=debug'], program, proc);
-  assert.equal(given.taken, undefined);
-  assert.equal(given.parsed.valueOf(programFlags.telemetryPath), '/metrics');
-  assert.equal(flagsOf([], program, openTree(tree(t, {}))).taken, undefined);
-});
-
-test('flags that cannot be used here are not taken', (t) => {
-  for (const flag of ['--of.another.version', '--path.procfs=/nowhere']) {
-    const { parsed, taken } = flagsOf([], program, openTree(tree(t, running(flag))));
-    assert.equal(taken, undefined, flag);
-    assert.equal(parsed.valueOf(programFlags.procfs), '/proc');
-  }
+test('flags of its own go before those of the exporter that runs', async () => {
+  const { diagnosis } = await judgeBy(['--log.level=debug'], program, { pid: 7, argv: [], unit: '' });
+  assert.equal(
+    diagnosis.findings.find(({ topic }) => topic === 'exporter')?.text,
+    'judged by the flags given to doctor',
+  );
 });
 
 test('systemd is asked for the unit of the exporter, where there is one', (t) => {

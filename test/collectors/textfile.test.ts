@@ -192,6 +192,26 @@ test('a file is not read again while it is the same', async (t) => {
   assert.deepEqual(read, ['/a.prom', '/b.prom', '/a.prom']);
 });
 
+test('what was read before the time was over is not read again', async (t) => {
+  const root = tree(t, { 'a.prom': 'm 1\n', 'b.prom': 'n 1\n', 'c.prom': 'o 1\n' });
+  const read: string[] = [];
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const files = {
+    ...othersFiles,
+    async read(path: string, bytesMax: number) {
+      read.push(path.slice(root.length));
+      if (path.endsWith('b.prom')) await released;
+      return othersFiles.read(path, bytesMax);
+    },
+  };
+  const argv = [`--collector.textfile.directory=${root}`];
+  const run = prepared(textfile, { root, othersFiles: files, argv, timeoutMs: 50 });
+  assert.match(String((await run()).error), /not done/);
+  release();
+  while (!/^o 1$/m.test((await run()).text)) await setImmediate();
+  assert.equal(read.filter((name) => name === '/a.prom').length, 1);
+});
+
 test('files that are too long together are left out, those that come first are not', async (t) => {
   const root = tree(t, { 'a.prom': 'm 1\n', 'b.prom': '#', 'c.prom': '#', 'd.prom': 'n 1\n' });
   truncateSync(join(root, 'c.prom'), (16 << 20) - 4);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { UsageError } from '../../src/core/errors.ts';
 import { firstGiven, flag, parseDuration, parseFlags } from '../../src/core/flag.ts';
-import { tree } from '../helpers/scrape.ts';
+import { loadPatterns } from '../../src/core/pattern.ts';
+
+await loadPatterns();
 
 const flags = {
   help: flag.bool('help', 'Help.', false, { short: 'h' }),
@@ -69,7 +70,6 @@ for (const [argv, message, hint] of [
   [['--web.max-requests='], '--web.max-requests: "" is not an integer'],
   [['--log.format=LOGFMT'], "--log.format: enum value must be one of logfmt,json, got 'LOGFMT'"],
   [['--collector.timeout=5'], '--collector.timeout: time: invalid duration "5"'],
-  [['@'], 'expected @ file to expand arguments from'],
 ] as readonly (readonly [argv: readonly string[], message: string, hint?: string])[])
   test(`refused: ${argv.join(' ')}`, () => {
     const options = hint === undefined ? {} : { hint };
@@ -95,15 +95,6 @@ test('the environment stands in for a flag that is absent', () => {
   assert.ok(parseFlags([], all, { MAX: '7' }).isGiven(flags.max));
   assert.equal(parseFlags(['--web.max-requests=8'], all, { MAX: '7' }).valueOf(flags.max), 8);
   assert.equal(parseFlags([], all, { MAX: '' }).valueOf(flags.max), 40);
-});
-
-test('an argument file stands for the arguments in it', (t) => {
-  const root = tree(t, { args: '# a comment\n\n--no-collector.cpu\n--path.procfs\n/a b\n', nested: '@nowhere\n' });
-  const parsed = parse(`@${join(root, 'args')}`, '--web.max-requests=3');
-  assert.equal(parsed.valueOf(flags.cpu), false);
-  assert.equal(parsed.valueOf(flags.procfs), '/a b');
-  assert.equal(parsed.valueOf(flags.max), 3);
-  assert.throws(() => parse(`@${join(root, 'nested')}`), /failed to open arguments file "nowhere"/);
 });
 
 test('what prints is found before anything that is wrong, not after', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,7 @@ import { type Exporter, KEYHOLE, startExporter } from '../helpers/exporter.ts';
 import { parseExposition } from '../helpers/exposition.ts';
 
 const HELPER = new URL('../helpers/hung_mounts.py', import.meta.url).pathname;
+const ANSWERING = new URL('../helpers/fuse_files.py', import.meta.url).pathname;
 const ARGS = ['--collector.disable-defaults', '--collector.filesystem', '--collector.loadavg'];
 const TIMEOUT_MS = 300;
 
@@ -23,6 +24,7 @@ function cannot(): string | false {
 const skip = loudly(cannot());
 
 interface Hanging {
+  readonly root: string;
   readonly exporter: Exporter;
   readonly mountPoints: readonly string[];
   /** The exporter's own process, which is process 1 of its namespace. */
@@ -47,7 +49,7 @@ async function startBeside(t: TestContext, count: number, args: readonly string[
     rmSync(root, { recursive: true, force: true });
   });
   const pid = Number(readFileSync(`/proc/${unshare}/task/${unshare}/children`, 'utf8'));
-  return { exporter, mountPoints, pid, release: () => writeFileSync(control, 'release\n') };
+  return { root, exporter, mountPoints, pid, release: () => writeFileSync(control, 'release\n') };
 }
 
 interface Seen {
@@ -74,6 +76,22 @@ async function look({ exporter }: Hanging): Promise<Seen> {
 }
 
 const QUICK = TIMEOUT_MS / 1000;
+
+/** Mounts one that answers where the exporter is, behind a daemon as those that hang: local ones have a thread of their own. */
+async function mountLater(t: TestContext, { pid, root }: Hanging): Promise<string> {
+  const [at, control] = [join(root, 'late'), join(root, 'late-control')];
+  execFileSync('mkfifo', [control]);
+  mkdirSync(at);
+  const spec = JSON.stringify({ mount: at, files: { a: { text: '1' } } });
+  const inside = ['--mount', `--target=${pid}`, 'unshare', '--pid', '--fork', '--kill-child'];
+  const daemon = spawn('nsenter', [...inside, 'python3', ANSWERING, spec, control, '--', 'sleep', 'infinity']);
+  t.after(() => daemon.kill('SIGKILL'));
+  for (const until = Date.now() + 10_000; !readFileSync(`/proc/${pid}/mounts`, 'utf8').includes(` ${at} `); ) {
+    assert.ok(Date.now() < until, `${at} is not mounted`);
+    await delay(20);
+  }
+  return at;
+}
 
 test('a mount that hangs is reported at once, delays nothing, and is asked again when it has come back', {
   skip,
@@ -123,6 +141,18 @@ test('any number of mounts that hang leave threads for the rest', { skip }, asyn
   const tasks = readdirSync(`/proc/${hanging.pid}/task`);
   const names = tasks.map((task) => readFileSync(`/proc/${hanging.pid}/task/${task}/comm`, 'utf8').trim());
   assert.equal(names.filter((name) => name === 'libuv-worker').length, 16);
+});
+
+test('a healthy mount that comes later is asked, while a dozen others hang', { skip }, async (t) => {
+  const hanging = await startBeside(t, 12, [`--collector.filesystem.mount-timeout=${TIMEOUT_MS}ms`]);
+  const before = await look(hanging);
+  const late = await mountLater(t, hanging);
+  const after = [await look(hanging), await look(hanging)];
+  for (const each of after) {
+    assert.ok(each.sized.has(late), `${late}: ${each.errors.get(late)}`);
+    assert.deepEqual(before.sized.difference(each.sized), new Set());
+    assert.ok(each.seconds < QUICK, `${each.seconds} s`);
+  }
 });
 
 test('an exporter with a mount that hangs ends when it is asked to', { skip }, async (t) => {

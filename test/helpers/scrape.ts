@@ -50,6 +50,8 @@ export interface ScrapeOptions {
   readonly daemons?: Partial<Daemons>;
   /** Files of others, where they are not those of the disk. */
   readonly othersFiles?: OthersFiles;
+  /** `--collector.timeout` */
+  readonly timeoutMs?: number;
   /** Wraps the trees, to make their files look otherwise. */
   readonly wrap?: (tree: Tree) => Tree;
 }
@@ -104,7 +106,7 @@ export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): 
     time += LOOK_MS;
     source.clock.begin();
   };
-  const registry = createRegistry([ready], { timeoutMs: 5000, log, onBegin });
+  const registry = createRegistry([ready], { timeoutMs: options.timeoutMs ?? 5000, log, onBegin });
   const page = new Page();
   const taker = {
     take: (part: number, samples: Samples) => {

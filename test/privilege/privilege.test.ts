@@ -18,7 +18,7 @@ const OPTIONS: Omit<PrivilegeOptions, 'env'> = {
   trees: { '/proc': '/proc', '/sys': '/sys' },
   rootfs: '/',
   files: [],
-  argumentFiles: [],
+  argv: [],
 };
 
 /** Runs a script as one that has been sealed: without capabilities in any thread, under no_new_privs. */

@@ -35,16 +35,9 @@ const PARTS: SandboxParts = {
   trees: ['/host/proc', '/host/sys'],
   rootfs: '/',
   files: [],
-  argumentFiles: [],
   listenOn: [],
   env: {},
 };
-
-test('of a file with arguments that file alone is read', () => {
-  const { read } = planSandbox({ ...PARTS, argumentFiles: ['/etc/keyhole/args'] });
-  assert.ok(read.includes('/etc/keyhole/args'));
-  assert.ok(!read.includes('/etc/keyhole'));
-});
 
 test('the trees, the runtime, and nothing of the machine beside', () => {
   const { read, execute, bind, connect, sockets } = planSandbox(PARTS);

@@ -61,7 +61,6 @@ function parts(
       candidates: [probe(reads, needs)],
       trees: { '/proc': '/proc', '/sys': '/sys' },
       files: [],
-      argumentFiles: [],
       held: new Set(),
       log,
       ...rest,
@@ -88,7 +87,6 @@ test('root stays where something would be lost, unless it is open already', { sk
   const { parts: some, logged } = parts(['/proc/stat'], { files: [secret] });
   assert.equal(chooseUser(some), undefined);
   assert.match(JSON.stringify(logged), /Serving as root without capabilities.*web: \S*secret/);
-  assert.equal(chooseUser(parts([], { argumentFiles: [secret] }).parts), undefined);
   assert.deepEqual(chooseUser(parts([], { files: [secret], held: new Set([secret]) }).parts), {
     uid: 65534,
     gid: 65534,

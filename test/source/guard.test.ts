@@ -8,6 +8,7 @@ import { awayMounts } from '../../src/source/guard.ts';
 import { createSource, type SourceOptions } from '../../src/source/source.ts';
 import { createMemory } from '../helpers/memory.ts';
 
+const SYSFS = 0x62656572;
 const line = (id: number, parent: number, device: string, at: string, fsType: string): string =>
   `${id} ${parent} ${device} / ${at} rw - ${fsType} none rw\n`;
 const ROOT = line(1, 0, '8:1', '/', 'ext4');
@@ -28,12 +29,13 @@ for (const [what, text, expected] of [
     ));
 
 /** Files of which those on FUSE answer only when they are told to. */
-function served(options: SourceOptions = {}) {
+function served({ magic = () => undefined, ...options }: SourceOptions & Partial<Pick<Disk, 'magic'>> = {}) {
   const memory = createMemory({ '/k/quick': '1', '/k/f/a': 'one', '/k/f/b': 'two', '/k/g/c': 'three' });
   const answers = new Map<string, () => void>();
   const hang = (path: string): Promise<void> => new Promise((resolve) => answers.set(path, resolve));
   const { away } = memory;
   const disk: Disk = Object.assign(memory, {
+    magic,
     mounts: () => line(3, 1, '0:8', '/k/f', 'fuse.x') + line(4, 1, '0:9', '/k/g', 'fuse.x'),
     away: {
       ...away,
@@ -119,6 +121,63 @@ test('a sensor that was slow is read off the thread from then on, and so are tho
     await answered;
     assert.equal(tree.read(`hwmon/${name}`), name.slice(-1));
   }
+});
+
+test('what asks hardware is read off the thread first, and at once when it has shown that it answers soon', async () => {
+  let time = 0;
+  const { tree, begin, answers, memory } = served({ now: () => time, magic: () => SYSFS, hangingReads: 2 });
+  for (const name of ['hwmon0/temp1', 'hwmon0/label', 'hwmon1/temp1', 'hwmon2/temp1'])
+    memory.write(`/k/class/hwmon/${name}`, '7');
+  memory.asked();
+  const answer = async (name: string, ms: number, { answered }: NotYet): Promise<void> => {
+    time += ms;
+    answers.get(`/k/class/hwmon/${name}`)?.();
+    await answered;
+  };
+  const quick = tree.file('class/hwmon/hwmon0/temp1');
+  const busy = tree.file('class/hwmon/hwmon1/temp1');
+  const slow = tree.file('class/hwmon/hwmon2/temp1');
+  begin();
+  await answer(
+    'hwmon0/temp1',
+    1,
+    notYet(() => quick.text()),
+  );
+  await answer(
+    'hwmon0/label',
+    1,
+    notYet(() => tree.readOnce('class/hwmon/hwmon0/label')),
+  );
+  await answer(
+    'hwmon1/temp1',
+    100,
+    notYet(() => busy.text()),
+  );
+  const late = notYet(() => slow.text());
+  late.giveUp();
+  assert.deepEqual([quick.text(), busy.text()], ['7', '7']);
+  assert.equal(tree.list('class/hwmon').length, 3);
+  assert.deepEqual(
+    memory.asked().filter((what) => what.startsWith('open')),
+    [],
+  );
+  begin();
+  assert.equal(quick.text(), '7');
+  assert.equal(tree.readOnce('class/hwmon/hwmon0/label'), '7');
+  assert.deepEqual(
+    memory.asked().filter((what) => what.startsWith('open')),
+    ['open /k/class/hwmon/hwmon0/temp1'],
+  );
+  time += 1000;
+  await answer(
+    'hwmon1/temp1',
+    1,
+    notYet(() => busy.text()),
+  );
+  await answer('hwmon2/temp1', 3000, late);
+  begin();
+  assert.equal(busy.text(), '7');
+  notYet(() => slow.text());
 });
 
 test('a read that was slow once may have lacked a processor', () => {

@@ -148,3 +148,27 @@ test('noise on 200 connections, between requests that are repeated, harms nobody
   assert.match(await exporter.scrape(SMALL), /^promhttp_metric_handler_requests_in_flight 1$/m);
   assert.equal(await exporter.stop(), 0);
 });
+
+test('what is sent beside a request is not read for long', async (t) => {
+  const exporter = await started(t);
+  await exporter.scrape(SMALL);
+  const before = residentOf(exporter);
+  const piece = Buffer.alloc(1_000_000, 'x');
+  const send = async (head: string): Promise<number> => {
+    const socket = await connected(t, exporter);
+    socket.resume().write(`POST /metrics${SMALL} HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n`);
+    for (let sent = 0; sent < 50; sent += 1) {
+      if (socket.destroyed) return sent;
+      if (!socket.write(piece)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => {});
+    }
+    return 50;
+  };
+  const long = 'Content-Length: 2000000000';
+  const chunked = `Transfer-Encoding: chunked\r\n\r\n${(2e9).toString(16)}`;
+  const sent = await Promise.all([long, chunked, long, chunked, long, chunked, long, chunked].map(send));
+  const grown = residentOf(exporter) - before;
+  t.diagnostic(`taken of 50 MB each: ${sent} MB, memory grown by ${(grown / 1e6).toFixed(1)} MB`);
+  assert.ok(Math.max(...sent) < 50);
+  assert.ok(grown < 30e6);
+  assert.match(await exporter.scrape(SMALL), /^node_load1 /m);
+});

@@ -321,3 +321,10 @@ test('what the command line names is there after the exec, too: files of argumen
   assert.equal(exporter.log().match(/msg="Listening on"/g)?.length, 2);
   assert.equal(await exporter.stop(), 0);
 });
+
+test('arguments that can be read once, and from where nothing is read after the exec', async () => {
+  const shell = 'exec 3<<END\n--collector.loadavg\nEND\nexec "$@" @/dev/fd/3';
+  const exporter = await startExporter(['sh', '-c', shell, 'sh', ...KEYHOLE, '--collector.disable-defaults']);
+  assert.match(await exporter.scrape(), /^node_load1 /m);
+  assert.equal(await exporter.stop(), 0);
+});

@@ -12,7 +12,7 @@ export const tell = (results: object): void => {
   process.stdout.write(`RESULT ${JSON.stringify(results)}\n`);
 };
 
-const fetchText = (url: string): Promise<string> =>
+export const fetchText = (url: string): Promise<string> =>
   new Promise((resolve, reject) => {
     get(url, (answer) => {
       let text = '';
