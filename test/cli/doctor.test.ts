@@ -6,14 +6,11 @@ import process from 'node:process';
 import { test } from 'node:test';
 import { doctor, doctorText, findingsOfUnit, judgeBy } from '../../src/cli/doctor.ts';
 import { runningFinding, textfileFindings, webConfigFinding } from '../../src/cli/findings.ts';
-import { programFlags } from '../../src/cli/flags.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import { CAP_PERFMON } from '../../src/perf/access.ts';
 import { diagnose, type PerfSituation } from '../../src/privilege/diagnose.ts';
-import { openTree } from '../../src/source/source.ts';
 import { programThat, runCommand } from '../helpers/program.ts';
-import { tree } from '../helpers/scrape.ts';
 
 test('the text, the JSON and the status agree on this machine, whatever it is', async () => {
   const { status, text } = await runCommand(doctor, '--path.sysfs=/sys');
