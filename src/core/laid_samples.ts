@@ -70,7 +70,6 @@ export function setReadings(
 ): void {
   for (let i = 0; i < readings.length; i += 1) {
     const reading = readings[i] as Reading | number;
-    if (typeof reading !== 'number')
-      block.set(from + i, reading.place < 0 ? reading.of(numbers) : (numbers[reading.place] as number));
+    if (typeof reading !== 'number') block.set(from + i, reading.of(numbers));
   }
 }

@@ -133,8 +133,9 @@ class Devices {
     this.#isStale = false;
     out.put(this.#block);
     for (const device of this.#laid) {
-      for (const name of device?.samples.names ?? []) out.passedOver(name);
-      for (const fault of device?.samples.faults ?? []) out.fault(fault);
+      if (device === undefined) continue;
+      for (const name of device.samples.names) out.passedOver(name);
+      for (const fault of device.samples.faults) out.fault(fault);
     }
   }
 }
