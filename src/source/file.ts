@@ -77,12 +77,13 @@ export class TreeFile implements KernelFile, Keeper {
 
   read(): void {
     const { scrape, look } = this.#context.clock;
-    if (scrape !== 0 && scrape === this.#readAt) {
+    const isForgotten = this.#isAbsent && this.#error === undefined;
+    if (scrape !== 0 && scrape === this.#readAt && !isForgotten) {
       if (this.#error !== undefined) throw this.#error;
       return;
     }
     this.#readAt = scrape;
-    if (this.#isAbsent && this.#isStillAbsent(look)) throw this.#error;
+    if (this.#isAbsent && !isForgotten && this.#isStillAbsent(look)) throw this.#error;
     this.#error = undefined;
     try {
       if (this.#timedAt === look || !this.#traits.isTimed) this.#fetch();
@@ -143,19 +144,29 @@ export class TreeFile implements KernelFile, Keeper {
   }
 
   tryRead(): boolean {
+    const { scrape, look } = this.#context.clock;
+    if (this.#isAbsent) {
+      if (scrape !== 0 && scrape === this.#readAt) return false;
+      if (this.#isStillAbsent(look)) {
+        this.#readAt = scrape;
+        return false;
+      }
+    }
     try {
       this.read();
       return true;
     } catch (error) {
       if (!hasErrno(error, NOTHING)) throw error;
       if (hasErrno(error, REFUSED)) this.#context.onRefused(this.path, error);
+      // It takes a KiB, and a large machine lacks thousands of files that others have.
+      if (this.#isAbsent) this.#error = undefined;
       return false;
     }
   }
 
   /** Whether it was absent or refused when it was read last, not only without a value. */
   get isGone(): boolean {
-    return this.#error !== undefined && (hasErrno(this.#error) || hasErrno(this.#error, REFUSED));
+    return this.#isAbsent || hasErrno(this.#error) || hasErrno(this.#error, REFUSED);
   }
 
   text(): string {
