@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Reading, sumOf } from '../../src/core/reading.ts';
+import { Reading, Readings, sumOf } from '../../src/core/reading.ts';
 
 test('what is made of readings is made of the numbers of each scrape', () => {
   const [a, b] = [new Reading(0), new Reading(1)];
@@ -40,4 +40,18 @@ test('factors and divisors are taken one after the other, as they were named', (
     [reading.plus(reading).over(3), 14 / 3],
   ] as const)
     assert.equal(made.of(numbers), value);
+});
+
+test('readings in a row answer as each of them alone, and forget the last ones', () => {
+  const numbers = Float64Array.of(7, 0.25, Number.NaN);
+  const [a, b, c] = [new Reading(0), new Reading(1), new Reading(2)];
+  const all = [a, 5, b.times(512).over(3), c, a.plus(b), Number.NaN, b.map((value) => value ** 2), a];
+  const readings = new Readings();
+  const alone = (value: Reading | number): number => (typeof value === 'number' ? value : value.of(numbers));
+  for (const kept of [0, 5, 3, 8]) {
+    readings.cut(kept);
+    for (const value of all.slice(kept)) readings.push(value);
+    assert.equal(readings.length, all.length);
+    for (const [i, value] of all.entries()) assert.equal(readings.of(i, numbers), alone(value));
+  }
 });
