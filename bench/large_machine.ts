@@ -78,8 +78,9 @@ export class LargeMachine {
       'proc/schedstat',
       `version 15\ntimestamp ${4_300_000_000 + this.#ticks * 250}\n${lines(cpus, (cpu) => `cpu${cpu} 0 0 0 0 0 0 ${this.#row(cpu, 3)}`)}`,
     );
+    // The 13th column is the number of the CPU, which stands: what is shown of a CPU would come and go with it.
     const hex = (cpu: number): string =>
-      list(15, (k) => this.#count(cpu, k).toString(16).padStart(8, '0').slice(-8)).join(' ');
+      list(15, (k) => (k === 12 ? cpu : this.#count(cpu, k)).toString(16).padStart(8, '0').slice(-8)).join(' ');
     this.#write('proc/net/softnet_stat', lines(cpus, hex));
     this.#write(
       'proc/diskstats',

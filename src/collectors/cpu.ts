@@ -35,6 +35,7 @@ interface KnownCpu {
  */
 export function advance(numbers: Float64Array, { places, before }: KnownCpu): void {
   const restarted = (before[IDLE] as number) - (numbers[places[IDLE] as number] ?? 0) >= RESTART_TICKS;
+  // Without an iterator, whose pairs were a third of the garbage of a scrape on a large machine.
   for (let i = 0; i < places.length; i += 1) {
     const place = places[i] as number;
     if (!restarted) numbers[place] = Math.max(numbers[place] as number, before[i] as number);

@@ -1,6 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { hex } from '../core/hex.ts';
 import { counter, gauge } from '../core/metric.ts';
+import type { Reading } from '../core/reading.ts';
 
 const COLUMNS_MIN = 9;
 /** With these the last two are the backlog and the CPU. */
@@ -52,10 +53,11 @@ export default defineCollector({
         // The number of a CPU does not change as the others do: it is a word.
         const cpu = hasCpu ? hex(line.word(12)) : row;
         if (cpu === undefined) throw line.fault();
-        for (let i = 0; i < length; i += 1) if (i !== 12) line.hex(i);
+        const counts: Reading[] = [];
+        for (let i = 0; i < length; i += 1) if (i !== 12) counts[i] = line.hex(i);
         for (const [family, column] of columns) {
-          const isThere = column < length && (column !== 11 || hasCpu);
-          out.sample(family, isThere ? line.hex(column) : 0, String(cpu));
+          const isThere = column !== 11 || hasCpu;
+          out.sample(family, (isThere ? counts[column] : undefined) ?? 0, String(cpu));
         }
       }),
     );

@@ -1,14 +1,14 @@
 import type { Block } from './block.ts';
 import type { Family } from './metric.ts';
 import { NotYet } from './not_yet.ts';
-import type { Numbers, Reading, Value } from './reading.ts';
+import { type Numbers, Readings, type Value } from './reading.ts';
 import type { LayoutWriter } from './writer.ts';
 
 /** What a layout writes: series, and for each a number or where it stands. */
 export class LaidSamples implements LayoutWriter {
   readonly families: Family[] = [];
   readonly labels: string[] = [];
-  readonly values: (Reading | number)[] = [];
+  readonly values = new Readings();
   readonly faults: unknown[] = [];
   readonly names: string[] = [];
 
@@ -41,7 +41,7 @@ export class LaidSamples implements LayoutWriter {
   /** Takes back what was written since `mark`. */
   undo(mark: number): void {
     for (const { labels } of this.families.splice(mark)) this.labels.length -= labels.length;
-    this.values.length = mark;
+    this.values.cut(mark);
   }
 
   /** Whether `block` has these series in this order from a place on; its labels there begin at `labelAt`. */
@@ -53,24 +53,12 @@ export class LaidSamples implements LayoutWriter {
 
   /** Writes the series to the end of a block. */
   addTo(block: Block, numbers: Numbers): void {
-    for (let i = 0; i < this.families.length; i += 1) {
-      const value = this.values[i] as Reading | number;
-      block.add(this.families[i] as Family, typeof value === 'number' ? value : value.of(numbers));
-    }
+    for (let i = 0; i < this.families.length; i += 1) block.add(this.families[i] as Family, this.values.of(i, numbers));
     for (const label of this.labels) block.labels.push(label);
   }
 }
 
 /** Sets the numbers of series that stand in a block from a place on. */
-export function setReadings(
-  block: Block,
-  from: number,
-  readings: readonly (Reading | number)[],
-  numbers: Numbers,
-): void {
-  for (let i = 0; i < readings.length; i += 1) {
-    const reading = readings[i] as Reading | number;
-    if (typeof reading !== 'number')
-      block.set(from + i, reading.place < 0 ? reading.of(numbers) : (numbers[reading.place] as number));
-  }
+export function setReadings(block: Block, from: number, readings: Readings, numbers: Numbers): void {
+  for (let i = 0; i < readings.length; i += 1) block.set(from + i, readings.of(i, numbers));
 }

@@ -26,7 +26,7 @@ export interface Line {
 }
 
 /** The number of labels without the bound of a histogram or the quantile of a summary. */
-const ownLabels = ({ whole, labels }: Family): number => (whole ?? { labels }).labels.length;
+const ownLabels = (family: Family): number => (family.whole ?? family).labels.length;
 
 /** Compares two series by number of labels and then by label values in the order of output; bounds are left as written. */
 function compareSeries(a: Line, b: Line): number {
@@ -60,7 +60,8 @@ export type Drop = (why: string, line: Line) => void;
 function sameSeries(a: readonly Line[], b: readonly Line[]): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i += 1) {
-    const [x, y] = [a[i] as Line, b[i] as Line];
+    const x = a[i] as Line;
+    const y = b[i] as Line;
     const { length } = x.family.labels;
     if (length !== y.family.labels.length || x.family.order !== y.family.order || x.family.whole !== y.family.whole)
       return false;

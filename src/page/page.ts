@@ -1,9 +1,9 @@
 import type { Block } from '../core/block.ts';
 import { formatFloat } from '../core/format.ts';
 import type { Family } from '../core/metric.ts';
-import { Composer, roomFor, type Section, type Shown, type View } from './composer.ts';
 import { NUMBER_BYTES_MAX, writeNumber } from './numbers.ts';
 import { createSorter, type Drop, type Line, prefixOf } from './order.ts';
+import { roomFor, type Section, Sheet, type View } from './sheet.ts';
 
 /** What collectors hand to a page: the blocks of one run. */
 export interface Written {
@@ -42,17 +42,8 @@ export class Page {
   /** Names whose series are others than those on the page. */
   readonly #stale = new Set<string>();
   #isStale = false;
-  #sections: Section[] = [];
-  #bytes: Buffer = Buffer.allocUnsafeSlow(0);
-  #spare: Buffer = Buffer.allocUnsafeSlow(0);
-  #length = 0;
-  /** By slot, which is the order on the page: the number, where its text is, whether it has moved, and whose it is. */
-  #values: Float64Array = new Float64Array(0);
-  #starts: Int32Array = new Int32Array(0);
-  #lengths: Uint8Array = new Uint8Array(0);
-  #moved: Uint8Array = new Uint8Array(0);
-  #viewIds: Int32Array = new Int32Array(0);
-  #places: Int32Array = new Int32Array(0);
+  #sheet = new Sheet();
+  #spare = new Sheet();
   #movedCount = 0;
   #dropped: [name: string, what: string][] = [];
   readonly segments: Segment[] = [];
@@ -131,8 +122,7 @@ export class Page {
     view.moves = block.moves;
     const { slots, count } = view;
     const now = block.values;
-    const values = this.#values;
-    const moved = this.#moved;
+    const { values, moved } = this.#sheet;
     for (let i = 0; i < count; i += 1) {
       const slot = slots[i] as number;
       if (slot < 0) continue;
@@ -148,18 +138,12 @@ export class Page {
   render(): Buffer {
     if (this.#isStale) this.#layOut();
     if (this.#movedCount > 0) this.#patch();
-    return this.#bytes.subarray(0, this.#length);
+    return this.#sheet.bytes.subarray(0, this.#sheet.length);
   }
 
   /** Writes what moved: at its place where it is as long as before, else with all that follows one by one. */
   #patch(): void {
-    const [bytes, starts, lengths, moved, values] = [
-      this.#bytes,
-      this.#starts,
-      this.#lengths,
-      this.#moved,
-      this.#values,
-    ];
+    const { bytes, starts, lengths, moved, values } = this.#sheet;
     const number = numberBytes;
     let longer = 0;
     let slot = -1;
@@ -181,17 +165,15 @@ export class Page {
   }
 
   #shift(count: number): void {
-    const from = this.#bytes;
-    const room = this.#length + count * NUMBER_BYTES_MAX;
-    if (this.#spare.length < room) this.#spare = Buffer.allocUnsafeSlow(room + (room >> 3));
-    const into = this.#spare;
-    const [starts, lengths, moved] = [this.#starts, this.#lengths, this.#moved];
+    const sheet = this.#sheet;
+    const { bytes: from, starts, lengths, moved, values, sections, slots } = sheet;
+    this.#spare.reserve(sheet.length + count * NUMBER_BYTES_MAX);
+    const into = this.#spare.bytes;
     let copied = 0;
     let at = 0;
     let shifted = 0;
-    const sections = this.#sections;
     let section = 0;
-    for (let slot = moved.indexOf(1); slot < starts.length; slot += 1) {
+    for (let slot = moved.indexOf(1); slot < slots; slot += 1) {
       const start = starts[slot] as number;
       for (; section < sections.length && (sections[section] as Section).slotFrom <= slot; section += 1)
         (sections[section] as Section).byteFrom += shifted;
@@ -204,22 +186,22 @@ export class Page {
       at += start - copied;
       copied = start + (lengths[slot] as number);
       starts[slot] = at;
-      const end = writeNumber(into, at, this.#values[slot] as number);
+      const end = writeNumber(into, at, values[slot] as number);
       lengths[slot] = end - at;
       at = end;
       shifted = at - copied;
     }
     for (; section < sections.length; section += 1) (sections[section] as Section).byteFrom += shifted;
-    from.copy(into, at, copied, this.#length);
-    this.#length += shifted;
-    this.#spare = from;
-    this.#bytes = into;
+    from.copy(into, at, copied, sheet.length);
+    sheet.length += shifted;
+    sheet.bytes = into;
+    this.#spare.bytes = from;
     this.#placeSegments();
   }
 
   /** Lays out the families whose series are others, and moves the rest to where it is from now on. */
   #layOut(): void {
-    const before = this.#sections;
+    const before = this.#sheet.sections;
     this.#touchCollisions(before);
     const stale = this.#stale;
     const dropped = this.#dropped.filter(([name]) => !stale.has(name));
@@ -265,7 +247,7 @@ export class Page {
       const suffix = SUFFIXES.find((each) => name.endsWith(each));
       if (suffix === undefined) continue;
       const base = name.slice(0, -suffix.length);
-      const kept = this.#stale.has(base) ? undefined : this.#sections.find((each) => each.name === base);
+      const kept = this.#stale.has(base) ? undefined : this.#sheet.sections.find((each) => each.name === base);
       const type = (found.get(base)?.[0] ?? kept)?.family.type;
       if (type !== 'histogram' && (type !== 'summary' || suffix === '_bucket')) continue;
       for (const line of lines) drop(`has the name of a part of the ${type} ${base}`, line);
@@ -277,76 +259,52 @@ export class Page {
     const names = [...kept.map(({ name }) => name), ...lines.keys()].sort();
     const keptByName = new Map(kept.map((section) => [section.name, section]));
     let slots = 0;
-    let room = this.#length;
+    let room = this.#sheet.length;
     for (const { slotFrom, slotTo } of kept) slots += slotTo - slotFrom;
     for (const all of lines.values()) {
       slots += all.length;
       room += roomFor(all);
     }
-    const next = new Composer(room, slots);
-    const shown = this.#shown;
+    const [shown, next] = [this.#sheet, this.#spare];
+    next.begin(room, slots);
     for (const name of names) {
       const section = keptByName.get(name);
-      if (section === undefined)
-        next.write(lines.get(name) as readonly Line[], this.#viewById as readonly View[], this.#values);
-      else next.copy(section, this.#endOf(section), shown);
+      if (section !== undefined) next.copy(section, shown);
+      else next.write(lines.get(name) as readonly Line[], this.#viewById as readonly View[], shown.values);
     }
-    this.#adopt(next);
-  }
-
-  #endOf(section: Section): number {
-    const last = section.slotTo - 1;
-    return (this.#starts[last] as number) + (this.#lengths[last] as number) + 1;
-  }
-
-  get #shown(): Shown {
-    return {
-      bytes: this.#bytes,
-      values: this.#values,
-      starts: this.#starts,
-      lengths: this.#lengths,
-      moved: this.#moved,
-      viewIds: this.#viewIds,
-      places: this.#places,
-    };
-  }
-
-  #adopt(next: Composer): void {
-    this.#bytes = next.bytes;
-    this.#spare = Buffer.allocUnsafeSlow(0);
-    this.#length = next.length;
-    this.#values = next.values;
-    this.#starts = next.starts;
-    this.#lengths = next.lengths;
-    this.#moved = next.moved;
-    this.#viewIds = next.viewIds;
-    this.#places = next.places;
-    this.#sections = next.sections;
-    for (const view of this.#viewById) view?.slots.fill(-1);
-    for (let slot = 0; slot < next.slots; slot += 1)
-      (this.#viewById[this.#viewIds[slot] as number] as View).slots[this.#places[slot] as number] = slot;
-    this.#movedCount = 0;
-    for (const flag of this.#moved) this.#movedCount += flag;
+    [this.#sheet, this.#spare] = [next, shown];
+    this.#placeViews();
     this.segments.length = 0;
     this.#placeSegments();
+  }
+
+  #placeViews(): void {
+    const { slots, moved, viewIds, places } = this.#sheet;
+    for (const view of this.#viewById) view?.slots.fill(-1);
+    this.#movedCount = 0;
+    for (let slot = 0; slot < slots; slot += 1) {
+      (this.#viewById[viewIds[slot] as number] as View).slots[places[slot] as number] = slot;
+      this.#movedCount += moved[slot] as number;
+    }
   }
 
   /** Segments keep the families that they had, wherever these are now; new ones are made at the first call. */
   #placeSegments(): void {
     const { segments } = this;
+    const { sections, length } = this.#sheet;
     if (segments.length === 0) {
-      for (const { byteFrom } of this.#sections) {
+      for (const { byteFrom } of sections) {
         const last = segments.at(-1);
         if (last !== undefined && byteFrom - last.from < SEGMENT_BYTES) continue;
         this.#versions += 1;
         segments.push({ from: byteFrom, to: 0, version: this.#versions });
       }
-      this.#segmentStarts = segments.map(({ from }) => this.#sections.findIndex(({ byteFrom }) => byteFrom === from));
+      this.#segmentStarts = segments.map(({ from }) => sections.findIndex(({ byteFrom }) => byteFrom === from));
     }
     for (const [i, segment] of segments.entries()) {
-      const next = this.#sections[this.#segmentStarts[i + 1] ?? -1];
-      segment.from = (this.#sections[this.#segmentStarts[i] as number] as Section).byteFrom;
-      segment.to = next?.byteFrom ?? this.#length;
+      const next = sections[this.#segmentStarts[i + 1] ?? -1];
+      segment.from = (sections[this.#segmentStarts[i] as number] as Section).byteFrom;
+      segment.to = next?.byteFrom ?? length;
     }
   }
 }

@@ -129,8 +129,9 @@ class Devices {
     this.#isStale = false;
     out.put(this.#block);
     for (const device of this.#laid) {
-      for (const name of device?.samples.names ?? []) out.passedOver(name);
-      for (const fault of device?.samples.faults ?? []) out.fault(fault);
+      if (device === undefined) continue;
+      for (const name of device.samples.names) out.passedOver(name);
+      for (const fault of device.samples.faults) out.fault(fault);
     }
   }
 }
@@ -171,14 +172,10 @@ function compose(block: Block, devices: readonly (Laid | undefined)[]): void {
     labelAt += samples.labels.length;
   }
   if (same && at === block.count) {
-    for (const device of devices) if (device !== undefined) setAll(block, device);
+    for (const device of devices)
+      if (device !== undefined) setReadings(block, device.from, device.samples.values, device.numbers);
     return;
   }
   block.cut(0, 0);
   for (const device of devices) device?.samples.addTo(block, device.numbers);
-}
-
-function setAll(block: Block, { samples, numbers, from }: Laid): void {
-  for (const [i, value] of samples.values.entries())
-    block.set(from + i, typeof value === 'number' ? value : value.of(numbers));
 }

@@ -82,9 +82,11 @@ export class TreeFile implements KernelFile, Keeper {
 
   failure(): unknown {
     const { scrape, look } = this.#context.clock;
-    if (scrape !== 0 && scrape === this.#readAt) return this.#error;
+    // `tryRead` keeps no error of what is absent.
+    const isForgotten = this.#isAbsent && this.#error === undefined;
+    if (scrape !== 0 && scrape === this.#readAt && !isForgotten) return this.#error;
     this.#readAt = scrape;
-    if (this.#isAbsent && this.#isStillAbsent(look)) return this.#error;
+    if (this.#isAbsent && !isForgotten && this.#isStillAbsent(look)) return this.#error;
     this.#error = undefined;
     try {
       this.#fetch(look);
@@ -145,16 +147,26 @@ export class TreeFile implements KernelFile, Keeper {
   }
 
   tryRead(): boolean {
+    const { scrape, look } = this.#context.clock;
+    if (this.#isAbsent) {
+      if (scrape !== 0 && scrape === this.#readAt) return false;
+      if (this.#isStillAbsent(look)) {
+        this.#readAt = scrape;
+        return false;
+      }
+    }
     const failure = this.failure();
     if (failure === undefined) return true;
     if (!hasErrno(failure, NOTHING)) throw failure;
     if (hasErrno(failure, REFUSED)) this.#context.onRefused(this.path, failure);
+    // It takes a KiB, and a large machine lacks thousands of files that others have.
+    if (this.#isAbsent) this.#error = undefined;
     return false;
   }
 
   /** Whether it was absent or refused when it was read last, not only without a value. */
   get isGone(): boolean {
-    return this.#error !== undefined && (hasErrno(this.#error) || hasErrno(this.#error, REFUSED));
+    return this.#isAbsent || hasErrno(this.#error) || hasErrno(this.#error, REFUSED);
   }
 
   text(): string {

@@ -2,7 +2,7 @@ import { Block } from '../core/block.ts';
 import { ABSENT, hasErrno } from '../core/errors.ts';
 import type { Beside, Collect, KernelFile, Layout, PartOptions, TableOptions } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
-import type { Reading } from '../core/reading.ts';
+import type { Readings } from '../core/reading.ts';
 import type { Writer } from '../core/writer.ts';
 import type { SourceClock } from './clock.ts';
 import { LaidLines } from './lines.ts';
@@ -12,7 +12,7 @@ import { follow, type Program } from './program.ts';
 interface Laid {
   readonly program: Program;
   readonly numbers: Float64Array;
-  readonly readings: readonly (Reading | number)[];
+  readonly readings: Readings;
   readonly faults: readonly unknown[];
   readonly passedOver: readonly string[];
   readonly fixedFiles: ReadonlyMap<KernelFile, number>;
@@ -49,10 +49,8 @@ export function createTable(
     layout(lines, out);
     const numbers = Float64Array.from(found);
     adjust?.(numbers);
-    if (out.families.length === block.count && out.isIn(block, 0, 0)) {
-      for (const [i, value] of out.values.entries())
-        block.set(i, typeof value === 'number' ? value : value.of(numbers));
-    } else {
+    if (out.families.length === block.count && out.isIn(block, 0, 0)) setReadings(block, 0, out.values, numbers);
+    else {
       block.cut(0, 0);
       out.addTo(block, numbers);
     }

@@ -24,7 +24,7 @@ const LARGER: Readonly<Record<string, number>> = {
   filesystem: 15_000,
   hwmon: 46_000,
   mdadm: 17_000,
-  netclass: 13_000,
+  netclass: 15_000,
   rapl: 22_000,
   zfs: 13_000,
 };

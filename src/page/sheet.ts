@@ -30,17 +30,6 @@ export interface Section {
   byteFrom: number;
 }
 
-/** What a page has by slot, and its bytes. */
-export interface Shown {
-  readonly bytes: Buffer;
-  readonly values: Float64Array;
-  readonly starts: Int32Array;
-  readonly lengths: Uint8Array;
-  readonly moved: Uint8Array;
-  readonly viewIds: Int32Array;
-  readonly places: Int32Array;
-}
-
 const NEWLINE = 10;
 
 /** At most three bytes of UTF-8 for each code unit. */
@@ -55,33 +44,47 @@ export function roomFor(lines: readonly Line[]): number {
   return room;
 }
 
-/** A page while it is laid out. */
-export class Composer {
-  readonly bytes: Buffer;
-  readonly slots: number;
-  readonly values: Float64Array;
-  readonly starts: Int32Array;
-  readonly lengths: Uint8Array;
-  readonly moved: Uint8Array;
-  readonly viewIds: Int32Array;
-  readonly places: Int32Array;
-  readonly sections: Section[] = [];
+/**
+ * The lines of a page: their bytes, and by slot, which is the order of the lines, the number, where its text is, whether it has
+ * moved, and whose it is. A page has two, and lays out from one to the other: the arrays of a large one cost more than what
+ * is written to them.
+ */
+export class Sheet {
+  bytes: Buffer = Buffer.allocUnsafeSlow(0);
   length = 0;
-  #slot = 0;
+  values = new Float64Array(0);
+  starts = new Int32Array(0);
+  lengths = new Uint8Array(0);
+  moved = new Uint8Array(0);
+  viewIds = new Int32Array(0);
+  places = new Int32Array(0);
+  /** How many of these are in use. */
+  slots = 0;
+  sections: Section[] = [];
 
-  constructor(room: number, slots: number) {
-    this.bytes = Buffer.allocUnsafeSlow(room);
-    this.slots = slots;
-    this.values = new Float64Array(slots);
-    this.starts = new Int32Array(slots);
-    this.lengths = new Uint8Array(slots);
-    this.moved = new Uint8Array(slots);
-    this.viewIds = new Int32Array(slots);
-    this.places = new Int32Array(slots);
+  /** Forgets what is there, and makes room. */
+  begin(room: number, slots: number): void {
+    this.length = 0;
+    this.slots = 0;
+    this.sections = [];
+    this.reserve(room);
+    if (this.values.length >= slots) return;
+    const some = slots + (slots >> 3);
+    this.values = new Float64Array(some);
+    this.starts = new Int32Array(some);
+    this.lengths = new Uint8Array(some);
+    this.moved = new Uint8Array(some);
+    this.viewIds = new Int32Array(some);
+    this.places = new Int32Array(some);
+  }
+
+  /** Makes room for so many bytes; those that are there are lost. */
+  reserve(room: number): void {
+    if (this.bytes.length < room) this.bytes = Buffer.allocUnsafeSlow(room + (room >> 3));
   }
 
   #begin(family: Family, name: string, count: number): void {
-    this.sections.push({ name, family, slotFrom: this.#slot, slotTo: this.#slot + count, byteFrom: this.length });
+    this.sections.push({ name, family, slotFrom: this.slots, slotTo: this.slots + count, byteFrom: this.length });
   }
 
   write(lines: readonly Line[], views: readonly View[], shown: Float64Array): void {
@@ -89,7 +92,7 @@ export class Composer {
     this.#begin(family.whole ?? family, (family.whole ?? family).name, lines.length);
     const { bytes } = this;
     let at = this.length + bytes.write(family.header, this.length);
-    let slot = this.#slot;
+    let slot = this.slots;
     for (const line of lines) {
       const { values, slots } = views[line.view] as View;
       const before = slots[line.place] as number;
@@ -99,6 +102,7 @@ export class Composer {
       this.values[slot] = value;
       this.starts[slot] = at;
       this.lengths[slot] = end - at;
+      this.moved[slot] = 0;
       this.viewIds[slot] = line.view;
       this.places[slot] = line.place;
       bytes[end] = NEWLINE;
@@ -106,11 +110,13 @@ export class Composer {
       slot += 1;
     }
     this.length = at;
-    this.#slot = slot;
+    this.slots = slot;
   }
 
-  copy({ family, name, slotFrom, slotTo, byteFrom }: Section, byteTo: number, shown: Shown): void {
-    const slot = this.#slot;
+  copy({ family, name, slotFrom, slotTo, byteFrom }: Section, shown: Sheet): void {
+    const slot = this.slots;
+    const last = slotTo - 1;
+    const byteTo = (shown.starts[last] as number) + (shown.lengths[last] as number) + 1;
     const by = this.length - byteFrom;
     this.#begin(family, name, slotTo - slotFrom);
     shown.bytes.copy(this.bytes, this.length, byteFrom, byteTo);
@@ -121,6 +127,6 @@ export class Composer {
     this.places.set(shown.places.subarray(slotFrom, slotTo), slot);
     for (let i = slotFrom; i < slotTo; i += 1) this.starts[slot + i - slotFrom] = (shown.starts[i] as number) + by;
     this.length += byteTo - byteFrom;
-    this.#slot += slotTo - slotFrom;
+    this.slots += slotTo - slotFrom;
   }
 }
