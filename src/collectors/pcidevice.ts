@@ -117,16 +117,17 @@ function writeDevice(device: Device, namesOf: NamesOf | undefined, out: LayoutWr
   const place = parsePlace(device.id);
   if (place === undefined) throw new ParseError(DEVICES, device.id);
   if (!writeInfo(device, place, namesOf, out)) return;
-  const write = (family: typeof metrics.width, file: string, absent: number): void => {
+  const writeWidth = (family: typeof metrics.width, file: string): void => {
     const value = device.number(file, 'Unknown');
-    // What is there and is no number is a fault, and not 0.
-    out.sample(family, value ?? (isUnknown(device.word(file)) ? absent : undefined), ...place);
+    // What is there and is no number is a fault.
+    out.sample(family, value ?? (isUnknown(device.word(file)) ? -1 : undefined), ...place);
   };
   writeSpeed(device, place, 'max_link_speed', metrics.maxSpeed, out);
-  write(metrics.maxWidth, 'max_link_width', -1);
+  writeWidth(metrics.maxWidth, 'max_link_width');
   writeSpeed(device, place, 'current_link_speed', metrics.speed, out);
-  write(metrics.width, 'current_link_width', -1);
-  for (const [family, file] of NUMBERS) write(family, file, 0);
+  writeWidth(metrics.width, 'current_link_width');
+  const names = device.list();
+  for (const [family, file] of NUMBERS) out.sample(family, names.includes(file) ? device.number(file) : 0, ...place);
   const power = device.word('power_state');
   if (power !== undefined)
     for (const state of STATES) out.row(metrics.power, state === power ? 1 : 0, [...place, state]);

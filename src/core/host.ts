@@ -62,7 +62,7 @@ export interface Line {
   fault(): ParseError;
 }
 
-/** A file while it is laid out. */
+/** A file while it is laid out. Blank lines are none of its lines: nothing is said in them. */
 export interface Lines extends Iterable<Line> {
   readonly length: number;
   at(index: number): Line | undefined;
@@ -133,6 +133,8 @@ export interface PartOptions {
 export interface TableOptions extends PartOptions {
   /** Looks over the numbers, by the places of their readings, before samples are made of them. */
   readonly adjust?: (numbers: Float64Array) => void;
+  /** Whether the kernel writes the file without a line where there is nothing to say. Otherwise an empty one is a fault. */
+  readonly mayBeEmpty?: boolean;
 }
 
 /** A file that is read at most once in a scrape, whoever asks. */
@@ -152,7 +154,7 @@ export interface KernelFile {
   text(): string;
   /** The same; `undefined` where it is absent or refused. */
   tryText(): string | undefined;
-  /** Reads it and answers the number that is all of its content; `undefined` where there is none. */
+  /** Reads it and answers the number that is all of its content; `undefined` where there is nothing. Throws a `ParseError` for text that is none. */
   number(): number | undefined;
   /** What `parse` makes of the text, made again only when that is another; `undefined` where the file is absent or refused. */
   as<T>(parse: (text: string) => T): () => T | undefined;
@@ -182,7 +184,7 @@ export interface Tree {
   folder(path: string): Folder;
   /** A file of words and numbers, laid out once and followed from then on. */
   table(path: string, layout: Layout, options?: TableOptions): Collect;
-  /** The same for a file whose lines stand alone. One without any is a fault. */
+  /** The same for a file whose lines stand alone. */
   lineTable(path: string, layOut: (line: Line, out: LayoutWriter) => void, options?: TableOptions): Collect;
   /** The folders of these names in a folder, each laid out alone and followed from then on. */
   devices(folder: string, pattern: RegExp, layout: DeviceLayout, options?: PartOptions): Collect;

@@ -1,4 +1,4 @@
-import { hasErrno, NOTHING, optional, ParseError, REFUSED } from '../core/errors.ts';
+import { hasErrno, NOTHING, optional, REFUSED } from '../core/errors.ts';
 import type { Folder, Line, Lines, Tree } from '../core/host.ts';
 import { NotYet } from '../core/not_yet.ts';
 import { decodeUtf8 } from '../core/utf8.ts';
@@ -131,7 +131,7 @@ function treeOf(given: string, context: FileContext): Tree {
       return folder;
     },
     table: (relative, layout, settings) => createTable(shared(relative, true), layout, context.clock, settings),
-    lineTable: (relative, layOut, settings) => tree.table(relative, eachLine(path(relative), layOut), settings),
+    lineTable: (relative, layOut, settings) => tree.table(relative, eachLine(layOut), settings),
     devices: (folder, pattern, layout, settings) => createDevices(devices, folder, pattern, layout, settings),
     read: (relative) => shared(relative, true).text(),
     readOnce,
@@ -164,12 +164,9 @@ interface FolderTraits {
 }
 
 const eachLine =
-  (path: string, layOut: (line: Line, out: LayoutWriter) => void) =>
-  (lines: Lines, out: LayoutWriter): void => {
+  (layOut: (line: Line, out: LayoutWriter) => void) =>
+  (lines: Lines, out: LayoutWriter): void =>
     lines.each((line) => layOut(line, out));
-    // The kernel does not write these files without a line.
-    if (lines.length === 0) out.fault(new ParseError(path, ''));
-  };
 
 function glance<T>(
   path: string,

@@ -52,7 +52,6 @@ testFile(netdev, 'proc/net/dev', [
   ['a heading alone', HEADING, []],
   ...(
     [
-      ['an empty row', '\n'],
       ['a row without a device', ROW.replace('eth0:', '')],
       ['a row without a name', ROW.replace('eth0', '')],
       ['a row without a colon', ROW.replace(':', '')],

@@ -24,7 +24,7 @@ testFile(slabinfo, 'proc/slabinfo', [
   ['two caches of one name', `${HEADING}${LINE}\ndentry 1 2 3 4 5 ${BEHIND}\n`, DENTRY],
   ['a line with a field less', `${LINE}\n${LINE.slice(0, -2)}\n`, DENTRY, LINE.slice(0, -2)],
   ['a line with a field more', `${LINE} 1\n${LINE}\n`, DENTRY, `${LINE} 1`],
-  ['an empty line', `${LINE}\n\n`, DENTRY, ''],
+  ['a blank line', `${LINE}\n\n`, DENTRY],
   [
     'what is not a number',
     `${LINE}\n${LINE.replace('192', 'x').replace('dentry', 'a')}\n`,
