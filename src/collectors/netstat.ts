@@ -55,7 +55,7 @@ export default defineCollector({
     };
     const snmp6 = (line: Line, out: LayoutWriter): void => {
       const name = line.find(0) ?? '';
-      if (!name.includes('6') || line.length < 2) return;
+      if (!name.includes('6')) return;
       const [protocol, statistic] = splitSnmp6(name);
       const value = line.number(1);
       if (isWanted(protocol, statistic)) out.sample(metrics.statistic.of(protocol, statistic), value);

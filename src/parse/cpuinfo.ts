@@ -69,7 +69,7 @@ export interface Cpuinfo {
   readonly faults: readonly ParseError[];
 }
 
-/** Parses `/proc/cpuinfo` of x86 and ARM: lines of a CPU, then a blank one. https://docs.kernel.org/filesystems/proc.html */
+/** Parses `/proc/cpuinfo` of x86 and ARM: each CPU begins with its number. https://docs.kernel.org/filesystems/proc.html */
 export function parseCpuinfo(text: string): Cpuinfo {
   const cpus: Building[] = [];
   const faults: ParseError[] = [];
@@ -85,14 +85,12 @@ export function parseCpuinfo(text: string): Cpuinfo {
       cpus.push(cpu);
     } else if (cpu !== undefined) {
       const textKey = TEXTS.get(key);
-      if (textKey !== undefined) cpu[textKey] = value;
-      else if (key === 'cpu MHz') cpu.frequencyMhz = parseFrequency(value, line);
+      // The first counts: were the name `processor` odd, another CPU would follow.
+      if (textKey !== undefined) cpu[textKey] ||= value;
+      else if (key === 'cpu MHz') cpu.frequencyMhz ??= parseFrequency(value, line);
     }
   };
-  for (const line of lines(text)) {
-    if (line.trim() === '') cpu = undefined;
-    else unlessOdd(faults, () => take(line));
-  }
+  for (const line of lines(text)) unlessOdd(faults, () => take(line));
   if (cpus.length === 0 && faults.length === 0) throw new ParseError('cpuinfo', text);
   return { cpus, faults };
 }

@@ -90,6 +90,7 @@ testFile(
       'what is not of IPv6, or has no value',
       'Other 1\nIp6Lonely\n\nUdp6NoPorts 1\n',
       [ip, 'node_netstat_Udp6_NoPorts 1'],
+      'Ip6Lonely',
     ],
     [
       'what is not a number',
