@@ -26,7 +26,7 @@ export interface Seen {
   readonly faults: number;
   /** Why it did not succeed. */
   readonly why: string;
-  /** Paths of which the log says that they are refused. */
+  /** Paths of which the log has said that they are refused: once for each. */
   readonly refused: ReadonlySet<string>;
 }
 
@@ -62,7 +62,7 @@ export function sweepOf(collector: AnyCollector, options: ScrapeOptions = {}) {
   const argv = [...(FLAGS[collector.name] ?? []), ...(BY_FILES[collector.name] ?? [])];
   const [opened, listed] = [new Set<string>(), new Set<string>()];
   let strike: Strike | undefined;
-  let refused = new Set<string>();
+  const refused = new Set<string>();
   const struck = struckDisk(() => strike);
   const disk = recordedDisk(struck, (path, how) => {
     if (strike !== undefined || !path.startsWith(FIXTURES)) return;
@@ -95,15 +95,14 @@ export function sweepOf(collector: AnyCollector, options: ScrapeOptions = {}) {
     /** Scraped by a process that was just started, with this struck at its start already. */
     async fresh(next?: Strike): Promise<Seen> {
       strike = next;
-      refused = new Set();
       return seenBy(start(), 0);
     },
     /** Scraped by a process that lives, and saw what was struck before. */
     async again(next?: Strike): Promise<Seen> {
       strike = next;
       if (lived === undefined || isKept) {
-        [refused, faultsBefore] = [new Set(), 0];
         strike = undefined;
+        faultsBefore = 0;
         lived = start();
         strike = next;
       }
