@@ -37,7 +37,7 @@ export default defineCollector({
         if (uuid?.startsWith('mpath-') !== true) return;
         const device = dm.word('dm/name') ?? '';
         const paths = dm
-          .list('slaves')
+          .all('slaves')
           .map((name) => ({ name, state: dm.inside(`slaves/${name}`).word('device/state') }));
         const working = paths.filter(({ state }) => state !== undefined && WORKING.includes(state)).length;
         out.sample(metrics.info, 1, device, dm.id, uuid);

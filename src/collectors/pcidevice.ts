@@ -126,7 +126,7 @@ function writeDevice(device: Device, namesOf: NamesOf | undefined, out: LayoutWr
   writeWidth(metrics.maxWidth, 'max_link_width');
   writeSpeed(device, place, 'current_link_speed', metrics.speed, out);
   writeWidth(metrics.width, 'current_link_width');
-  const names = device.list();
+  const names = device.all();
   for (const [family, file] of NUMBERS) out.sample(family, names.includes(file) ? device.number(file) : 0, ...place);
   const power = device.word('power_state');
   if (power !== undefined)

@@ -1,6 +1,6 @@
 import { noData, nothing } from '../core/absent.ts';
 import { type Collect, defineCollector } from '../core/collector.ts';
-import { NOTHING, optional, ParseError } from '../core/errors.ts';
+import { ParseError } from '../core/errors.ts';
 import type { Device, Lines } from '../core/host.ts';
 import { dynamic, gauge } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
@@ -123,7 +123,7 @@ export default defineCollector({
     let isThere = true;
     return [
       () => {
-        isThere = optional(() => proc.exists(FOLDER), NOTHING) ?? true;
+        isThere = proc.exists(FOLDER);
       },
       ...tables.map(
         (table): Collect =>

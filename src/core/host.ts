@@ -108,8 +108,10 @@ export interface Device {
   fixed(file: string): string | undefined;
   /** The lines of a file, each followed as in a table. */
   lines(file: string): Lines | undefined;
-  /** The names in the folder, or in one below it; empty where it is absent. */
+  /** The names in the folder, or in one below it; empty where it is absent or refused. */
   list(folder?: string): readonly string[];
+  /** The same where names are counted, or where one that is missing says something: throws where they are refused. */
+  all(folder?: string): readonly string[];
   /** Where a symbolic link in the folder points; looked at as `fixed`. */
   link(name: string): string | undefined;
   /** The path of the folder or of one below it without symbolic links; looked at as `fixed`. */
@@ -206,6 +208,7 @@ export interface Tree {
   link(path: string): string;
   /** A path without symbolic links. */
   real(path: string): string;
+  /** Absent and refused are the same here. */
   exists(path: string): boolean;
 
   // For what only a privilege opens.

@@ -81,7 +81,6 @@ function treeOf(given: string, context: FileContext): Tree {
   const magic = context.disk.magic(root);
   const isWhole = (relative: string): boolean => magic !== PROC_SUPER_MAGIC || WHOLE.test(relative);
   const isKernel = magic === PROC_SUPER_MAGIC || magic === SYSFS_MAGIC;
-  const isTimed = magic !== PROC_SUPER_MAGIC;
   const isTold = context.clock.isTold && magic === SYSFS_MAGIC;
   /** Network devices are reported to their own network only, and the tree may be another's. */
   const isToldOf = (relative: string): boolean => isTold && !relative.startsWith('class/net');
@@ -93,7 +92,7 @@ function treeOf(given: string, context: FileContext): Tree {
       isWhole: isComplete,
       isTold: isToldOf(relative),
       isKernel,
-      isTimed,
+      isTimed: magic !== PROC_SUPER_MAGIC,
       adopted: adopted.get(relative),
       onClose,
     });
@@ -141,7 +140,7 @@ function treeOf(given: string, context: FileContext): Tree {
     link: (relative) => guard.link(path(relative)),
     real: (relative) => guard.real(path(relative)),
     sizeBytes: (relative) => guard.sizeBytes(path(relative)),
-    exists: (relative) => guard.isThere(path(relative)),
+    exists: (relative) => isThere(path(relative), context),
     open: (relative) => context.descriptors.open(path(relative)),
     adopt: (relative, fd) => void adopted.set(relative, { fd }),
   };
@@ -150,10 +149,21 @@ function treeOf(given: string, context: FileContext): Tree {
     clock: context.clock,
     attribute: (relative) => fileAt(relative, true, isWhole(relative)),
     textOf,
+    onRefused: (relative, error) => context.onRefused(path(relative), error),
     isTold,
     identityOf: (relative) => optional(() => guard.identity(path(relative)), NOTHING),
   };
   return tree;
+}
+
+function isThere(path: string, { guard, onRefused }: FileContext): boolean {
+  try {
+    return guard.isThere(path);
+  } catch (error) {
+    if (!hasErrno(error, NOTHING)) throw error;
+    if (hasErrno(error, REFUSED)) onRefused(path, error);
+    return false;
+  }
 }
 
 interface FolderTraits {
