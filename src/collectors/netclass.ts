@@ -1,6 +1,6 @@
-import { noData, oneIf } from '../core/absent.ts';
+import { intWord, noData, oneIf } from '../core/absent.ts';
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
-import { NOTHING, optional, ParseError } from '../core/errors.ts';
+import { NOTHING, optional } from '../core/errors.ts';
 import { orInstead } from '../core/fallback.ts';
 import { flag } from '../core/flag.ts';
 import type { Device, Tree } from '../core/host.ts';
@@ -177,7 +177,7 @@ function writeFiles(net: Device, withInvalidSpeed: boolean, out: LayoutWriter): 
   // `bonding_masters` is a file.
   if (operstate === undefined && net.list().length === 0) return;
   const device = net.id;
-  const flags = wordAsInt(net, 'flags', out);
+  const flags = intWord(net, 'flags', out);
   const adminstate = flags === undefined ? 'unknown' : (flags & IFF_UP) === 0 ? 'down' : 'up';
   const [address, broadcast, duplex, alias] = ['address', 'broadcast', 'duplex', 'ifalias'].map(
     (file) => net.word(file) ?? '',
@@ -186,16 +186,8 @@ function writeFiles(net: Device, withInvalidSpeed: boolean, out: LayoutWriter): 
   out.row(metrics.info, 1, [device, address, broadcast, duplex, operstate ?? '', adminstate, alias] as string[]);
   out.sample(metrics.flags, flags, device);
   for (const [file, family] of NUMBERS) out.sample(family, net.auto(file), device);
-  const speed = wordAsInt(net, 'speed', out);
+  const speed = intWord(net, 'speed', out);
   if (speed !== undefined && (speed >= 0 || withInvalidSpeed)) out.sample(metrics.speed, speed * MEGABIT_BYTES, device);
-}
-
-/** What changes seldom, and by its sign or its bits decides what is written. */
-function wordAsInt(net: Device, file: string, out: LayoutWriter): number | undefined {
-  const word = net.word(file);
-  const value = autoInt(word);
-  if (word !== undefined && value === undefined) out.fault(new ParseError(`${net.path}/${file}`, word));
-  return value;
 }
 
 /** What netlink says of a device as a number. */

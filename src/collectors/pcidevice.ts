@@ -1,10 +1,9 @@
-import { noData } from '../core/absent.ts';
+import { intWord, noData } from '../core/absent.ts';
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
 import { isRefusal, messageOf, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { Device } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
-import { int } from '../core/text.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 import { findPciNames, type PciIds, type PciNames } from '../parse/pci_ids.ts';
 
@@ -131,10 +130,8 @@ function writeDevice(device: Device, namesOf: NamesOf | undefined, out: LayoutWr
   const power = device.word('power_state');
   if (power !== undefined)
     for (const state of STATES) out.row(metrics.power, state === power ? 1 : 0, [...place, state]);
-  const node = device.word('numa_node');
-  if (node === undefined || node === '-1') return;
-  if (int(node) === undefined) out.fault(new ParseError(`${device.path}/numa_node`, node));
-  out.sample(metrics.numa, int(node), ...place);
+  const node = intWord(device, 'numa_node', out);
+  if (node !== -1) out.sample(metrics.numa, node, ...place);
 }
 
 type NamesOf = (ids: PciIds) => PciNames;

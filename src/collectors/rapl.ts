@@ -47,9 +47,10 @@ function createZones(sys: Tree) {
   const nameOf = (zone: string): string => sys.file(`${POWERCAP}/${zone}/name`).tryText()?.trim() ?? '';
   return together(
     () =>
-      (optional(() => folder.names(), NOTHING) ?? [])
-        .map((zone) => [zone, nameOf(zone), sys.exists(energyOf(zone))] as const)
-        .filter(([, name]) => name !== ''),
+      (optional(() => folder.names(), NOTHING) ?? []).flatMap((zone) => {
+        const name = nameOf(zone);
+        return name === '' ? [] : [[zone, name, sys.exists(energyOf(zone))] as const];
+      }),
     (named) => {
       const zones = numberZones(named).filter((_, i) => named[i]?.[2]);
       return new Map(zones.map((zone) => [zone.folder, zone]));

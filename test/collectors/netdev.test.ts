@@ -49,6 +49,11 @@ const eth0 = samplesOf(
 testFile(netdev, 'proc/net/dev', [
   ['a device and 16 counters', HEADING + ROW, eth0],
   ['a device and a counter that touch', HEADING + ROW.replace(': ', ':'), eth0],
+  [
+    'an alias',
+    HEADING + ROW + ROW.replace('eth0', 'eth0:1'),
+    [...eth0, ...eth0.map((sample) => sample.replace('eth0', 'eth0:1'))].sort(),
+  ],
   ['a heading alone', HEADING, []],
   ...(
     [
