@@ -33,13 +33,8 @@ const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
 const size = { files: 0, inputs: 0, collectors: 0 };
 
 /** Other contents: what they change comes from the file. */
-const alterations = (content: string): string[] => [
-  moved(content),
-  content.replace(/[A-Za-z]+/g, 'keyhole'),
-  content.replace(/[a-z]+/g, 'keyhole'),
-  '1\n',
-  '',
-];
+const alterations = (content: string): Set<string> =>
+  new Set([moved(content), content.replace(/[A-Za-z]+/g, 'keyhole'), content.replace(/[a-z]+/g, 'keyhole'), '1\n', '']);
 
 interface Known {
   readonly usual: Seen;

@@ -9,6 +9,7 @@ import { FLAGS, PAST_HOST } from '../helpers/collected.ts';
 import { refusal } from '../helpers/disk.ts';
 import { struckMachine } from '../helpers/machine.ts';
 import { kernelOf } from '../helpers/netlink.ts';
+import { isFile } from '../helpers/reads.ts';
 import { FIXTURES, type ScrapeOptions } from '../helpers/scrape.ts';
 import {
   type Exceptions,
@@ -149,7 +150,8 @@ function netlinkClosing(protocol: number, errno: number): Closed {
 
 for (const collector of collectors) {
   const { name } = collector;
-  test(`${name}: what the machine refuses ends nothing`, { skip: PAST_HOST[name] ?? false }, async () => {
+  if (collector.reads.every(isFile) || name in PAST_HOST) continue;
+  test(`${name}: what the machine refuses ends nothing`, async () => {
     const findings: string[] = [];
     const argv = FLAGS[name] ?? [];
     for (const [what, make] of Object.entries(MACHINES)) {

@@ -47,5 +47,9 @@ export function struckDisk(strikeOf: () => Strike | undefined): Disk {
     ...disk,
     isThere: (path) => !isAbsent(path) && disk.isThere(path),
     identity: (path) => (isAbsent(path) ? undefined : disk.identity(path)),
+    sizeBytes(path) {
+      throwAt(path, false);
+      return disk.sizeBytes(path);
+    },
   };
 }
