@@ -131,22 +131,25 @@ function writeTables({ id, lines }: Device, out: LayoutWriter): void {
 /** Some count since the file system was mounted only. */
 function writeCounter(line: Line, id: string, name: string, out: LayoutWriter): void {
   if (line.find(0) !== 'since') throw line.fault();
-  if (line.find(1) === 'mount:') return;
-  if (line.find(1) !== 'filesystem' || line.find(2) !== 'creation:') throw line.fault();
-  out.sample(metrics.counters.of(sanitize(name)), sizeAt(line, 3, line.length > 4), id);
+  const isWanted = line.find(1) === 'filesystem' && line.find(2) === 'creation:';
+  if (!isWanted && line.find(1) !== 'mount:') out.passedOver(`${name} since ${line.word(1)}`);
+  if (isWanted) out.sample(metrics.counters.of(sanitize(name)), sizeAt(line, 3, line.length > 4), id);
 }
 
 function writeIo({ lines }: Device, uuid: string, device: string, out: LayoutWriter): void {
   let operation: string | undefined;
   lines('io_done')?.each((line) => {
-    if (line.length === 0) return;
     const head = line.upTo(0, ':');
     if (line.length === 1 && (head === 'read:' || head === 'write:')) {
       operation = head.slice(0, -1);
       return;
     }
     if (operation === undefined) throw line.fault();
+    const known = operation;
+    // A word alone may be a heading that we do not know: what follows it is of neither operation.
+    if (line.length === 1) operation = undefined;
     const [type, bytes] = countOf(line);
+    operation = known;
     out.sample(metrics.ioDone, bytes, uuid, device, operation, type);
   });
   // `IO errors since filesystem creation`; there is another section since the counts were reset.
@@ -154,7 +157,7 @@ function writeIo({ lines }: Device, uuid: string, device: string, out: LayoutWri
   lines('io_errors')?.each((line) => {
     if (line.upTo(0, ':') === undefined && line.find(0)?.toLowerCase() === 'io')
       isWanted = line.find(4)?.toLowerCase() === 'creation';
-    else if (isWanted && line.length > 0) {
+    else if (isWanted) {
       const [type, count] = countOf(line);
       out.sample(metrics.ioErrors, count, uuid, device, type);
     }

@@ -42,7 +42,7 @@ export default defineCollector({
           }
         }
       },
-      { ifAbsent: noData('there is no bonding on this machine') },
+      { ifAbsent: noData('there is no bonding on this machine'), mayBeEmpty: true },
     );
   },
 });

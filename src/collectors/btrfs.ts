@@ -165,9 +165,9 @@ function writeGroup(group: Device, uuid: string, devices: number, out: LayoutWri
 
 /** What sysfs says of a file system; of its devices only where nobody else says it. */
 function writeFilesystem(filesystem: Device, isAsked: boolean, out: LayoutWriter): void {
-  const { id, number, list } = filesystem;
+  const { id, number, all } = filesystem;
   const uuid = filesystem.fixed('metadata_uuid') || id;
-  const [names, devices] = [list(), list('devices')];
+  const [names, devices] = [all(), all('devices')];
   if (names.includes('label')) out.sample(metrics.info, 1, uuid, filesystem.word('label') ?? '');
   out.sample(metrics.globalReserve, number('allocation/global_rsv_size'), uuid);
   const commits = filesystem.lines('commit_stats');

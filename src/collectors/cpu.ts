@@ -1,5 +1,5 @@
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
-import { eachOf } from '../core/each.ts';
+import { alone, eachOf } from '../core/each.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFile, Line, Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
@@ -138,7 +138,7 @@ function createInfo({ proc, flags: given, isEnabled }: Host<typeof flags>): Coll
   const withFrequency = isEnabled('cpufreq');
   const cpuinfo = proc.file('cpuinfo').as(parseCpuinfo);
   return (out) => {
-    const cpus = cpuinfo() ?? [];
+    const { cpus = [], faults = [] } = cpuinfo() ?? {};
     for (const cpu of cpus) {
       const { processor, vendor, family, model, modelName, microcode, stepping, cacheSize, frequencyMhz } = cpu;
       const place = [cpu.package, cpu.core, processor] as const;
@@ -148,6 +148,7 @@ function createInfo({ proc, flags: given, isEnabled }: Host<typeof flags>): Coll
     }
     for (const word of matching(cpus[0]?.flags, given.flagsInclude)) out.sample(metrics.flag, 1, word);
     for (const word of matching(cpus[0]?.bugs, given.bugsInclude)) out.sample(metrics.bug, 1, word);
+    for (const fault of faults) out.fault(fault);
   };
 }
 
@@ -236,7 +237,11 @@ function createThrottles(cpus: () => readonly CpuFiles[]): Collect {
   };
   return (out, turn) => {
     seen.clear();
-    return eachOf(cpus(), turn, (cpu) => write(out, cpu));
+    return eachOf(
+      cpus(),
+      turn,
+      alone(out, (cpu) => write(out, cpu)),
+    );
   };
 }
 
@@ -248,10 +253,14 @@ function createOnline(sys: Tree, cpus: () => readonly CpuFiles[]): Collect {
   const list = sys.file(`${DIR}/online`).as((text) => new Set(parseCpulist(text, 'online')));
   return (out, turn) => {
     const all = cpus();
-    if (all[0]?.online.tryRead() !== true) return undefined;
-    const isOnline = ({ online, number }: CpuFiles): boolean =>
-      online.tryRead() ? online.number() === 1 : (list()?.has(number) ?? false);
-    return eachOf(all, turn, (cpu) => out.sample(metrics.online, isOnline(cpu) ? 1 : 0, cpu.label));
+    const first = all[0]?.online;
+    if (first === undefined || !(first.tryRead() || sys.exists(`${DIR}/cpu${all[0]?.number}/online`))) return undefined;
+    const isOnline = ({ online, number }: CpuFiles): boolean => (online.number() ?? Number(list()?.has(number))) === 1;
+    return eachOf(
+      all,
+      turn,
+      alone(out, (cpu) => out.sample(metrics.online, isOnline(cpu) ? 1 : 0, cpu.label)),
+    );
   };
 }
 

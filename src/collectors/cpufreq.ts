@@ -1,6 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
+import { ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
+import { fields } from '../core/text.ts';
 import { HZ_OF_KHZ } from '../core/units.ts';
+import type { LayoutWriter } from '../core/writer.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
 
 const DIR = 'devices/system/cpu';
@@ -36,13 +39,23 @@ export default defineCollector({
   setup({ sys }, metrics) {
     const offline = sys.file(`${DIR}/offline`);
     const offlineCpus = offline.as((text) => new Set(parseCpulist(text, 'offline')));
+    // Without the list, the files of an offline CPU say by themselves that they have no value.
+    const isOffline = (number: number, out: LayoutWriter): boolean => {
+      try {
+        return offlineCpus()?.has(number) === true;
+      } catch (error) {
+        if (!(error instanceof ParseError)) throw error;
+        if (number === 0) out.fault(error);
+        return false;
+      }
+    };
     return sys.devices(
       DIR,
       /^cpu[0-9]+$/,
       (device, out) => {
         const number = Number(device.id.slice('cpu'.length));
         const policy = device.inside('cpufreq');
-        if (offlineCpus()?.has(number) === true) return;
+        if (isOffline(number, out)) return;
         const cpu = String(number);
         for (const [key, file] of FREQUENCIES) {
           // The kernel writes `<unknown>` where the hardware does not say.
@@ -51,7 +64,7 @@ export default defineCollector({
         }
         const governor = policy.word('scaling_governor');
         if (governor === undefined) return;
-        for (const name of policy.fixed('scaling_available_governors')?.split(' ') ?? [])
+        for (const name of fields(policy.fixed('scaling_available_governors') ?? ''))
           out.sample(metrics.governor, name === governor ? 1 : 0, cpu, name);
       },
       { beside: [offline] },

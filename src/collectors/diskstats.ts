@@ -9,6 +9,8 @@ import type { LayoutWriter } from '../core/writer.ts';
 
 const NAMED_COLUMNS = 3;
 const VALUES_MIN = 11;
+/** Before Linux 2.6.25 partitions had four values, of other meanings. */
+const OLD_PARTITION_COLUMNS = 7;
 
 /** Parses a file of udev's database: the properties of a device. https://www.freedesktop.org/software/systemd/man/udevadm.html */
 export function parseUdevData(text: string): ReadonlyMap<string, string> {
@@ -180,18 +182,22 @@ export default defineCollector({
       return { major, minor, device, properties, isRotational };
     };
     /** Lines with fewer columns (partitions, on old kernels) are left out. https://docs.kernel.org/admin-guide/iostats.html */
-    return proc.table('diskstats', (lines, out) =>
-      lines.each((line) => {
-        if (line.length < NAMED_COLUMNS + VALUES_MIN) return;
-        const names = [line.word(0), line.word(1), line.word(2)] as const;
-        if (uint(names[0]) === undefined || uint(names[1]) === undefined) throw line.fault();
-        if (!wants(names[2])) return;
-        for (const [i, [metric, scale]] of COLUMNS.entries()) {
-          const column = i + NAMED_COLUMNS;
-          if (column < line.length) out.sample(metric, line.uint(column).times(scale), names[2]);
-        }
-        writeFacts(factsOf(lines, names), out);
-      }),
+    return proc.table(
+      'diskstats',
+      (lines, out) =>
+        lines.each((line) => {
+          if (line.length === OLD_PARTITION_COLUMNS) return;
+          if (line.length < NAMED_COLUMNS + VALUES_MIN) throw line.fault();
+          const names = [line.word(0), line.word(1), line.word(2)] as const;
+          if (uint(names[0]) === undefined || uint(names[1]) === undefined) throw line.fault();
+          if (!wants(names[2])) return;
+          for (const [i, [metric, scale]] of COLUMNS.entries()) {
+            const column = i + NAMED_COLUMNS;
+            if (column < line.length) out.sample(metric, line.uint(column).times(scale), names[2]);
+          }
+          writeFacts(factsOf(lines, names), out);
+        }),
+      { mayBeEmpty: true },
     );
   },
 });

@@ -1,4 +1,4 @@
-import { noData } from '../core/absent.ts';
+import { noData, oneIf } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { gauge } from '../core/metric.ts';
 import { BYTES_OF_SECTOR } from '../core/units.ts';
@@ -34,15 +34,14 @@ export default defineCollector({
       /^dm-/,
       (dm, out) => {
         const uuid = dm.word('dm/uuid');
-        const device = dm.word('dm/name');
-        if (uuid?.startsWith('mpath-') !== true || device === undefined) return;
-        const suspended = dm.word('dm/suspended');
+        if (uuid?.startsWith('mpath-') !== true) return;
+        const device = dm.word('dm/name') ?? '';
         const paths = dm
-          .list('slaves')
+          .all('slaves')
           .map((name) => ({ name, state: dm.inside(`slaves/${name}`).word('device/state') }));
         const working = paths.filter(({ state }) => state !== undefined && WORKING.includes(state)).length;
         out.sample(metrics.info, 1, device, dm.id, uuid);
-        if (suspended !== undefined) out.sample(metrics.active, suspended === '1' ? 0 : 1, device, dm.id);
+        out.sample(metrics.active, oneIf(dm.word('dm/suspended'), '0'), device, dm.id);
         out.sample(metrics.size, dm.number('size')?.times(BYTES_OF_SECTOR), device, dm.id);
         out.sample(metrics.paths, paths.length, device, dm.id);
         out.sample(metrics.pathsActive, working, device, dm.id);

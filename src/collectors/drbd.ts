@@ -84,13 +84,19 @@ export default defineCollector({
     return proc.table(
       'drbd',
       (lines, out) => {
-        let device = 'unknown';
+        let device: string | undefined = 'unknown';
         lines.each((line) => {
           const head = line.upTo(0, ':') ?? '';
           const number = DEVICE.exec(head)?.[1];
           if (number !== undefined) device = `drbd${number}`;
+          else if (line.upTo(1, ':') === 'cs:') {
+            // What follows is of no device that we know.
+            device = undefined;
+            throw line.fault();
+          }
           // Lines of versions and of progress are others.
           else if (!numbers.has(head) && !pairs.has(head) && head !== 'cs:') return;
+          if (device === undefined) return;
           for (let column = 0; column < line.length; column += 1) writeWord(line, column, device, out);
         });
       },

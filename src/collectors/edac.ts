@@ -3,7 +3,7 @@ import { defineCollector } from '../core/collector.ts';
 import type { Device } from '../core/host.ts';
 import { counter } from '../core/metric.ts';
 
-const CHANNEL = /^ch([0-9]+)_ce_count$/;
+const CHANNEL = /^ch([0-9]+)_(?:ce|ue)_count$/;
 
 /** The numbers behind `prefix` among these names. */
 const numbers = (names: readonly string[], prefix: string): string[] =>
@@ -74,11 +74,9 @@ export default defineCollector({
           const row = mc.inside(`csrow${number}`);
           out.sample(metrics.rowCorrected, row.number('ce_count'), controller, number);
           out.sample(metrics.rowUncorrected, row.number('ue_count'), controller, number);
-          for (const name of row.list()) {
-            const channel = CHANNEL.exec(name)?.[1];
-            if (channel === undefined) continue;
+          for (const channel of new Set(row.list().flatMap((name) => CHANNEL.exec(name)?.[1] ?? []))) {
             const labels = [controller, number, channel, labelOf(row, channel)] as const;
-            out.sample(metrics.channelCorrected, row.number(name), ...labels);
+            out.sample(metrics.channelCorrected, row.number(`ch${channel}_ce_count`), ...labels);
             out.sample(metrics.channelUncorrected, row.number(`ch${channel}_ue_count`), ...labels);
           }
         }

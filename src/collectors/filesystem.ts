@@ -87,7 +87,7 @@ const distinct = (mounts: readonly ShownMount[]): Iterable<ShownMount> =>
 function openMountinfo(proc: Tree): () => KernelFile {
   const [first, own] = [proc.passing('1/mountinfo'), proc.passing('self/mountinfo')];
   return () => {
-    if (first.tryRead()) return first;
+    if (first.tryRead() && first.length > 0) return first;
     own.read();
     return own;
   };

@@ -1,4 +1,4 @@
-import { noData } from '../core/absent.ts';
+import { noData, oneIf } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { NOTHING, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
@@ -206,8 +206,7 @@ function writeSensor(device: Device, sensor: Sensor, out: LayoutWriter): void {
   const label = labelOf(device, files);
   if (label !== undefined) out.sample(metrics.label, 1, chip, name, label);
   const bare = files.get('');
-  if (bare !== undefined && type === 'beep_enable')
-    out.sample(metrics.beep, device.word(bare) === '1' ? 1 : 0, chip, name);
+  if (bare !== undefined && type === 'beep_enable') out.sample(metrics.beep, oneIf(device.word(bare), '1'), chip, name);
   if (bare !== undefined && type === 'vrm') out.sample(metrics.vrm, device.numberOrNothing(bare), chip, name);
   if (bare !== undefined && type === 'update_interval')
     out.sample(metrics.update, device.numberOrNothing(bare)?.times(MILLI), chip, name);

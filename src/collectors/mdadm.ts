@@ -1,6 +1,6 @@
 import { noData, nothing } from '../core/absent.ts';
 import { type Collect, defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { ParseError, unlessOdd } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields, lines, uint } from '../core/text.ts';
 
@@ -38,23 +38,19 @@ export interface Mdstat {
   readonly faults: readonly ParseError[];
 }
 
-const isBelow = (line: string | undefined): boolean => line !== undefined && /^\s+\S/.test(line);
+const isBelow = (line: string | undefined): boolean => line !== undefined && /^\s/.test(line);
 
 /** Parses `/proc/mdstat`: a line for each array, indented lines below it. https://docs.kernel.org/admin-guide/md.html */
 export function parseMdstat(text: string): Mdstat {
   const arrays: MdArray[] = [];
   const faults: ParseError[] = [];
-  const all = lines(text);
+  const all = lines(text).filter((line) => line.trim() !== '');
+  if (all.length === 0) throw new ParseError('mdstat', '');
   for (const [i, line] of all.entries()) {
-    if (line.trim() === '' || /^(\s|unused devices|Personalities :)/.test(line)) continue;
+    if (/^(\s|unused devices|Personalities :)/.test(line)) continue;
     let end = i + 1;
     while (isBelow(all[end])) end += 1;
-    try {
-      arrays.push(parseArray(line, all.slice(i + 1, end)));
-    } catch (error) {
-      if (!(error instanceof ParseError)) throw error;
-      faults.push(error);
-    }
+    unlessOdd(faults, () => arrays.push(parseArray(line, all.slice(i + 1, end))));
   }
   return { arrays, faults };
 }
@@ -150,7 +146,10 @@ export default defineCollector({
         const level = md.word('md/level');
         if (level === undefined && md.list('md').length === 0) return;
         // While its shape changes an array has two numbers: `4 (3)`, the new one first.
-        const raidDisks = uint(md.word('md/raid_disks')?.split(' ')[0]);
+        const shape = md.word('md/raid_disks');
+        const raidDisks = uint(shape?.split(' ')[0]);
+        if (shape !== undefined && raidDisks === undefined)
+          out.fault(new ParseError(`${md.path}/md/raid_disks`, shape));
         if (!CONTAINERS.includes(level ?? '')) out.sample(metrics.raidDisks, raidDisks, md.id);
         // Only an array with redundancy can lack disks; one that does not run does not say.
         const isRedundant = level !== undefined && REDUNDANT.includes(level);

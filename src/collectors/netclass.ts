@@ -1,4 +1,4 @@
-import { noData } from '../core/absent.ts';
+import { intWord, noData, oneIf } from '../core/absent.ts';
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
 import { NOTHING, optional } from '../core/errors.ts';
 import { orInstead } from '../core/fallback.ts';
@@ -177,16 +177,16 @@ function writeFiles(net: Device, withInvalidSpeed: boolean, out: LayoutWriter): 
   // `bonding_masters` is a file.
   if (operstate === undefined && net.list().length === 0) return;
   const device = net.id;
-  const flags = autoInt(net.word('flags'));
+  const flags = intWord(net, 'flags', out);
   const adminstate = flags === undefined ? 'unknown' : (flags & IFF_UP) === 0 ? 'down' : 'up';
   const [address, broadcast, duplex, alias] = ['address', 'broadcast', 'duplex', 'ifalias'].map(
     (file) => net.word(file) ?? '',
   );
-  out.sample(metrics.up, operstate === 'up' ? 1 : 0, device);
+  out.sample(metrics.up, oneIf(operstate, 'up'), device);
   out.row(metrics.info, 1, [device, address, broadcast, duplex, operstate ?? '', adminstate, alias] as string[]);
   out.sample(metrics.flags, flags, device);
   for (const [file, family] of NUMBERS) out.sample(family, net.auto(file), device);
-  const speed = autoInt(net.word('speed'));
+  const speed = intWord(net, 'speed', out);
   if (speed !== undefined && (speed >= 0 || withInvalidSpeed)) out.sample(metrics.speed, speed * MEGABIT_BYTES, device);
 }
 

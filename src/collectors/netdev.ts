@@ -263,7 +263,8 @@ function fromRows({ proc, sys }: Pick<Host, 'proc' | 'sys'>, options: Options): 
     lines.each((line, row) => {
       if (row < HEADING_LINES) return;
       const first = line.word(0);
-      const colon = first.indexOf(':');
+      // The name of an alias, such as eth0:1, has a colon too.
+      const colon = first.lastIndexOf(':');
       // Old kernels leave no blank before a first counter of eight digits.
       const touching = first.slice(0, colon + 1);
       const offset = touching === first ? 1 : 0;

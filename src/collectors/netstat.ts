@@ -32,9 +32,10 @@ export default defineCollector({
   setup({ proc, flags }, metrics) {
     const isWanted = (protocol: string, name: string): boolean => flags.fields?.test(`${protocol}_${name}`) ?? true;
     /** A line of names above one of values. Every value must be a number, wanted or not. */
-    const writePair = (names: Line, values: Line, out: LayoutWriter): void => {
+    const writePair = (names: Line, values: Line | undefined, out: LayoutWriter): void => {
       const label = names.word(0);
-      if (!label.endsWith(':') || values.find(0) !== label || values.length !== names.length) throw values.fault();
+      if (values === undefined) throw names.fault();
+      if (!label.endsWith(':') || values.length !== names.length) throw values.fault();
       const protocol = label.slice(0, -1);
       for (let i = 1; i < names.length; i += 1) {
         const name = names.word(i);
@@ -44,14 +45,17 @@ export default defineCollector({
     };
     /** https://docs.kernel.org/networking/snmp_counter.html */
     const pairs = (lines: Lines, out: LayoutWriter): void => {
-      for (let i = 0; i < lines.length; i += 2) {
+      for (let i = 0; i < lines.length; i += 1) {
         const [names, values] = [lines.at(i) as Line, lines.at(i + 1)];
-        lines.one(values ?? names, () => writePair(names, values ?? names, out));
+        // A line without the other of its pair costs itself alone.
+        const isPair = values?.find(0) === names.find(0);
+        lines.one(isPair ? (values as Line) : names, () => writePair(names, isPair ? values : undefined, out));
+        if (isPair) i += 1;
       }
     };
     const snmp6 = (line: Line, out: LayoutWriter): void => {
       const name = line.find(0) ?? '';
-      if (!name.includes('6') || line.length < 2) return;
+      if (!name.includes('6')) return;
       const [protocol, statistic] = splitSnmp6(name);
       const value = line.number(1);
       if (isWanted(protocol, statistic)) out.sample(metrics.statistic.of(protocol, statistic), value);

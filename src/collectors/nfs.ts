@@ -1,6 +1,5 @@
 import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
 import { counter } from '../core/metric.ts';
 import { type Layout, NFS_METHODS, rpcStatsOf } from '../parse/rpc_stats.ts';
 
@@ -53,7 +52,6 @@ export default defineCollector({
     return proc.table(
       FILE,
       (lines, out) => {
-        if (lines.length === 0) throw new ParseError(FILE, '');
         const stats = rpcStatsOf(lines, LAYOUTS, out);
         out.sample(metrics.packets, stats.at('net', 2), 'tcp');
         out.sample(metrics.packets, stats.at('net', 1), 'udp');

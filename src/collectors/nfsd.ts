@@ -1,6 +1,5 @@
 import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Value } from '../core/reading.ts';
 import { type Layout, NFS_METHODS, type RpcStats, rpcStatsOf } from '../parse/rpc_stats.ts';
@@ -92,7 +91,6 @@ export default defineCollector({
     return proc.table(
       FILE,
       (lines, out) => {
-        if (lines.length === 0) throw new ParseError(FILE, '');
         const stats = rpcStatsOf(lines, LAYOUTS, out);
         for (const [label, place, family, ...values] of EXPOSED) out.row(family, stats.at(label, place), values);
         for (const [proto, method, count] of requestsOf(stats)) out.sample(metrics.requests, count, method, proto);

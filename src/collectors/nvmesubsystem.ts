@@ -47,7 +47,7 @@ export default defineCollector({
       /^nvme-subsys/,
       (subsystem, out) => {
         const { id, word } = subsystem;
-        const entries = subsystem.list();
+        const entries = subsystem.all();
         const controllers = entries
           .filter((name) => /^nvme\d+$/.test(name))
           .map((name) => ({

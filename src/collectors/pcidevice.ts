@@ -1,10 +1,9 @@
-import { noData } from '../core/absent.ts';
+import { intWord, noData } from '../core/absent.ts';
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
 import { isRefusal, messageOf, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { Device } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
-import { int } from '../core/text.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 import { findPciNames, type PciIds, type PciNames } from '../parse/pci_ids.ts';
 
@@ -117,23 +116,22 @@ function writeDevice(device: Device, namesOf: NamesOf | undefined, out: LayoutWr
   const place = parsePlace(device.id);
   if (place === undefined) throw new ParseError(DEVICES, device.id);
   if (!writeInfo(device, place, namesOf, out)) return;
-  const write = (family: typeof metrics.width, file: string, absent: number): void => {
+  const writeWidth = (family: typeof metrics.width, file: string): void => {
     const value = device.number(file, 'Unknown');
-    // What is there and is no number is a fault, and not 0.
-    out.sample(family, value ?? (isUnknown(device.word(file)) ? absent : undefined), ...place);
+    // What is there and is no number is a fault.
+    out.sample(family, value ?? (isUnknown(device.word(file)) ? -1 : undefined), ...place);
   };
   writeSpeed(device, place, 'max_link_speed', metrics.maxSpeed, out);
-  write(metrics.maxWidth, 'max_link_width', -1);
+  writeWidth(metrics.maxWidth, 'max_link_width');
   writeSpeed(device, place, 'current_link_speed', metrics.speed, out);
-  write(metrics.width, 'current_link_width', -1);
-  for (const [family, file] of NUMBERS) write(family, file, 0);
+  writeWidth(metrics.width, 'current_link_width');
+  const names = device.all();
+  for (const [family, file] of NUMBERS) out.sample(family, names.includes(file) ? device.number(file) : 0, ...place);
   const power = device.word('power_state');
   if (power !== undefined)
     for (const state of STATES) out.row(metrics.power, state === power ? 1 : 0, [...place, state]);
-  const node = device.word('numa_node');
-  if (node === undefined || node === '-1') return;
-  if (int(node) === undefined) out.fault(new ParseError(`${device.path}/numa_node`, node));
-  out.sample(metrics.numa, int(node), ...place);
+  const node = intWord(device, 'numa_node', out);
+  if (node !== -1) out.sample(metrics.numa, node, ...place);
 }
 
 type NamesOf = (ids: PciIds) => PciNames;

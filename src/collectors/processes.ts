@@ -1,5 +1,5 @@
 import { type Collect, defineCollector } from '../core/collector.ts';
-import { hasErrno, ParseError, REFUSED } from '../core/errors.ts';
+import { hasErrno, isRefusal, ParseError, REFUSED } from '../core/errors.ts';
 import { type Family, gauge } from '../core/metric.ts';
 import type { Writer } from '../core/writer.ts';
 import { parseTaskStat, type TaskStat } from '../parse/task_stat.ts';
@@ -33,7 +33,7 @@ function createReader() {
       } catch (error) {
         if (hasErrno(error, GONE)) return undefined;
         if (hasErrno(error, REFUSED)) hidden ??= error;
-        else if (error instanceof ParseError) out.fault(error);
+        else if (error instanceof ParseError || isRefusal(error)) out.fault(error);
         else throw error;
         return undefined;
       }

@@ -24,7 +24,7 @@ export interface Zone {
  * where the name has no number at its end, zones of one name are counted.
  * https://docs.kernel.org/power/powercap/powercap.html
  */
-export function numberZones(named: readonly (readonly [folder: string, name: string])[]): Zone[] {
+export function numberZones(named: readonly (readonly [folder: string, name: string, ...unknown[]])[]): Zone[] {
   const next = new Map<string, number>();
   return named.map(([folder, full]) => {
     const [first = '', number, ...more] = full.split('-');
@@ -38,20 +38,23 @@ export function numberZones(named: readonly (readonly [folder: string, name: str
 
 const energyOf = (folder: string): string => `${POWERCAP}/${folder}/energy_uj`;
 
-/** The zones by their folders. Control types such as `intel-rapl` have no name; zones that only limit power have no `energy_uj`. */
+/**
+ * The zones that have a counter, by their folders. Control types such as `intel-rapl` have no name; zones that only limit power
+ * have no `energy_uj`, but a number.
+ */
 function createZones(sys: Tree) {
   const folder = sys.folder(POWERCAP);
-  const nameOf = (zone: string): string | undefined => {
-    const name = sys.file(`${POWERCAP}/${zone}/name`).tryText()?.trim();
-    return name !== undefined && sys.exists(energyOf(zone)) ? name : undefined;
-  };
+  const nameOf = (zone: string): string => sys.file(`${POWERCAP}/${zone}/name`).tryText()?.trim() ?? '';
   return together(
     () =>
       folder.tryNames().flatMap((zone) => {
         const name = nameOf(zone);
-        return name === undefined ? [] : [[zone, name] as const];
+        return name === '' ? [] : [[zone, name, sys.exists(energyOf(zone))] as const];
       }),
-    (named) => new Map(numberZones(named).map((zone) => [zone.folder, zone])),
+    (named) => {
+      const zones = numberZones(named).filter((_, i) => named[i]?.[2]);
+      return new Map(zones.map((zone) => [zone.folder, zone]));
+    },
   );
 }
 
@@ -109,7 +112,7 @@ export default defineCollector({
     // Where some zones gave their numbers, the collector did succeed.
     const isAnyRead: Collect = () => {
       const folders = [...zones.made.keys()];
-      if (silent.size > 0 && folders.every((folder) => silent.has(folder)))
+      if (folders.length > 0 && folders.every((folder) => silent.has(folder)))
         throw new NoDataError(`energy_uj of ${folders.join(', ')} is readable by root only, or has no value`);
     };
     return [energy, isAnyRead];

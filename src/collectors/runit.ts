@@ -64,7 +64,7 @@ export default defineCollector({
       const status = parseStatus(file.bytes, file.length);
       if (status === undefined) throw new ParseError(file.path, file.text());
       // A service starts by itself unless there is a file `down` beside its `run`.
-      const isHeld = optional(() => services.exists(`${name}/down`), REFUSED);
+      const isHeld = optional(() => optional(() => services.sizeBytes(`${name}/down`)) !== undefined, REFUSED);
       const service = decodeName(name);
       out.sample(metrics.state, status.state, service, 'runit');
       out.sample(metrics.desired, status.wantedUp ? 1 : 0, service, 'runit');

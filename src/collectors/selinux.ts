@@ -1,10 +1,11 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { lines } from '../core/text.ts';
 
 const MODES: Readonly<Record<string, number>> = { enforcing: 1, permissive: 0 };
 const DISABLED = -1;
+const ENFORCE = 'fs/selinux/enforce';
 
 /**
  * The mode that `/etc/selinux/config` asks for at boot: 1 enforcing, 0 permissive, -1 disabled, a word that is neither, or
@@ -33,19 +34,17 @@ export default defineCollector({
     current: gauge('node_selinux_current_mode', 'The mode of this moment: -1 disabled, 0 permissive, 1 enforcing.'),
   },
   setup({ proc, sys, root }, metrics) {
-    const enforce = sys.file('fs/selinux/enforce');
+    const enforce = sys.file(ENFORCE);
     const label = proc.passing('self/attr/current');
     const configMode = root.passing('etc/selinux/config').as(parseConfigMode);
     // Until a policy is loaded everything runs with the label of the kernel itself.
     const hasPolicy = (): boolean => label.tryText()?.replace(/[\0\n]+$/, '') !== 'kernel';
     return (out) => {
-      const mode = enforce.tryText();
-      const isOn = mode !== undefined && hasPolicy();
+      const isOn = (enforce.tryRead() || optional(() => sys.sizeBytes(ENFORCE)) !== undefined) && hasPolicy();
       out.sample(metrics.enabled, isOn ? 1 : 0);
       if (!isOn) return;
-      if (enforce.number() === undefined) out.fault(new ParseError(enforce.path, mode));
-      out.sample(metrics.current, enforce.number());
       out.sample(metrics.config, configMode() ?? DISABLED);
+      out.sample(metrics.current, enforce.number());
     };
   },
 });

@@ -7,12 +7,16 @@ import { passes } from '../core/pattern.ts';
 
 /** How many columns follow the name, which may hold blanks itself: `<5 numbers> : tunables <3> : slabdata <3>`. */
 const COLUMNS = 15;
+/** The same of a kernel that was built to debug slabs: ` : globalstat <9> : cpustat <4>`. */
+const WITH_STATISTICS = COLUMNS + 17;
 
-/** The cache that a line is about. */
-function nameOf(line: Line): string {
-  const words = line.length - COLUMNS;
-  if (words < 1 || line.word(words + 5) !== ':' || line.word(words + 6) !== 'tunables') throw line.fault();
-  return Array.from({ length: words }, (_, i) => line.word(i)).join(' ');
+/** How many words the name of a cache has. */
+function wordsOf(line: Line): number {
+  for (const columns of [WITH_STATISTICS, COLUMNS]) {
+    const words = line.length - columns;
+    if (words > 0 && line.word(words + 5) === ':' && line.word(words + 6) === 'tunables') return words;
+  }
+  throw line.fault();
 }
 
 export default defineCollector({
@@ -42,13 +46,13 @@ export default defineCollector({
       lines.each((line) => {
         const first = line.word(0);
         if (first === 'slabinfo' || first === '#') return;
-        const name = nameOf(line);
+        const words = wordsOf(line);
+        const name = Array.from({ length: words }, (_, i) => line.word(i)).join(' ');
         if (!passes(name, include, exclude)) return;
         // Modules may give two caches one name, and nothing else tells them apart.
         if (seen.has(name)) return out.passedOver(`another cache of the name ${name}`);
         seen.add(name);
-        const numbersAt = line.length - COLUMNS;
-        for (const [i, family] of families.entries()) out.sample(family, line.uint(numbersAt + i), name);
+        for (const [i, family] of families.entries()) out.sample(family, line.uint(words + i), name);
       });
     });
   },

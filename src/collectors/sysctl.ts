@@ -28,7 +28,6 @@ interface Word {
 /** All words, of which there are as many as the sysctl has keys. */
 function wordsOf({ name, keys }: Sysctl, lines: Lines): Word[] {
   const words = [...lines].flatMap((line) => Array.from({ length: line.length }, (_, column) => ({ line, column })));
-  if (words.length === 0) throw new ParseError(`sysctl ${name}: no value`, '');
   if (keys.length > 0 && (words.length === 1 || words.length !== keys.length))
     throw new ParseError(`sysctl ${name}: ${words.length} values for ${keys.length} keys`, lines.at(0)?.rest(0) ?? '');
   return words;

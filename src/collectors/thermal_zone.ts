@@ -24,8 +24,7 @@ export default defineCollector({
       'class/thermal',
       KIND,
       ({ id, fixed, number }, out) => {
-        const type = fixed('type');
-        if (type === undefined) return;
+        const type = fixed('type') ?? '';
         const name = id.replace(KIND, '');
         if (id.startsWith('thermal_zone')) return out.sample(metrics.temp, number('temp')?.over(1000), name, type);
         out.sample(metrics.current, number('cur_state'), name, type);

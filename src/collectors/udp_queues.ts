@@ -19,25 +19,38 @@ function digitOf(byte: number): number {
 class QueuedBytes {
   tx = 0;
   rx = 0;
-  /** The first row that cannot be read. */
-  fault: ParseError | undefined;
+  /** Rows that cannot be read. */
+  faults: ParseError[] = [];
   #rowTx = 0;
   #rowRx = 0;
 
-  /** Adds up `/proc/net/udp` or `/proc/net/udp6`, a row per socket below a heading. https://docs.kernel.org/networking/proc_net_tcp.html */
-  add({ bytes, length, path }: Pick<KernelFile, 'bytes' | 'length' | 'path'>): void {
+  /**
+   * Adds up `/proc/net/udp` or `/proc/net/udp6`, a row per socket below a heading, and answers whether there is one.
+   * https://docs.kernel.org/networking/proc_net_tcp.html
+   */
+  add({ bytes, length, path }: Pick<KernelFile, 'bytes' | 'length' | 'path'>): boolean {
     this.tx = 0;
     this.rx = 0;
-    this.fault = undefined;
-    for (let at = bytes.indexOf(NEWLINE) + 1; at > 0 && at < length; ) {
+    this.faults = [];
+    let isBody = false;
+    for (let at = 0; at < length; ) {
       const newline = bytes.indexOf(NEWLINE, at);
       const end = newline < 0 || newline > length ? length : newline;
-      if (this.#takeRow(bytes, at, end)) {
-        this.tx += this.#rowTx;
-        this.rx += this.#rowRx;
-      } else this.fault ??= new ParseError(path, bytes.toString('utf8', at, end));
+      const start = at;
+      while (at < end && bytes[at] === BLANK) at += 1;
+      if (at < end && isBody) this.#addRow(bytes, start, end, path);
+      isBody ||= at < end;
       at = end + 1;
     }
+    if (!isBody) this.faults.push(new ParseError(path, ''));
+    return isBody;
+  }
+
+  #addRow(bytes: Buffer, start: number, end: number, path: string): void {
+    if (this.#takeRow(bytes, start, end)) {
+      this.tx += this.#rowTx;
+      this.rx += this.#rowRx;
+    } else this.faults.push(new ParseError(path, bytes.toString('utf8', start, end)));
   }
 
   #takeRow(bytes: Buffer, start: number, end: number): boolean {
@@ -90,10 +103,11 @@ export default defineCollector({
     ] as const;
     const queued = new QueuedBytes();
     const write = (out: Writer, ip: string, file: KernelFile): void => {
-      queued.add(file);
-      out.sample(metrics.queues, queued.rx, ip, 'rx');
-      out.sample(metrics.queues, queued.tx, ip, 'tx');
-      if (queued.fault !== undefined) out.fault(queued.fault);
+      if (queued.add(file)) {
+        out.sample(metrics.queues, queued.rx, ip, 'rx');
+        out.sample(metrics.queues, queued.tx, ip, 'tx');
+      }
+      for (const fault of queued.faults) out.fault(fault);
     };
     const collect: Collect = (out) => {
       let found = 0;

@@ -4,6 +4,7 @@ import { hasErrno, ParseError } from '../core/errors.ts';
 import type { Device, Lines } from '../core/host.ts';
 import { dynamic, gauge } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
+import { uint } from '../core/text.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 
 const FOLDER = 'spl/kstat/zfs';
@@ -24,9 +25,13 @@ function writeKstat(lines: Lines, types: readonly string[], write: (field: strin
   let isBody = false;
   lines.each((line, row) => {
     if (row === 0) return;
-    if (!isBody) isBody = ['name', 'type', 'data'].every((word, i) => line.find(i) === word);
-    else if (line.length > 2 && types.includes(line.word(1)))
-      write(fieldOf(line.word(0)), line.word(1) === INT64 ? line.number(2) : line.uint(2));
+    if (!isBody) {
+      isBody = ['name', 'type', 'data'].every((word, i) => line.find(i) === word);
+      return;
+    }
+    const type = line.word(1);
+    if (uint(type) === undefined) throw line.fault();
+    if (types.includes(type)) write(fieldOf(line.word(0)), type === INT64 ? line.number(2) : line.uint(2));
   });
   if (!isBody) throw lines.at(1)?.fault() ?? lines.at(0)?.fault() ?? new ParseError('kstat', '');
 }

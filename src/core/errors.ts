@@ -27,6 +27,16 @@ export function parsed<T>(value: T | undefined, file: string, line: string): T {
   return value;
 }
 
+/** Runs what parses a line, which costs itself alone where it is odd: that is put to the others. */
+export function unlessOdd(faults: ParseError[], parse: () => void): void {
+  try {
+    parse();
+  } catch (error) {
+    if (!(error instanceof ParseError)) throw error;
+    faults.push(error);
+  }
+}
+
 /** More of something than Keyhole is willing to hold. */
 export class LimitError extends ExporterError {
   override readonly name = 'LimitError';

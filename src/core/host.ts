@@ -62,7 +62,7 @@ export interface Line {
   fault(): ParseError;
 }
 
-/** A file while it is laid out. */
+/** A file while it is laid out. Blank lines are none of its lines: nothing is said in them. */
 export interface Lines extends Iterable<Line> {
   readonly length: number;
   at(index: number): Line | undefined;
@@ -108,8 +108,10 @@ export interface Device {
   fixed(file: string): string | undefined;
   /** The lines of a file, each followed as in a table. */
   lines(file: string): Lines | undefined;
-  /** The names in the folder, or in one below it; empty where it is absent. */
+  /** The names in the folder, or in one below it; empty where it is absent or refused. */
   list(folder?: string): readonly string[];
+  /** The same where names are counted, or where one that is missing says something: throws where they are refused. */
+  all(folder?: string): readonly string[];
   /** Where a symbolic link in the folder points; looked at as `fixed`. */
   link(name: string): string | undefined;
   /** The path of the folder or of one below it without symbolic links; looked at as `fixed`. */
@@ -133,6 +135,8 @@ export interface PartOptions {
 export interface TableOptions extends PartOptions {
   /** Looks over the numbers, by the places of their readings, before samples are made of them. */
   readonly adjust?: (numbers: Float64Array) => void;
+  /** Whether the kernel writes the file without a line where there is nothing to say. Otherwise an empty one is a fault. */
+  readonly mayBeEmpty?: boolean;
 }
 
 /** A file that is read at most once in a scrape, whoever asks. */
@@ -154,7 +158,7 @@ export interface KernelFile {
   text(): string;
   /** The same; `undefined` where it is absent or refused. */
   tryText(): string | undefined;
-  /** Reads it and answers the number that is all of its content; `undefined` where there is none. */
+  /** Reads it and answers the number that is all of its content; `undefined` where there is nothing. Throws a `ParseError` for text that is none. */
   number(): number | undefined;
   /** What `parse` makes of the text, made again only when that is another; `undefined` where the file is absent or refused. */
   as<T>(parse: (text: string) => T): () => T | undefined;
@@ -188,7 +192,7 @@ export interface Tree {
   folder(path: string): Folder;
   /** A file of words and numbers, laid out once and followed from then on. */
   table(path: string, layout: Layout, options?: TableOptions): Collect;
-  /** The same for a file whose lines stand alone. One without any is a fault. */
+  /** The same for a file whose lines stand alone. */
   lineTable(path: string, layOut: (line: Line, out: LayoutWriter) => void, options?: TableOptions): Collect;
   /** The folders of these names in a folder, each laid out alone and followed from then on. */
   devices(folder: string, pattern: RegExp, layout: DeviceLayout, options?: PartOptions): Collect;
@@ -210,6 +214,7 @@ export interface Tree {
   link(path: string): string;
   /** A path without symbolic links. */
   real(path: string): string;
+  /** Absent and refused are the same here. */
   exists(path: string): boolean;
 
   // For what only a privilege opens.

@@ -1,4 +1,4 @@
-import { ParseError } from '../core/errors.ts';
+import { ParseError, parsed, unlessOdd } from '../core/errors.ts';
 import { float, lines, uint } from '../core/text.ts';
 
 /** One CPU of `/proc/cpuinfo`, as the kernel words it. What an architecture does not tell is empty, or `undefined`. */
@@ -63,25 +63,34 @@ function parseFrequency(value: string, line: string): number | undefined {
   return frequencyMhz;
 }
 
-/** Parses `/proc/cpuinfo` of x86 and ARM. https://docs.kernel.org/filesystems/proc.html */
-export function parseCpuinfo(text: string): CpuInfo[] {
+/** What can be read of `/proc/cpuinfo`, and the lines that cannot. */
+export interface Cpuinfo {
+  readonly cpus: readonly CpuInfo[];
+  readonly faults: readonly ParseError[];
+}
+
+/** Parses `/proc/cpuinfo` of x86 and ARM: each CPU begins with its number. https://docs.kernel.org/filesystems/proc.html */
+export function parseCpuinfo(text: string): Cpuinfo {
   const cpus: Building[] = [];
-  for (const line of lines(text)) {
-    const end = line.indexOf(': ');
-    if (end < 0) continue;
-    const key = line.slice(0, end).trim();
-    const value = line.slice(end + 2);
-    const cpu = cpus.at(-1);
+  const faults: ParseError[] = [];
+  let cpu: Building | undefined;
+  const take = (line: string): void => {
+    const colon = line.indexOf(':');
+    const key = line.slice(0, Math.max(colon, 0)).trim();
+    const value = line.slice(colon + 2);
     if (key === 'processor') {
-      const number = uint(value);
-      if (number === undefined) throw new ParseError('cpuinfo', line);
-      cpus.push({ ...NOTHING, processor: String(number) });
+      // What follows is of no CPU that we know, until the next one.
+      cpu = undefined;
+      cpu = { ...NOTHING, processor: String(parsed(uint(value), 'cpuinfo', line)) };
+      cpus.push(cpu);
     } else if (cpu !== undefined) {
       const textKey = TEXTS.get(key);
-      if (textKey !== undefined) cpu[textKey] = value;
-      else if (key === 'cpu MHz') cpu.frequencyMhz = parseFrequency(value, line);
+      // The first counts: were the name `processor` odd, another CPU would follow.
+      if (textKey !== undefined) cpu[textKey] ||= value;
+      else if (key === 'cpu MHz') cpu.frequencyMhz ??= parseFrequency(value, line);
     }
-  }
-  if (cpus.length === 0) throw new ParseError('cpuinfo', text);
-  return cpus;
+  };
+  for (const line of lines(text)) unlessOdd(faults, () => take(line));
+  if (cpus.length === 0 && faults.length === 0) throw new ParseError('cpuinfo', text);
+  return { cpus, faults };
 }

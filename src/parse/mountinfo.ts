@@ -31,6 +31,7 @@ const FIXED_FIELDS = 6;
 export function parseMountinfo(text: string, onOdd: (error: ParseError) => void = rethrow): Mount[] {
   const mounts: Mount[] = [];
   for (const line of lines(text)) {
+    if (line.trim() === '') continue;
     const mount = parseLine(line);
     if (mount === undefined) onOdd(new ParseError('mountinfo', line));
     else mounts.push(mount);

@@ -1,4 +1,4 @@
-import { ParseError } from '../core/errors.ts';
+import { ParseError, unlessOdd } from '../core/errors.ts';
 import { fields, lines, uint } from '../core/text.ts';
 
 /** One line `xprt:`: a connection to the server. */
@@ -111,16 +111,6 @@ function parseOperation(line: string): NfsOperation {
   };
 }
 
-/** A line that is odd costs itself alone. */
-function unlessOdd(faults: ParseError[], parse: () => void): void {
-  try {
-    parse();
-  } catch (error) {
-    if (!(error instanceof ParseError)) throw error;
-    faults.push(error);
-  }
-}
-
 interface Head {
   readonly index: number;
   readonly device: string;
@@ -141,8 +131,8 @@ function parseBlock(
   let perOperation = false;
   const take = (line: string): void => {
     const [key, ...texts] = fields(line);
-    if (key === undefined) perOperation = false;
-    else if (perOperation) operations.push(parseOperation(line));
+    if (key === undefined) return;
+    if (perOperation) operations.push(parseOperation(line));
     else if (key === 'age:') [mount.ageSeconds] = numbersOf(texts, 1, line) as [number];
     else if (key === 'bytes:') bytes = numbersOf(texts, BYTES_FIELDS, line);
     else if (key === 'events:') events = numbersOf(texts, EVENTS_FIELDS, line).toSpliced(CONGESTION_WAIT, 1);
@@ -173,6 +163,8 @@ export function parseMountstats(text: string): { mounts: NfsMount[]; faults: Par
   const mounts: NfsMount[] = [];
   const faults: ParseError[] = [];
   const all = lines(text);
+  // Every process sees some mount.
+  if (all.length === 0) faults.push(new ParseError(FILE, ''));
   let index = 0;
   for (let start = 0; start < all.length; ) {
     let end = start + 1;

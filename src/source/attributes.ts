@@ -1,4 +1,4 @@
-import { ExporterError, hasErrno, isRefusal, NOTHING, ParseError } from '../core/errors.ts';
+import { ExporterError, hasErrno, isRefusal, NOTHING, optional, ParseError, REFUSED } from '../core/errors.ts';
 import type { Device, Lines, Take } from '../core/host.ts';
 import type { LaidSamples } from '../core/laid_samples.ts';
 import { NotYet } from '../core/not_yet.ts';
@@ -64,6 +64,7 @@ export class DeviceInputs {
   device(id: string, path = this.#path): Device {
     const { tree, textOf } = this.#context;
     const at = (name: string): string => (name === '' ? path : `${path}/${name}`);
+    const list = (folder: string): string => tree.list(folder).join('\n');
     return {
       id: decodeName(id),
       path,
@@ -74,12 +75,10 @@ export class DeviceInputs {
       word: (file) => this.#word(at(file)),
       lines: (file) => this.#lines(at(file)),
       fixed: (file) => this.#ask(`fixed ${at(file)}`, () => textOf(at(file))),
-      list: (folder = '') =>
-        (this.#ask(`list ${at(folder)}`, () => quietly(() => tree.list(at(folder)).join('\n'))) ?? '')
-          .split('\n')
-          .filter((name) => name !== ''),
-      link: (name) => this.#ask(`link ${at(name)}`, () => quietly(() => tree.link(at(name)))),
-      real: (name = '') => this.#ask(`real ${at(name)}`, () => quietly(() => tree.real(at(name)))),
+      list: (folder = '') => namesIn(this.#askQuietly('list', at(folder), list)),
+      all: (folder = '') => namesIn(this.#ask(`all ${at(folder)}`, () => optional(() => list(at(folder))))),
+      link: (name) => this.#askQuietly('link', at(name), tree.link),
+      real: (name = '') => this.#askQuietly('real', at(name), tree.real),
       inside: (folder) => this.device(folder.slice(folder.lastIndexOf('/') + 1), at(folder)),
     };
   }
@@ -188,6 +187,19 @@ export class DeviceInputs {
     return attribute.lines;
   }
 
+  /** What is optional is absent where it is absent, refused or without a value. */
+  #askQuietly(how: string, path: string, ask: (path: string) => string): string | undefined {
+    return this.#ask(`${how} ${path}`, () => {
+      try {
+        return ask(path);
+      } catch (error) {
+        if (!hasErrno(error, NOTHING) && !hasErrno(error, ['ELOOP'])) throw error;
+        if (hasErrno(error, REFUSED)) this.#context.onRefused(path, error);
+        return undefined;
+      }
+    });
+  }
+
   #ask(key: string, ask: () => string | undefined): string | undefined {
     let fixed = this.#fixed.get(key);
     if (fixed === undefined) {
@@ -214,12 +226,4 @@ function followed(attribute: Attribute, numbers: Float64Array): boolean {
 
 const trimmed = ({ bytes, length }: TreeFile): string => decodeUtf8(bytes, 0, length).trim();
 
-/** What is optional is absent where it is absent, refused or without a value. */
-function quietly(ask: () => string): string | undefined {
-  try {
-    return ask();
-  } catch (error) {
-    if (hasErrno(error, NOTHING) || hasErrno(error, ['ELOOP'])) return undefined;
-    throw error;
-  }
-}
+const namesIn = (list = ''): readonly string[] => list.split('\n').filter((name) => name !== '');

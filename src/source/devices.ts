@@ -18,6 +18,8 @@ export interface DeviceContext {
   identityOf(path: string): number | undefined;
   /** Whether the kernel reports devices that come and go. */
   readonly isTold: boolean;
+  /** Called once for each path that is refused. */
+  onRefused(path: string, error: unknown): void;
   /** The text of an attribute that is not looked at again soon; `undefined` where there is nothing. */
   textOf(path: string): string | undefined;
 }

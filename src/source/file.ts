@@ -1,4 +1,4 @@
-import { hasErrno, LimitError, NOTHING, REFUSED } from '../core/errors.ts';
+import { hasErrno, LimitError, NOTHING, ParseError, REFUSED } from '../core/errors.ts';
 import type { KernelFile } from '../core/host.ts';
 import { NotYet } from '../core/not_yet.ts';
 import { decodeUtf8 } from '../core/utf8.ts';
@@ -181,7 +181,10 @@ export class TreeFile implements KernelFile, Keeper {
   number(): number | undefined {
     if (!this.tryRead()) return undefined;
     if (this.#numberVersion !== this.version) {
-      this.#number = takeWhole(this.bytes, this.length, takeNumber, one, 0) ? one[0] : undefined;
+      const isOne = takeWhole(this.bytes, this.length, takeNumber, one, 0);
+      const text = isOne ? '' : this.#decoded().trim();
+      if (text !== '') throw new ParseError(this.path, text);
+      this.#number = isOne ? one[0] : undefined;
       this.#numberVersion = this.version;
     }
     return this.#number;

@@ -30,6 +30,8 @@ export class LaidLines implements Lines {
   /** The other files that were looked at, and which content of them. */
   readonly fixedFiles = new Map<KernelFile, number>();
   readonly followedFiles = new Map<KernelFile, number>();
+  readonly #all: LaidLine[] = [];
+  /** Those that are not blank. */
   readonly #lines: LaidLine[] = [];
   readonly #takes: Take[] = [];
   readonly #out: Undoable;
@@ -40,7 +42,9 @@ export class LaidLines implements Lines {
     for (let at = 0; at < length; ) {
       const newline = bytes.indexOf(NEWLINE, at);
       const end = newline < 0 || newline > length ? length : newline;
-      this.#lines.push(new LaidLine(file, bytes, at, end, numbers, this.#takes));
+      const line = new LaidLine(file, bytes, at, end, numbers, this.#takes);
+      this.#all.push(line);
+      if (!line.isBlank()) this.#lines.push(line);
       at = end + 1;
     }
   }
@@ -89,7 +93,7 @@ export class LaidLines implements Lines {
   compile(): Program {
     const code: number[] = [];
     const literals: number[] = [];
-    for (const line of this.#lines) line.compile(code, literals);
+    for (const line of this.#all) line.compile(code, literals);
     return { code: Int32Array.from(code), literals: Uint8Array.from(literals), takes: this.#takes };
   }
 }
@@ -132,6 +136,10 @@ class LaidLine implements Line {
       columns.push({ start, end: at, op: OP.SKIP, before: 0, place: -1 });
     }
     return columns[last];
+  }
+
+  isBlank(): boolean {
+    return this.#column(0) === undefined;
   }
 
   #needed(column: number): Column {
@@ -250,7 +258,9 @@ class LaidLine implements Line {
       this.#compileColumn(column, code, literals);
     }
     const rest = this.#rest;
-    if (skipped > 0 && (this.#isCounted || rest < Number.POSITIVE_INFINITY)) code.push(OP.SKIP, skipped);
+    // Of a line that nobody looked at it is known that it is not blank.
+    const isUnseen = skipped === this.#columns.length;
+    if (skipped > 0 && (isUnseen || this.#isCounted || rest < Number.POSITIVE_INFINITY)) code.push(OP.SKIP, skipped);
     if (rest === Number.POSITIVE_INFINITY) code.push(this.#isCounted ? OP.END : OP.NEXT);
     else if (rest >= this.#columns.length) code.push(OP.END);
     else code.push(OP.REST, ...this.#literal((this.#columns[rest] as Column).start, this.#end, literals), OP.NEXT);

@@ -1,4 +1,4 @@
-import { hasErrno, NOTHING, optional, ParseError, REFUSED } from '../core/errors.ts';
+import { hasErrno, NOTHING, optional, REFUSED } from '../core/errors.ts';
 import type { Folder, Line, Lines, Tree } from '../core/host.ts';
 import { NotYet } from '../core/not_yet.ts';
 import { decodeUtf8 } from '../core/utf8.ts';
@@ -90,7 +90,6 @@ function treeOf(given: string, context: FileContext): Tree {
   const magic = context.disk.magic(root);
   const isWhole = (relative: string): boolean => magic !== PROC_SUPER_MAGIC || WHOLE.test(relative);
   const isKernel = magic === PROC_SUPER_MAGIC || magic === SYSFS_MAGIC;
-  const isTimed = magic !== PROC_SUPER_MAGIC;
   if (magic === SYSFS_MAGIC) for (const name of ASKING) context.guard.distrust(path(`class/${name}`));
   const isTold = context.clock.isTold && magic === SYSFS_MAGIC;
   /** Network devices are reported to their own network only, and the tree may be another's. */
@@ -103,7 +102,7 @@ function treeOf(given: string, context: FileContext): Tree {
       isWhole: isComplete,
       isTold: isToldOf(relative),
       isKernel,
-      isTimed,
+      isTimed: magic !== PROC_SUPER_MAGIC,
       adopted: adopted.get(relative),
       onClose,
     });
@@ -136,7 +135,7 @@ function treeOf(given: string, context: FileContext): Tree {
       return folder;
     },
     table: (relative, layout, settings) => createTable(shared(relative, true), layout, context.clock, settings),
-    lineTable: (relative, layOut, settings) => tree.table(relative, eachLine(path(relative), layOut), settings),
+    lineTable: (relative, layOut, settings) => tree.table(relative, eachLine(layOut), settings),
     devices: (folder, pattern, layout, settings) => createDevices(devices, folder, pattern, layout, settings),
     read: (relative) => shared(relative, true).text(),
     readOnce,
@@ -146,7 +145,7 @@ function treeOf(given: string, context: FileContext): Tree {
     link: (relative) => guard.link(path(relative)),
     real: (relative) => guard.real(path(relative)),
     sizeBytes: (relative) => guard.sizeBytes(path(relative)),
-    exists: (relative) => guard.isThere(path(relative)),
+    exists: (relative) => orNothing(path(relative), context, () => guard.isThere(path(relative))) ?? false,
     open: (relative) => context.descriptors.open(path(relative)),
     adopt: (relative, fd) => void adopted.set(relative, { fd }),
   };
@@ -155,6 +154,7 @@ function treeOf(given: string, context: FileContext): Tree {
     clock: context.clock,
     attribute: (relative) => fileAt(relative, true, isWhole(relative)),
     textOf,
+    onRefused: (relative, error) => context.onRefused(path(relative), error),
     isTold,
     identityOf: (relative) => optional(() => guard.identity(path(relative)), NOTHING),
   };
@@ -162,7 +162,7 @@ function treeOf(given: string, context: FileContext): Tree {
 }
 
 /** What is absent, refused or without a value is nothing; what is refused is said once. */
-function orNothing(path: string, { onRefused }: FileContext, ask: () => string): string | undefined {
+function orNothing<T>(path: string, { onRefused }: FileContext, ask: () => T): T | undefined {
   try {
     return ask();
   } catch (error) {
@@ -180,12 +180,9 @@ interface FolderTraits {
 }
 
 const eachLine =
-  (path: string, layOut: (line: Line, out: LayoutWriter) => void) =>
-  (lines: Lines, out: LayoutWriter): void => {
+  (layOut: (line: Line, out: LayoutWriter) => void) =>
+  (lines: Lines, out: LayoutWriter): void =>
     lines.each((line) => layOut(line, out));
-    // The kernel does not write these files without a line.
-    if (lines.length === 0) out.fault(new ParseError(path, ''));
-  };
 
 function glance<T>(
   path: string,

@@ -1,5 +1,5 @@
 import { Block } from '../core/block.ts';
-import { ABSENT, hasErrno } from '../core/errors.ts';
+import { ABSENT, hasErrno, ParseError } from '../core/errors.ts';
 import type { Beside, Collect, KernelFile, Layout, PartOptions, TableOptions } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
 import type { Readings } from '../core/reading.ts';
@@ -33,7 +33,7 @@ export function createTable(
   file: KernelFile,
   layout: Layout,
   clock: SourceClock,
-  { adjust, beside = [], ifAbsent }: TableOptions = {},
+  { adjust, beside = [], ifAbsent, mayBeEmpty = false }: TableOptions = {},
 ): Collect {
   const block = new Block();
   let laid: Laid | undefined;
@@ -46,7 +46,8 @@ export function createTable(
     const out = new LaidSamples();
     const found: number[] = [];
     const lines = new LaidLines(file.path, file.bytes, file.length, found, out);
-    layout(lines, out);
+    if (lines.length > 0) layout(lines, out);
+    else if (!mayBeEmpty) out.fault(new ParseError(file.path, ''));
     const numbers = Float64Array.from(found);
     adjust?.(numbers);
     if (out.families.length === block.count && out.isIn(block, 0, 0)) setReadings(block, 0, out.values, numbers);

@@ -34,7 +34,6 @@ testFile(arp, 'proc/net/arp', [
       ['a row that is too long', ROW.replace('eth0', 'eth0 eth1')],
       ['flags that are no number', ROW.replace('0x2', 'x2')],
       ['what is no hardware address', ROW.replace('52:54', '52:5g')],
-      ['an empty row', '\n'],
     ] as const
   ).map(([why, row]) => [why, HEADING + row + ROW, one, row.slice(0, -1)] as const),
 ]);

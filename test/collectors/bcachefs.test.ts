@@ -101,7 +101,7 @@ testFile(
     ],
     ['since the mount alone', 'since mount:  1\n', []],
     ['neither', 'x: 1\n', [], 'x: 1'],
-    ['since something else', 'since last week: 1\n', [], 'since last week: 1'],
+    ['since something else', 'since last week: 1\n', []],
     ['what is no number', 'since filesystem creation: x\n', [], 'since filesystem creation: x'],
   ]),
 );
@@ -117,6 +117,12 @@ testFile(
     [
       ['both sections', 'read:\nsb : 1\n\nwrite:\nsb:2\n', [done('read', 1), done('write', 2)]],
       ['bytes before a section', 'sb : 1\nread:\nsb : 1\n', [done('read', 1)], 'sb : 1'],
+      [
+        'a heading that is new',
+        'read:\nsb : 1\nerase:\nsb : 2\nwrite:\nsb : 3\n',
+        [done('read', 1), done('write', 3)],
+        ['erase:', 'sb : 2'],
+      ],
       ['a line without a colon', 'read:\nx 1\nsb : 1\n', [done('read', 1)], 'x 1'],
       ['what is no number', 'read:\nx : x\nsb : 1\n', [done('read', 1)], 'x : x'],
     ],

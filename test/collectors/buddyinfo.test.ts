@@ -16,7 +16,7 @@ testFile(buddyinfo, 'proc/buddyinfo', [
   ['more orders', `${DMA}Node 1, zone Movable 5 6 7\n`, [...good, ...samplesOf('1', 'Movable', [5, 6, 7])]],
   ['a line without a zone', `Node 0, zone\n${DMA}`, good, 'Node 0, zone'],
   ['a line without counts', `${DMA}Node 0, zone Normal\n`, good, 'Node 0, zone Normal'],
-  ['an empty line', `\n${DMA}`, good, ''],
+  ['an empty line', `\n${DMA}`, good],
   ['what is no number', `Node 0, zone Normal 1 x 3\n${DMA}`, good, 'Node 0, zone Normal 1 x 3'],
   ['an empty file', '', [], ''],
 ]);

@@ -35,7 +35,7 @@ testFile(
     ['a heading alone', HEADING, sums(0)],
     ['too few columns', HEADING + row(17) + row(15), sums(1), row(15).trim()],
     ['too many columns', HEADING + row(17) + row(18), sums(1), row(18).trim()],
-    ['an empty row', `${HEADING}\n${row(17)}`, sums(1), ''],
+    ['an empty row', `${HEADING}\n${row(17)}`, sums(1)],
     [
       'what is not hexadecimal',
       HEADING + row(17).replace('f', 'x') + row(17),

@@ -18,7 +18,7 @@ testFile(lnstat, 'proc/net/stat/x', [
   ['an empty file', '', []],
   ['a row longer than the names', 'entries allocs\n1 2 3\n1f ff\n', good(1), '1 2 3'],
   ['what is not hexadecimal', 'entries allocs\n0x1 1\n1f ff\n', good(1), '0x1 1'],
-  ['an empty row', 'entries allocs\n\n1f ff\n', good(1), ''],
+  ['an empty line', 'entries allocs\n\n1f ff\n', good(0)],
 ]);
 
 for (const [why, files] of [

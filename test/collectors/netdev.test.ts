@@ -49,10 +49,14 @@ const eth0 = samplesOf(
 testFile(netdev, 'proc/net/dev', [
   ['a device and 16 counters', HEADING + ROW, eth0],
   ['a device and a counter that touch', HEADING + ROW.replace(': ', ':'), eth0],
+  [
+    'an alias',
+    HEADING + ROW + ROW.replace('eth0', 'eth0:1'),
+    [...eth0, ...eth0.map((sample) => sample.replace('eth0', 'eth0:1'))].sort(),
+  ],
   ['a heading alone', HEADING, []],
   ...(
     [
-      ['an empty row', '\n'],
       ['a row without a device', ROW.replace('eth0:', '')],
       ['a row without a name', ROW.replace('eth0', '')],
       ['a row without a colon', ROW.replace(':', '')],

@@ -29,12 +29,14 @@ testFile(
       [ip, 'node_netstat_Tcp_InSegs 1.8446744073709552e+19', 'node_netstat_Tcp_MaxConn -1'],
     ],
     ['names without values', `${UDP}Tcp: A B\n`, [ip, udp], 'Tcp: A B'],
+    ['names without values before others', `Tcp: A B\n${UDP}`, [ip, udp], 'Tcp: A B'],
+    ['values of another protocol', `Tcp: A B\nTap: 1 2\n${UDP}`, [ip, udp], ['Tcp: A B', 'Tap: 1 2']],
+    ['blank lines', `\n\n${UDP}`, [ip, udp]],
+    ['a blank line between names and values', UDP.replace('\n', '\n\n'), [ip, udp]],
     ...(
       [
-        ['empty lines', '', ''],
         ['too few values', 'Tcp: A B', 'Tcp: 1'],
         ['too many values', 'Tcp: A B', 'Tcp: 1 2 3'],
-        ['values of another protocol', 'Tcp: A B', 'Tap: 1 2'],
         ['what is not a number', 'Tcp: A B', 'Tcp: 1 x'],
         ['a label without a colon', 'Tcp A', 'Tcp 1'],
       ] as const
@@ -88,6 +90,7 @@ testFile(
       'what is not of IPv6, or has no value',
       'Other 1\nIp6Lonely\n\nUdp6NoPorts 1\n',
       [ip, 'node_netstat_Udp6_NoPorts 1'],
+      'Ip6Lonely',
     ],
     [
       'what is not a number',
@@ -96,7 +99,7 @@ testFile(
       'Ip6InReceives x',
     ],
   ],
-  { files: { ...IP, [NETSTAT]: '' } },
+  { files: { ...IP, [NETSTAT]: 'X:\nX:\n' } },
 );
 
 test('splitSnmp6 takes the protocol from the name', () => {

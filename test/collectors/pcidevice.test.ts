@@ -86,7 +86,7 @@ for (const [why, file, text, come, isFault] of [
   ['a width with a word', 'max_link_width', 'x16', [], true],
   ['an unknown width', 'max_link_width', 'Unknown', [of('max_link_width', -1)], false],
   ['a count that is none', 'sriov_numvfs', 'x', [], true],
-  ['no count', 'sriov_numvfs', '', [of('sriov_numvfs', 0)], false],
+  ['an empty count', 'sriov_numvfs', '', [], false],
   ['a node that is none', 'numa_node', 'x', [], true],
   ['no node', 'numa_node', '-1', [], false],
 ] as const)

@@ -21,10 +21,11 @@ const DENTRY = of('dentry', [198312, 204813, 192, 21, 1]);
 testFile(slabinfo, 'proc/slabinfo', [
   ['a cache', `${HEADING}${LINE}\n`, DENTRY],
   ['a name with blanks', `${HEADING}my own cache 1 2 3 4 5 ${BEHIND}\n`, of('my own cache', [1, 2, 3, 4, 5])],
+  ['a kernel that debugs slabs', `${HEADING}${LINE} : globalstat 1 2 3 4 5 6 7 8 9 : cpustat 1 2 3 4\n`, DENTRY],
   ['two caches of one name', `${HEADING}${LINE}\ndentry 1 2 3 4 5 ${BEHIND}\n`, DENTRY],
   ['a line with a field less', `${LINE}\n${LINE.slice(0, -2)}\n`, DENTRY, LINE.slice(0, -2)],
   ['a line with a field more', `${LINE} 1\n${LINE}\n`, DENTRY, `${LINE} 1`],
-  ['an empty line', `${LINE}\n\n`, DENTRY, ''],
+  ['a blank line', `${LINE}\n\n`, DENTRY],
   [
     'what is not a number',
     `${LINE}\n${LINE.replace('192', 'x').replace('dentry', 'a')}\n`,

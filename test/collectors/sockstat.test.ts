@@ -25,7 +25,6 @@ testFile(
     ['a name that is not exposed', 'sockets: used 9 new 1\n', [used]],
     ...(
       [
-        ['an empty line', ''],
         ['a label alone', 'TCP:'],
         ['a name without a number', 'TCP: inuse 3 mem'],
         ['a line without a label', 'TCP inuse 3 mem 2'],

@@ -19,14 +19,14 @@ testFile(swap, 'proc/swaps', [
   ['an area', HEADING + AREA, AREA_SAMPLES],
   ['a name with a blank', `${HEADING}/swap\\040file file 1 0 5\n`, samplesOf('/swap\\\\040file', 'file', [1024, 0, 5])],
   ['no area', HEADING, []],
-  ['nothing at all', '', []],
+  ['nothing at all', '', [], ''],
   [
     'a line that is too short',
     `${HEADING}/dev/sdb partition 1024 12\n${AREA}`,
     AREA_SAMPLES,
     '/dev/sdb partition 1024 12',
   ],
-  ['an empty line', `${HEADING}\n${AREA}`, AREA_SAMPLES, ''],
+  ['an empty line', `${HEADING}\n${AREA}`, AREA_SAMPLES],
   ['a size that is not a number', `${HEADING}${AREA}/dev/sdb file x 12 -2\n`, AREA_SAMPLES, '/dev/sdb file x 12 -2'],
   ['a negative size', `${HEADING}${AREA}/dev/sdb file -1 12 -2\n`, AREA_SAMPLES, '/dev/sdb file -1 12 -2'],
 ]);

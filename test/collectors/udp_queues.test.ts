@@ -18,9 +18,11 @@ test('udp_queues: the fixtures scrape to the golden text', (t) => golden(t, udpQ
 testFile(udpQueues, 'proc/net/udp', [
   ['the sum of all sockets', HEADING + ROW + ROW, queues(42, 20)],
   ['a heading alone', HEADING, queues(0, 0)],
+  ['blank lines', `\n${HEADING}\n${ROW}  \n`, queues(21, 10)],
+  ['an empty file', '', [], ''],
+  ['rows that are odd', `${HEADING}a\n${ROW}b\n`, queues(21, 10), ['a', 'b']],
   ...(
     [
-      ['an empty row', '\n'],
       ['a row that is too short', ROW.replace(' 18273', '')],
       ['one queue alone', ROW.replace('0000000A:', '')],
       ['three queues', ROW.replace('0000000A:', '0000000A:00000000:')],

@@ -14,7 +14,6 @@ testFile(vmstat, 'proc/vmstat', [
   ...(
     [
       ['a line with one field', 'oom_kill'],
-      ['an empty line', ''],
       ['what is not a number, in whichever field', 'nr_dirty x'],
     ] as const
   ).map(([why, line]) => [why, `${line}\n${PGFAULT}`, [pgfault], line] as const),

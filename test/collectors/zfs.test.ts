@@ -13,11 +13,13 @@ const AT = 'proc/spl/kstat/zfs';
 testFile(zfs, `${AT}/zil`, [
   [
     'numbers, and names as a metric can have them',
-    `${HEAD}a 4 1\nb-c 3 -2\nx.y.d 4 18446744073709551615\ne 7 text\nshort 4\n`,
+    `${HEAD}a 4 1\nb-c 3 -2\nx.y.d 4 18446744073709551615\ne 7 text\nf 7\n`,
     ['node_zfs_zil_a 1', 'node_zfs_zil_b_c -2', 'node_zfs_zil_d 1.8446744073709552e+19'],
   ],
   ['a negative number where there can be none', `${HEAD}a 4 -1\nb 4 2\n`, ['node_zfs_zil_b 2'], 'a 4 -1'],
   ['what is no number', `${HEAD}a 3 x\nb 4 2\n`, ['node_zfs_zil_b 2'], 'a 3 x'],
+  ['no value', `${HEAD}a 4\nb 4 2\n`, ['node_zfs_zil_b 2'], 'a 4'],
+  ['what is no type', `${HEAD}a x 1\nb 4 2\n`, ['node_zfs_zil_b 2'], 'a x 1'],
   ['no header', 'a 4 1\nb 4 2\n', [], 'b 4 2'],
 ]);
 

@@ -164,5 +164,9 @@ export function hostileDisk(faultOf: () => Fault | undefined, goneOf: () => Gone
     ...disk,
     isThere: (path) => !isGone(path) && disk.isThere(path),
     identity: (path) => (isGone(path) ? undefined : disk.identity(path)),
+    sizeBytes(path) {
+      present(path);
+      return disk.sizeBytes(path);
+    },
   };
 }

@@ -52,6 +52,8 @@ export interface ScrapeOptions {
   readonly othersFiles?: OthersFiles;
   /** `--collector.timeout` */
   readonly timeoutMs?: number;
+  /** Called once for each path that is refused. */
+  readonly onRefused?: (path: string) => void;
   /** Wraps the trees, to make their files look otherwise. */
   readonly wrap?: (tree: Tree) => Tree;
 }
@@ -94,10 +96,18 @@ export function machineOf(source: Source, options: ScrapeOptions = {}): Machine 
 
 /** A collector that is set up over a tree; the function scrapes it, again and again if need be. */
 export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): () => Promise<Lived> {
-  const { argv = [], root = FIXTURES, beside = [], log = silent, acquired, disk = systemDisk } = options;
+  const {
+    argv = [],
+    root = FIXTURES,
+    beside = [],
+    log = silent,
+    acquired,
+    disk = systemDisk,
+    onRefused = () => {},
+  } = options;
   // Every scrape is a minute after the one before: nothing may be older.
   let time = 0;
-  const source = createSource({ disk, now: () => time });
+  const source = createSource({ disk, now: () => time, onRefused });
   const machine = machineOf(source, options);
   const parsed = parseFlags(argv, Object.values(collector.flags));
   const parts = { machine, parsed, enabled: [collector, ...beside], ...(acquired === undefined ? {} : { acquired }) };

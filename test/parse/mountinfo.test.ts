@@ -44,9 +44,16 @@ for (const [why, text] of [
   ['a line without options of the file system', '22 1 259:2 / / rw,relatime - ext4 /dev/nvme0n1p2'],
   ['a device that is not two numbers', '22 1 259 / / rw,relatime - ext4 /dev/nvme0n1p2 rw'],
   ['an id that is no number', 'x 1 259:2 / / rw - ext4 a rw'],
-  ['an empty line', '22 1 259:2 / / rw - ext4 a rw\n\n23 1 259:2 / / rw - ext4 a rw'],
 ] as const)
   test(`parseMountinfo refuses ${why}`, () => assert.throws(() => parseMountinfo(text), ParseError));
+
+test('parseMountinfo passes over blank lines', () => {
+  const mounts = parseMountinfo('\n22 1 259:2 / / rw - ext4 a rw\n \n23 1 259:2 / /b rw - ext4 a rw\n');
+  assert.deepEqual(
+    mounts.map(({ id }) => id),
+    [22, 23],
+  );
+});
 
 /** As the kernel's mangle() does. */
 const mangle = (text: string): string =>

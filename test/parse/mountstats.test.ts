@@ -48,11 +48,21 @@ test('times beyond 2^53 are cut to what a double holds', () => {
   assert.deepEqual([read?.queueMs, read?.responseMs, read?.requestMs], [7, 2 ** 53 - 1, 8]);
 });
 
-test('the end of the operations is an empty line', () => {
-  const { mounts, faults } = parseMountstats(nfs('\tper-op statistics\n\tREAD: 1 2 3 4 5 6 7 8\n\n\tage:\t9\n'));
+test('blank lines say nothing', () => {
+  const operations = '\tper-op statistics\n\tREAD: 1 2 3 4 5 6 7 8\n\n\tWRITE: 1 2 3 4 5 6 7 8\n\n';
+  const { mounts, faults } = parseMountstats(nfs(`\n\tage:\t9\n${operations}`) + nfs('\tage:\t7\n'));
   assert.deepEqual(faults, []);
-  assert.equal(mounts[0]?.ageSeconds, 9);
-  assert.equal(mounts[0]?.operations.length, 1);
+  assert.deepEqual(
+    mounts.map(({ ageSeconds, operations: { length } }) => [ageSeconds, length]),
+    [
+      [9, 2],
+      [7, 0],
+    ],
+  );
+});
+
+test('an empty file is odd', () => {
+  assert.deepEqual(parseMountstats(''), { mounts: [], faults: [new ParseError('mountstats', '')] });
 });
 
 for (const [why, text] of [

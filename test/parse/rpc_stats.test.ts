@@ -17,7 +17,6 @@ const value = gauge('value', 'A value of a line, by its place.', 'label', 'place
 
 const NET = 'net 1 2\n';
 const net = ['net 0 1', 'net 1 2', 'net or none 1'];
-const none = 'net or none 0';
 
 for (const [why, text, expected, odd, passedOver] of [
   [
@@ -25,7 +24,6 @@ for (const [why, text, expected, odd, passedOver] of [
     `${NET}th 8 0.000 x\nops 3 7 8 9\n`,
     [...net, 'ops 0 7', 'ops 1 8', 'ops 2 9', 'th 0 8'],
   ],
-  ['nothing', '', [none]],
   ['an empty line', `\n${NET}`, net],
   ['a label without a layout', `new 1\n${NET}`, net, undefined, 'the line new'],
   ['a label that every object has', `constructor 1\n${NET}`, net, undefined, 'the line constructor'],

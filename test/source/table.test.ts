@@ -369,3 +369,30 @@ test('what was passed over is reported at every scrape, what stands in lines alo
     assert.deepEqual(scrape().passedOver, ['b']);
   }
 });
+
+test('a blank line is none of the lines, and one that comes or goes is followed', () => {
+  const { scrape, write, fresh } = tableOf((lines, out) => {
+    out.sample(value, lines.length, 'all', 'length');
+    lines.each((line, i) => out.sample(value, line.uint(0), String(i), 'uint'));
+  });
+  for (const text of ['1\n2\n', '\n1\n  \n2\n\n', '\n1\n  \n3\n\n', '1\n\t\n3', '\n\n1\n3\n']) {
+    write(text);
+    const seen = scrape();
+    assert.deepEqual(seen, fresh());
+    assert.deepEqual(seen.faults, []);
+    assert.match(seen.text, /at="all",seen="length"\} 2\n/);
+  }
+});
+
+test('a file without a line is a fault, unless the kernel writes such', () => {
+  for (const text of ['', '\n', ' \n\n']) {
+    const { scrape, write } = tableOf((_, out) => out.sample(bare, 1));
+    write(text);
+    const { text: written, faults } = scrape();
+    assert.equal(written, '');
+    assert.deepEqual(faults, ['ParseError: /k/file: cannot parse ""']);
+    const empty = tableOf(() => assert.fail('nothing to lay out'), { mayBeEmpty: true });
+    empty.write(text);
+    assert.deepEqual(empty.scrape().faults, []);
+  }
+});
