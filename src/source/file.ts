@@ -111,6 +111,8 @@ export class TreeFile implements KernelFile, Keeper {
       this.#absentAt = look;
       return isStill;
     } catch (error) {
+      // What is refused by now is found out by reading.
+      if (!(error instanceof NotYet)) return false;
       this.#readAt = 0;
       throw error;
     }

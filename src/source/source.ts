@@ -210,9 +210,9 @@ function createFolder({ list, isThere, isTold }: FolderTraits, clock: SourceCloc
   let error: unknown;
   let listedAt = 0;
   const refresh = (): void => {
-    // Asking whether it has come is cheaper than another error.
-    if (names === undefined && hasErrno(error, ['ENOENT']) && !isThere()) return;
     try {
+      // Asking whether it has come is cheaper than another error.
+      if (names === undefined && hasErrno(error, ['ENOENT']) && !isThere()) return;
       const found = list();
       if (names === undefined || found.length !== names.length || found.some((name, i) => name !== names?.[i]))
         names = found;

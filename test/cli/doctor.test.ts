@@ -53,8 +53,8 @@ test('an exporter that runs gives its flags, unless what they name is gone or no
     return diagnosis.findings.find(({ topic }) => topic === 'exporter')?.text;
   };
   assert.equal(await by('--no-collector.arp'), 'process 7, whose flags are taken: --no-collector.arp');
-  assert.equal(await by('--path.procfs=/nowhere'), 'judged by the flags given to doctor');
-  assert.equal(await by('--collector.of-tomorrow'), 'judged by the flags given to doctor');
+  assert.equal(await by('--path.procfs=/nowhere'), 'doctor judges by its own flags');
+  assert.equal(await by('--collector.of-tomorrow'), 'doctor judges by its own flags');
 });
 
 test('--help says what it does', async () => {
@@ -71,7 +71,7 @@ test('flags of its own go before those of the exporter that runs', async () => {
   const { diagnosis } = await judgeBy(['--log.level=debug'], program, { pid: 7, argv: [], unit: '' });
   assert.equal(
     diagnosis.findings.find(({ topic }) => topic === 'exporter')?.text,
-    'judged by the flags given to doctor',
+    'doctor judges by its own flags',
   );
 });
 
