@@ -36,7 +36,6 @@ export const EXEC_ARGV = [
   '--max-semi-space-size=1',
   '--v8-pool-size=1',
   '--single-threaded-gc',
-  '--no-concurrent-recompilation',
   '--no-sparkplug',
   '--invocation-count-for-maglev=100',
   '--disable-sigusr1',

@@ -1,5 +1,4 @@
 import { defineCollector } from '../core/collector.ts';
-import { optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { lines } from '../core/text.ts';
 
@@ -40,7 +39,7 @@ export default defineCollector({
     // Until a policy is loaded everything runs with the label of the kernel itself.
     const hasPolicy = (): boolean => label.tryText()?.replace(/[\0\n]+$/, '') !== 'kernel';
     return (out) => {
-      const isOn = (enforce.tryRead() || optional(() => sys.sizeBytes(ENFORCE)) !== undefined) && hasPolicy();
+      const isOn = (enforce.tryRead() || sys.exists(ENFORCE)) && hasPolicy();
       out.sample(metrics.enabled, isOn ? 1 : 0);
       if (!isOn) return;
       out.sample(metrics.config, configMode() ?? DISABLED);
