@@ -1,4 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
+import { hasErrno, optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { lines } from '../core/text.ts';
 
@@ -38,8 +39,13 @@ export default defineCollector({
     const configMode = root.passing('etc/selinux/config').as(parseConfigMode);
     // Until a policy is loaded everything runs with the label of the kernel itself.
     const hasPolicy = (): boolean => label.tryText()?.replace(/[\0\n]+$/, '') !== 'kernel';
+    const isThere = (): boolean => {
+      const failure = enforce.failure();
+      if (failure === undefined || hasErrno(failure, ['ENOENT'])) return failure === undefined;
+      return optional(() => sys.sizeBytes(ENFORCE)) !== undefined;
+    };
     return (out) => {
-      const isOn = (enforce.tryRead() || sys.exists(ENFORCE)) && hasPolicy();
+      const isOn = isThere() && hasPolicy();
       out.sample(metrics.enabled, isOn ? 1 : 0);
       if (!isOn) return;
       out.sample(metrics.config, configMode() ?? DISABLED);
