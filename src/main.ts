@@ -39,6 +39,8 @@ spareMemory(process.constrainedMemory());
 
 /** After so many scrapes the start is over; after more, what was hot is compiled. */
 const SETTLED_SCRAPES: readonly number[] = [20, 300];
+/** How often garbage that has grown old is given back: V8 by itself lets the heap grow to twice its size first. */
+const HEAP_SCRAPES = 1000;
 /** How often code that was needed once is given back. */
 const CODE_SCRAPES = 250;
 /** What a scrape under way has after SIGTERM. */
@@ -197,7 +199,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     requestsMax: parsed.valueOf(programFlags.maxRequests),
     // Then nothing is new any more.
     onScraped: (count) => {
-      if (SETTLED_SCRAPES.includes(count)) setImmediate(spare.heap);
+      if (SETTLED_SCRAPES.includes(count) || count % HEAP_SCRAPES === 0) setImmediate(spare.heap);
       if (SETTLED_SCRAPES.includes(count) || count % CODE_SCRAPES === 0) setImmediate(spare.code);
     },
     own: parsed.valueOf(programFlags.disableExporterMetrics)

@@ -69,10 +69,7 @@ const program = programThat(() => {});
 
 test('flags of its own go before those of the exporter that runs', async () => {
   const { diagnosis } = await judgeBy(['--log.level=debug'], program, { pid: 7, argv: [], unit: '' });
-  assert.equal(
-    diagnosis.findings.find(({ topic }) => topic === 'exporter')?.text,
-    'doctor judges by its own flags',
-  );
+  assert.equal(diagnosis.findings.find(({ topic }) => topic === 'exporter')?.text, 'doctor judges by its own flags');
 });
 
 test('systemd is asked for the unit of the exporter, where there is one', (t) => {
