@@ -152,12 +152,16 @@ export function makeExecutable(main: string, arch: Architecture, output: string)
       output: made,
       executable: stripped,
       disableExperimentalSEAWarning: true,
-      useCodeCache: false,
+      useCodeCache: arch === process.arch,
       execArgv: EXEC_ARGV,
       execArgvExtension: 'none',
     }),
   );
-  execFileSync(process.execPath, ['--build-sea', config], { cwd: dist, stdio: ['ignore', 'ignore', 'inherit'] });
+  // V8 takes a code cache only where its flags are those that it was made with; its seed makes two builds alike.
+  execFileSync(process.execPath, [...EXEC_ARGV, '--random-seed=1', '--build-sea', config], {
+    cwd: dist,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   chmodSync(made, 0o755);
   mkdirSync(join(output, '..'), { recursive: true });
   rmSync(output, { force: true });

@@ -5,11 +5,9 @@ import { UsageError } from '../core/errors.ts';
 import { parseLimits } from '../parse/limits.ts';
 import type { ListenAddress } from './address.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
-import { createGuard } from './guard.ts';
 import { createHandler, type HandlerOptions } from './handler.ts';
 import { type Inherited, type Listener, listen } from './listen.ts';
 import { createRequests, type Requests } from './requests.ts';
-import { createTlsCarrier } from './tls.ts';
 import { openWebConfig } from './web_config.ts';
 
 export interface ServerOptions extends HandlerOptions {
@@ -54,10 +52,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const connections = createConnections({ ...CONNECTION_LIMITS, connectionsMax: affordable(), ...options.limits });
   const webConfig = webConfigFile === '' ? undefined : await openWebConfig(webConfigFile);
   const handler = createHandler({ ...options, log, makeRoom: connections.dropSlow });
-  const handle = webConfig === undefined ? handler : await createGuard(handler, webConfig, log);
+  // Node's cryptography takes long to load: only where it is asked for.
+  const handle =
+    webConfig === undefined ? handler : await (await import('./guard.ts')).createGuard(handler, webConfig, log);
   const requests = createRequests(handle, connections, log);
   const tls = webConfig !== undefined && webConfig().tls !== undefined;
-  const carry = tls ? createTlsCarrier(webConfig, HTTP, requests, log) : createPlainCarrier(requests);
+  const carry = tls
+    ? (await import('./tls.ts')).createTlsCarrier(webConfig, HTTP, requests, log)
+    : createPlainCarrier(requests);
   const accept = (socket: Socket): void => {
     socket.on('error', () => socket.destroy());
     if (connections.add(socket)) carry(socket);
