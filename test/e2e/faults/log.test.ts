@@ -33,11 +33,11 @@ test('lines that nobody reads are given up beyond a megabyte, and counted', asyn
     text += chunk;
   });
   child.stderr.resume();
-  for (const until = Date.now() + 20_000; !text.includes('Log lines lost'); await delay(20)) {
+  for (const until = Date.now() + 20_000; !text.includes('Log lines were lost'); await delay(20)) {
     assert.ok(Date.now() < until, 'nothing was lost');
     await scrape();
   }
-  const lost = Number(/"msg":"Log lines lost[^}]*"count":(\d+)/.exec(text)?.[1]);
+  const lost = Number(/"msg":"Log lines were lost[^}]*"count":(\d+)/.exec(text)?.[1]);
   t.diagnostic(`${(text.length / 1e6).toFixed(1)} MB were kept, ${lost} lines lost`);
   assert.ok(lost > 100 && text.length < 2e6);
   // No line is torn. Node.js' own warnings stand between them where the sources are run.
