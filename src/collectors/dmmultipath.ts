@@ -1,7 +1,8 @@
-import { noData, oneIf } from '../core/absent.ts';
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { gauge } from '../core/metric.ts';
 import { BYTES_OF_SECTOR } from '../core/units.ts';
+import { oneIf } from '../core/words.ts';
 
 const WORKING: readonly string[] = ['running', 'live'];
 const DEVICE = ['device', 'sysfs_name'] as const;

@@ -1,4 +1,4 @@
-import { noData, oneIf } from '../core/absent.ts';
+import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { NOTHING, optional } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
@@ -6,6 +6,7 @@ import type { Beside, Device, Tree } from '../core/host.ts';
 import { dynamic, type Family, gauge } from '../core/metric.ts';
 import { passes } from '../core/pattern.ts';
 import type { Reading } from '../core/reading.ts';
+import { oneIf } from '../core/words.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 
 const HWMON = 'class/hwmon';

@@ -1,4 +1,4 @@
-import { intWord, noData, oneIf } from '../core/absent.ts';
+import { noData } from '../core/absent.ts';
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
 import { NOTHING, optional } from '../core/errors.ts';
 import { orInstead } from '../core/fallback.ts';
@@ -7,6 +7,7 @@ import type { Device, Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
 import type { Message } from '../core/network.ts';
 import { autoInt } from '../core/text.ts';
+import { intWord, oneIf } from '../core/words.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 import { type LinkMode, parseLinkMode } from '../netlink/ethtool.ts';
 import { NETLINK_GENERIC, NETLINK_ROUTE } from '../netlink/protocols.ts';

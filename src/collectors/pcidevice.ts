@@ -1,9 +1,10 @@
-import { intWord, noData } from '../core/absent.ts';
+import { noData } from '../core/absent.ts';
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
 import { isRefusal, messageOf, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { Device } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
+import { intWord } from '../core/words.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 import { findPciNames, type PciIds, type PciNames } from '../parse/pci_ids.ts';
 
