@@ -34,6 +34,7 @@ const OF_ITSELF: Reasons = [
 const OTHER_VALUES: Reasons = [
   [/^(process|promhttp)_/, 'each tells of its own process and of who asked it'],
   [/^node_scrape_collector_duration_seconds/, 'each takes its own time'],
+  [/^node_tcp_connection_states\{state="[rt]x_queued_bytes"\}$/, 'what waits that moment, an answer to a scrape too'],
 ];
 
 /** Labels that a family has had only since. */

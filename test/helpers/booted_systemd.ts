@@ -1,14 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
-
-/** A control group of the test's own in each hierarchy, so that systemd finds its own root wherever it looks. */
-const groups = (): string[] =>
-  globSync('/sys/fs/cgroup/{,*/}cgroup.procs').map((file) => join(dirname(file), `keyhole-${process.pid}`));
+import { groupsNamed } from './hierarchies.ts';
 
 /** The processes below a process. */
 export function descendants(pid: number): number[] {
@@ -34,7 +31,8 @@ export interface Booted {
 export function bootSystemd(units: Readonly<Record<string, string>>, prepare: readonly string[] = []): Booted {
   const folder = mkdtempSync(join(tmpdir(), 'keyhole-systemd-'));
   for (const [name, text] of Object.entries(units)) writeFileSync(join(folder, name), text);
-  const own = groups();
+  // One in each hierarchy, so that systemd finds its own root wherever it looks.
+  const own = groupsNamed(`keyhole-${process.pid}`);
   const inside = `set -e
     ${own.map((group) => `mount --bind ${group} ${dirname(group)}`).join('\n')}
     mount -t tmpfs tmpfs /run

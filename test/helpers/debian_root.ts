@@ -1,10 +1,11 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { groupsNamed } from './hierarchies.ts';
 
 /** A Debian of its own, made by debootstrap, with systemd as its process 1 in namespaces of its own, the network among them. */
 export interface DebianRoot {
@@ -22,8 +23,7 @@ export interface DebianRoot {
 const UNTIL_MS = 20_000;
 
 /** The control groups that systemd gets for its own, one in each hierarchy, and where they are seen. */
-const groups = (): string[] =>
-  globSync('/sys/fs/cgroup/{,*/}cgroup.procs').map((file) => join(dirname(file), `keyhole-root-${process.pid}`));
+const groups = (): string[] => groupsNamed(`keyhole-root-${process.pid}`);
 
 function start(path: string): ChildProcess {
   const inside = `set -e

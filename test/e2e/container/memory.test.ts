@@ -13,6 +13,7 @@ import { CHART_MOUNTS, chartArgs, IMAGE, imageArchive, NOBODY } from '../../help
 import { get } from '../../helpers/container/seen.ts';
 import { lacksPackages, loudly, notRoot } from '../../helpers/debian.ts';
 import { freePort } from '../../helpers/exporter.ts';
+import { lacksController } from '../../helpers/hierarchies.ts';
 
 const MIB = 1 << 20;
 const LIMIT_BYTES = 50 * MIB;
@@ -29,7 +30,7 @@ const LARGE_LIMIT_BYTES = 80 * MIB;
 /** What a probe waits. */
 const PROBE_MS = 1000;
 
-const skip = loudly(notRoot() || lacksPackages('containerd', 'runc'));
+const skip = loudly(notRoot() || lacksPackages('containerd', 'runc') || lacksController('memory'));
 
 /** `queue/read_ahead_kb` of the disk that a file is on; nothing where there is none. */
 function readaheadFile(path: string): string | undefined {
