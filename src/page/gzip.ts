@@ -1,5 +1,6 @@
 import { constants, crc32, createDeflateRaw, deflateRawSync } from 'node:zlib';
 import type { Segment } from './page.ts';
+import { Bits, type Numbers, play, record, TAPE_BYTES_MAX, type Tape } from './tape.ts';
 
 /** Compresses `from` to `to` of `bytes` so that what follows needs nothing of it. The answer holds until the next call. */
 type Deflate = (bytes: Buffer, from: number, to: number) => Buffer;
@@ -42,10 +43,23 @@ const HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]);
 const LAST = Buffer.from([3, 0]);
 const TRAILER_BYTES = 8;
 
+/** A layout that was compressed so often as it moved is worth a tape. */
+const TAPE_FROM = 3;
+
 interface Packed {
   version: number;
+  layout: number;
+  /** How often it was compressed by this layout. */
+  count: number;
+  tape: Tape | undefined;
   bytes: Buffer;
   length: number;
+}
+
+export interface PackedText {
+  readonly text: Buffer;
+  readonly segments: readonly Segment[];
+  readonly numbers: Numbers;
 }
 
 export interface Packer {
@@ -53,61 +67,78 @@ export interface Packer {
    * The page as gzip. Segments that are as they were are taken as they were compressed. Holds until the next call.
    * `pause` is asked between segments: a promise lets others run.
    */
-  pack(page: Buffer, segments: readonly Segment[], pause: () => Promise<void> | undefined): Buffer | Promise<Buffer>;
+  pack(page: PackedText, pause: () => Promise<void> | undefined): Buffer | Promise<Buffer>;
 }
 
 /** For one page, as long as it lives. */
-export function createPacker(deflate: Deflate = createDeflate()): Packer {
+export function createPacker(deflate: Deflate = createDeflate(), bits = new Bits()): Packer {
   const packed: Packed[] = [];
   let whole = Buffer.allocUnsafeSlow(0);
 
-  const refresh = (page: Buffer, { from, to, version }: Segment, i: number): void => {
-    const held = packed[i] ?? { version: -1, bytes: Buffer.allocUnsafeSlow(0), length: 0 };
+  const compress = (held: Packed, { text, numbers }: PackedText, segment: Segment): Buffer => {
+    const { from, to, layout } = segment;
+    if (held.layout !== layout) Object.assign(held, { layout, count: 0, tape: undefined });
+    held.count += 1;
+    if (held.count === TAPE_FROM && to - from <= TAPE_BYTES_MAX) held.tape = record(text, segment, numbers);
+    if (held.tape !== undefined && play(held.tape, text, segment, numbers, bits)) return bits.written();
+    held.tape = undefined;
+    return deflate(text, from, to);
+  };
+
+  const refresh = (page: PackedText, segment: Segment, i: number): void => {
+    const held = packed[i] ?? {
+      version: -1,
+      layout: -1,
+      count: 0,
+      tape: undefined,
+      bytes: Buffer.allocUnsafeSlow(0),
+      length: 0,
+    };
     packed[i] = held;
-    if (held.version === version) return;
-    const bytes = deflate(page, from, to);
+    if (held.version === segment.version) return;
+    const bytes = compress(held, page, segment);
     if (held.bytes.length < bytes.length) held.bytes = Buffer.allocUnsafeSlow(bytes.length + (bytes.length >> 3));
     bytes.copy(held.bytes);
     held.length = bytes.length;
-    held.version = version;
+    held.version = segment.version;
   };
 
-  const join = (page: Buffer): Buffer => {
+  const join = (text: Buffer): Buffer => {
     let length = HEAD.length + LAST.length + TRAILER_BYTES;
     for (const each of packed) length += each.length;
     if (whole.length < length) whole = Buffer.allocUnsafeSlow(length + (length >> 3));
     let at = HEAD.copy(whole);
     for (const { bytes, length: own } of packed) at += bytes.copy(whole, at, 0, own);
     at += LAST.copy(whole, at);
-    at = whole.writeUInt32LE(crc32(page), at);
-    at = whole.writeUInt32LE(page.length % 2 ** 32, at);
+    at = whole.writeUInt32LE(crc32(text), at);
+    at = whole.writeUInt32LE(text.length % 2 ** 32, at);
     return whole.subarray(0, at);
   };
 
   const later = async (
-    page: Buffer,
-    segments: readonly Segment[],
+    page: PackedText,
     first: number,
     wait: Promise<void>,
     pause: () => Promise<void> | undefined,
   ): Promise<Buffer> => {
     await wait;
-    for (let i = first; i < segments.length; i += 1) {
-      refresh(page, segments[i] as Segment, i);
+    for (let i = first; i < page.segments.length; i += 1) {
+      refresh(page, page.segments[i] as Segment, i);
       await pause();
     }
-    return join(page);
+    return join(page.text);
   };
 
   return {
-    pack(page, segments, pause) {
+    pack(page, pause) {
+      const { segments, text } = page;
       packed.length = Math.min(packed.length, segments.length);
       for (const [i, segment] of segments.entries()) {
         refresh(page, segment, i);
         const wait = i + 1 < segments.length ? pause() : undefined;
-        if (wait !== undefined) return later(page, segments, i + 1, wait, pause);
+        if (wait !== undefined) return later(page, i + 1, wait, pause);
       }
-      return join(page);
+      return join(text);
     },
   };
 }
@@ -115,5 +146,6 @@ export function createPacker(deflate: Deflate = createDeflate()): Packer {
 /** One deflate stream for the packers of all pages. */
 export const createPackers = (): (() => Packer) => {
   const deflate = createDeflate();
-  return () => createPacker(deflate);
+  const bits = new Bits();
+  return () => createPacker(deflate, bits);
 };

@@ -4,6 +4,7 @@ import type { Family } from '../core/metric.ts';
 import { NUMBER_BYTES_MAX, writeNumber } from './numbers.ts';
 import { createSorter, type Drop, type Line, prefixOf } from './order.ts';
 import { roomFor, type Section, Sheet, type View } from './sheet.ts';
+import type { Numbers, Part } from './tape.ts';
 
 /** What collectors hand to a page: the blocks of one run. */
 export interface Written {
@@ -22,11 +23,14 @@ const DESCRIBED_MAX = 10;
 const SEGMENT_BYTES = 32 << 10;
 
 /** A run of whole families. */
-export interface Segment {
+export interface Segment extends Part {
   from: number;
   to: number;
+  slotTo: number;
   /** Another one when a byte of it is another. */
   version: number;
+  /** Another one when more than its numbers is another. */
+  readonly layout: number;
 }
 
 /**
@@ -132,6 +136,11 @@ export class Page {
       this.#movedCount += 1 - (moved[slot] as number);
       moved[slot] = 1;
     }
+  }
+
+  /** Where the numbers of the text are. */
+  get numbers(): Numbers {
+    return this.#sheet;
   }
 
   /** The text as it is now, until the next call. */
@@ -293,11 +302,14 @@ export class Page {
     const { segments } = this;
     const { sections, length } = this.#sheet;
     if (segments.length === 0) {
-      for (const { byteFrom } of sections) {
+      for (const { byteFrom, slotFrom, slotTo } of sections) {
         const last = segments.at(-1);
-        if (last !== undefined && byteFrom - last.from < SEGMENT_BYTES) continue;
+        if (last !== undefined && byteFrom - last.from < SEGMENT_BYTES) {
+          last.slotTo = slotTo;
+          continue;
+        }
         this.#versions += 1;
-        segments.push({ from: byteFrom, to: 0, version: this.#versions });
+        segments.push({ from: byteFrom, to: 0, slotFrom, slotTo, version: this.#versions, layout: this.#versions });
       }
       this.#segmentStarts = segments.map(({ from }) => sections.findIndex(({ byteFrom }) => byteFrom === from));
     }

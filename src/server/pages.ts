@@ -136,7 +136,8 @@ function pageOf(entry: Kept, text: Buffer, pace: ReturnType<typeof createPace>):
     gzipped() {
       if (packed !== undefined) return packed;
       pace.begin();
-      packed = entry.packer.pack(text, entry.page.segments, pace);
+      const { segments, numbers } = entry.page;
+      packed = entry.packer.pack({ text, segments, numbers }, pace);
       if (packed instanceof Promise)
         entry.packing = packed.finally(() => {
           entry.packing = undefined;
