@@ -37,7 +37,7 @@ export default defineCollector({
     governor: gauge('node_cpu_scaling_governor', 'Whether the governor is the one in charge.', 'cpu', 'governor'),
   },
   setup({ sys }, metrics) {
-    const offline = sys.file(`${DIR}/offline`);
+    const offline = sys.settled(`${DIR}/offline`);
     const offlineCpus = offline.as((text) => new Set(parseCpulist(text, 'offline')));
     // Without the list, the files of an offline CPU say by themselves that they have no value.
     const isOffline = (number: number, out: LayoutWriter): boolean => {

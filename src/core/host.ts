@@ -189,6 +189,11 @@ export interface Tree {
   file(path: string): KernelFile;
   /** A file that is replaced, or that must not be held: opened at every read. */
   passing(path: string): KernelFile;
+  /**
+   * A file that changes with the devices only, or so seldom that a minute does not matter: read again when devices came or went,
+   * and once a minute.
+   */
+  settled(path: string): KernelFile;
   folder(path: string): Folder;
   /** A file of words and numbers, laid out once and followed from then on. */
   table(path: string, layout: Layout, options?: TableOptions): Collect;

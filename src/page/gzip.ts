@@ -43,8 +43,8 @@ const HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]);
 const LAST = Buffer.from([3, 0]);
 const TRAILER_BYTES = 8;
 
-/** A layout that was compressed so often as it moved is worth a tape. */
-const TAPE_FROM = 3;
+/** How often a layout has to be compressed before it gets a tape, which costs as much as it saves in so many times. */
+const TAPE_FROM = 64;
 
 interface Packed {
   version: number;
@@ -70,18 +70,34 @@ export interface Packer {
   pack(page: PackedText, pause: () => Promise<void> | undefined): Buffer | Promise<Buffer>;
 }
 
+export interface PackerOptions {
+  readonly deflate?: Deflate;
+  readonly bits?: Bits;
+  readonly tapeFrom?: number;
+}
+
 /** For one page, as long as it lives. */
-export function createPacker(deflate: Deflate = createDeflate(), bits = new Bits()): Packer {
+export function createPacker({
+  deflate = createDeflate(),
+  bits = new Bits(),
+  tapeFrom = TAPE_FROM,
+}: PackerOptions = {}): Packer {
   const packed: Packed[] = [];
   let whole = Buffer.allocUnsafeSlow(0);
+  let hasRecorded = false;
 
   const compress = (held: Packed, { text, numbers }: PackedText, segment: Segment): Buffer => {
     const { from, to, layout } = segment;
     if (held.layout !== layout) Object.assign(held, { layout, count: 0, tape: undefined });
     held.count += 1;
-    if (held.count === TAPE_FROM && to - from <= TAPE_BYTES_MAX) held.tape = record(text, segment, numbers);
+    // One in a scrape: it takes some milliseconds.
+    if (held.tape === undefined && held.count >= tapeFrom && to - from <= TAPE_BYTES_MAX && !hasRecorded) {
+      held.tape = record(text, segment, numbers);
+      hasRecorded = true;
+    }
     if (held.tape !== undefined && play(held.tape, text, segment, numbers, bits)) return bits.written();
-    held.tape = undefined;
+    // Its numbers are too long for the tape that it has: another one is made when that has been worth it again.
+    if (held.tape !== undefined) Object.assign(held, { count: 0, tape: undefined });
     return deflate(text, from, to);
   };
 
@@ -133,6 +149,7 @@ export function createPacker(deflate: Deflate = createDeflate(), bits = new Bits
     pack(page, pause) {
       const { segments, text } = page;
       packed.length = Math.min(packed.length, segments.length);
+      hasRecorded = false;
       for (const [i, segment] of segments.entries()) {
         refresh(page, segment, i);
         const wait = i + 1 < segments.length ? pause() : undefined;
@@ -144,8 +161,7 @@ export function createPacker(deflate: Deflate = createDeflate(), bits = new Bits
 }
 
 /** One deflate stream for the packers of all pages. */
-export const createPackers = (): (() => Packer) => {
-  const deflate = createDeflate();
-  const bits = new Bits();
-  return () => createPacker(deflate, bits);
+export const createPackers = (options: PackerOptions = {}): (() => Packer) => {
+  const shared = { deflate: createDeflate(), bits: new Bits(), ...options };
+  return () => createPacker(shared);
 };

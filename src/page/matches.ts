@@ -7,7 +7,7 @@ export const MATCH_MAX = 258;
 /** The bytes between may become more; deflate reaches 32 KiB. */
 const REACH = 24 << 10;
 const HASH_BITS = 13;
-const TRIES = 48;
+const TRIES = 16;
 
 /** Where a piece of text begins and ends. */
 export interface Piece {

@@ -140,7 +140,8 @@ function tokensOf(page: Uint8Array, pieces: readonly Piece[]) {
     ends.push(tokens.length);
     const next = pieces[ends.length];
     // What is between is a number.
-    for (let at = (pieces[ends.length - 1] as Piece).to; at < (next?.from ?? 0); at += 1) count(counts, page[at] as number);
+    for (let at = (pieces[ends.length - 1] as Piece).to; at < (next?.from ?? 0); at += 1)
+      count(counts, page[at] as number);
   });
   return { tokens, ends, counts, spans };
 }

@@ -31,11 +31,6 @@ export const metrics = {
     'nodejs_eventloop_lag_seconds',
     'How long the event loop kept a task waiting, measured at the scrape before.',
   ),
-  resources: gauge(
-    'nodejs_active_resources',
-    'Things that keep the event loop alive, such as sockets and timers.',
-    'type',
-  ),
   layouts: counter(
     'keyhole_layouts_total',
     'How often the files, devices and messages of a collector were laid out, since a word in them was another.',
@@ -120,12 +115,12 @@ const kindOf = (name: string): GcKind => ({
 });
 
 function watchGc(): ReadonlyMap<string, GcKind> {
-  const kinds = new Map<string, GcKind>();
+  // All from the start: one that comes later would be another page.
+  const kinds = new Map(Object.values(GC_KINDS).map((name) => [name, kindOf(name)]));
   new PerformanceObserver((list) => {
     for (const { duration, detail } of list.getEntries() as GcEntry[]) {
-      const name = GC_KINDS[detail.kind] ?? 'other';
-      const kind = kinds.get(name) ?? kindOf(name);
-      kinds.set(name, kind);
+      const kind = kinds.get(GC_KINDS[detail.kind] ?? '');
+      if (kind === undefined) continue;
       const seconds = duration / 1000;
       for (const bucket of kind.value.buckets) if (seconds <= bucket[0]) bucket[1] += 1;
       kind.value.sum += seconds;
@@ -199,8 +194,6 @@ function processParts({ own, pageSizeBytes }: ExporterMetricsOptions): Collect[]
 function runtimePart({ layouts }: ExporterMetricsOptions): Collect {
   const gc = watchGc();
   const [major = '', minor = '', patch = ''] = process.version.slice(1).split('.');
-  // A type once seen stays: one that comes and goes would be another page at every scrape.
-  const active = new Map<string, number>();
   let lagSeconds = 0;
   return (out) => {
     const heap = getHeapStatistics();
@@ -210,9 +203,6 @@ function runtimePart({ layouts }: ExporterMetricsOptions): Collect {
     out.sample(metrics.external, heap.external_memory);
     out.sample(metrics.lag, lagSeconds);
     out.sample(metrics.layouts, layouts());
-    for (const type of active.keys()) active.set(type, 0);
-    for (const type of process.getActiveResourcesInfo()) active.set(type, (active.get(type) ?? 0) + 1);
-    for (const [type, count] of active) out.sample(metrics.resources, count, type);
     for (const { labels, value } of gc.values()) out.histogram(metrics.gc, value, labels);
     const askedAt = performance.now();
     setImmediate(() => {

@@ -25,10 +25,12 @@ export interface FileContext {
 export interface FileTraits {
   /** Whether a descriptor may be kept: not of what is replaced, and not of what must not be held. */
   readonly isKept: boolean;
-  /** Whether the first read gives all of it; a file of records ends with an empty read. */
-  readonly isWhole: boolean;
+  /** A first read that gives fewer bytes has given all of it. Otherwise a file ends with an empty read. */
+  readonly wholeBytes: number;
   /** Whether the kernel reports when it comes: then what is absent is not looked for before that. */
   readonly isTold: boolean;
+  /** Whether it is read at a look only. */
+  readonly isSettled: boolean;
   /** A descriptor that others opened and that is read as long as the thing behind it is there. */
   readonly adopted?: { fd: number } | undefined;
   /** Whether the tree is the kernel's, where all that is no folder and no link is a regular file. */
@@ -67,6 +69,7 @@ export class TreeFile implements KernelFile, Keeper {
   #numberVersion = -1;
   #isAbsent = false;
   #absentAt = 0;
+  #settledAt = -1;
   #timedAt = -1;
 
   constructor(path: string, context: FileContext, traits: FileTraits) {
@@ -84,7 +87,7 @@ export class TreeFile implements KernelFile, Keeper {
     const { scrape, look } = this.#context.clock;
     // `tryRead` keeps no error of what is absent.
     const isForgotten = this.#isAbsent && this.#error === undefined;
-    if (scrape !== 0 && scrape === this.#readAt && !isForgotten) return this.#error;
+    if (scrape !== 0 && (scrape === this.#readAt || look === this.#settledAt) && !isForgotten) return this.#error;
     this.#readAt = scrape;
     if (this.#isAbsent && !isForgotten && this.#isStillAbsent(look)) return this.#error;
     this.#error = undefined;
@@ -101,13 +104,15 @@ export class TreeFile implements KernelFile, Keeper {
       this.#absentAt = look;
       this.#take(0, true);
     }
+    if (this.#traits.isSettled) this.#settledAt = look;
     return this.#error;
   }
 
   #isStillAbsent(look: number): boolean {
     try {
       // Asking whether it has come is cheaper than another error.
-      const isStill = (this.#traits.isTold && look === this.#absentAt) || !this.#context.guard.isThere(this.path);
+      const { isTold, isSettled } = this.#traits;
+      const isStill = ((isTold || isSettled) && look === this.#absentAt) || !this.#context.guard.isThere(this.path);
       this.#absentAt = look;
       return isStill;
     } catch (error) {
@@ -279,7 +284,7 @@ export class TreeFile implements KernelFile, Keeper {
   }
 
   #readAll(fd: number): number {
-    return readToEnd(this.#context, fd, this.path, this.#traits.isWhole);
+    return readToEnd(this.#context, fd, this.path, this.#traits.wholeBytes);
   }
 }
 
@@ -288,14 +293,14 @@ export function readToEnd(
   { scratch, disk }: Pick<FileContext, 'scratch' | 'disk'>,
   fd: number,
   path: string,
-  isWhole: boolean,
+  wholeBytes: number,
 ): number {
   let length = 0;
   for (;;) {
     const room = scratch.bytes.length - length;
     const count = disk.read(fd, scratch.bytes, length, room, length);
     length += count;
-    if (count === 0 || (isWhole && count < room)) return length;
+    if (count === 0 || (count < room && length < wholeBytes)) return length;
     if (count < room) continue;
     if (length >= FILE_BYTES_MAX) throw new LimitError(`${path}: longer than ${FILE_BYTES_MAX} bytes`);
     const larger = Buffer.allocUnsafeSlow(length * 2);

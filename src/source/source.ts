@@ -80,34 +80,64 @@ const SYSFS_MAGIC = 0x62656572;
 const WHOLE =
   /^(sys\/|pressure\/|(stat|meminfo|loadavg|uptime|softirqs|self\/stat|net\/(netstat|snmp6?|sockstat6?)|\d+\/(task\/\d+\/)?stat)$)/;
 
+/**
+ * Files of procfs whose records are short. The kernel puts as many into a page as fit there (`fs/seq_file.c`), so that there are
+ * no more of them where there was room for one.
+ */
+const SHORT_RECORDS = /^(diskstats|buddyinfo|net\/(udp6?|softnet_stat|stat\/\w+))$/;
+const ROOM_LEFT_BYTES = 3 << 10;
+
 /** Classes whose attributes ask a device or its firmware, some over a slow bus. */
 const ASKING = ['drm', 'fc_host', 'hwmon', 'infiniband', 'power_supply', 'thermal', 'watchdog'] as const;
+
+const KEPT = { isKept: true } as const;
+
+/** What is known of the files of a tree by the file system that it is. */
+function traitsOf(magic: number | undefined, isTold: boolean) {
+  const isProc = magic === PROC_SUPER_MAGIC;
+  const isSys = magic === SYSFS_MAGIC;
+  /** Network devices are reported to their own network only, and the tree may be another's. */
+  const isToldOf = (relative: string): boolean => isTold && isSys && !relative.startsWith('class/net');
+  return {
+    isKernel: isProc || isSys,
+    isTimed: !isProc,
+    isTold: isTold && isSys,
+    isToldOf,
+    /** Files of procfs come with modules, which are reported as devices are. */
+    isComingTold: (relative: string): boolean => isToldOf(relative) || (isTold && isProc),
+    isSettling: isTold || !isSys,
+    wholeBytes(relative: string): number {
+      if (!isProc || WHOLE.test(relative)) return Number.POSITIVE_INFINITY;
+      return SHORT_RECORDS.test(relative) ? ROOM_LEFT_BYTES : 0;
+    },
+  };
+}
 
 function treeOf(given: string, context: FileContext): Tree {
   const base = given.endsWith('/') ? given.slice(0, -1) : given;
   const root = base || '/';
   const path = (relative: string): string => (relative === '' ? root : `${base}/${relative}`);
   const magic = context.disk.magic(root);
-  const isWhole = (relative: string): boolean => magic !== PROC_SUPER_MAGIC || WHOLE.test(relative);
-  const isKernel = magic === PROC_SUPER_MAGIC || magic === SYSFS_MAGIC;
+  const { isKernel, isTimed, isTold, isToldOf, isComingTold, isSettling, wholeBytes } = traitsOf(
+    magic,
+    context.clock.isTold,
+  );
   if (magic === SYSFS_MAGIC) for (const name of ASKING) context.guard.distrust(path(`class/${name}`));
-  const isTold = context.clock.isTold && magic === SYSFS_MAGIC;
-  /** Network devices are reported to their own network only, and the tree may be another's. */
-  const isToldOf = (relative: string): boolean => isTold && !relative.startsWith('class/net');
   const files = new Map<string, TreeFile>();
   const adopted = new Map<string, { fd: number }>();
-  const fileAt = (relative: string, isKept: boolean, isComplete: boolean, onClose = () => {}): TreeFile =>
+  const fileAt = (relative: string, { isKept = false, isSettled = false }, onClose = () => {}): TreeFile =>
     new TreeFile(path(relative), context, {
       isKept,
-      isWhole: isComplete,
-      isTold: isToldOf(relative),
+      wholeBytes: wholeBytes(relative),
+      isTold: isComingTold(relative),
+      isSettled,
       isKernel,
-      isTimed: magic !== PROC_SUPER_MAGIC,
+      isTimed,
       adopted: adopted.get(relative),
       onClose,
     });
-  const shared = (relative: string, isKept: boolean): TreeFile => {
-    const file = files.get(relative) ?? fileAt(relative, isKept, isWhole(relative), () => void files.delete(relative));
+  const shared = (relative: string, traits: { readonly isKept?: boolean; readonly isSettled?: boolean }): TreeFile => {
+    const file = files.get(relative) ?? fileAt(relative, traits, () => void files.delete(relative));
     files.set(relative, file);
     return file;
   };
@@ -117,13 +147,14 @@ function treeOf(given: string, context: FileContext): Tree {
   const list = (relative: string): string[] => guard.list(path(relative)).sort();
   const textOf = (relative: string): string | undefined =>
     orNothing(path(relative), context, () =>
-      (adopted.has(relative) ? shared(relative, false).text() : readOnce(relative)).trim(),
+      (adopted.has(relative) ? shared(relative, {}).text() : readOnce(relative)).trim(),
     );
   const tree: Tree = {
     root,
     path,
-    file: (relative) => shared(relative, true),
-    passing: (relative) => shared(relative, false),
+    file: (relative) => shared(relative, KEPT),
+    passing: (relative) => shared(relative, {}),
+    settled: (relative) => shared(relative, { isSettled: isSettling }),
     folder(relative) {
       const traits = {
         list: () => list(relative),
@@ -134,12 +165,12 @@ function treeOf(given: string, context: FileContext): Tree {
       folders.set(relative, folder);
       return folder;
     },
-    table: (relative, layout, settings) => createTable(shared(relative, true), layout, context.clock, settings),
+    table: (relative, layout, settings) => createTable(shared(relative, KEPT), layout, context.clock, settings),
     lineTable: (relative, layOut, settings) => tree.table(relative, eachLine(layOut), settings),
     devices: (folder, pattern, layout, settings) => createDevices(devices, folder, pattern, layout, settings),
-    read: (relative) => shared(relative, true).text(),
+    read: (relative) => shared(relative, KEPT).text(),
     readOnce,
-    glance: (relative, look) => glance(path(relative), context, isWhole(relative), look),
+    glance: (relative, look) => glance(path(relative), context, wholeBytes(relative), look),
     attribute: (relative) => optional(() => readOnce(relative).trim()),
     list,
     link: (relative) => guard.link(path(relative)),
@@ -152,7 +183,7 @@ function treeOf(given: string, context: FileContext): Tree {
   const devices: DeviceContext = {
     tree,
     clock: context.clock,
-    attribute: (relative) => fileAt(relative, true, isWhole(relative)),
+    attribute: (relative) => fileAt(relative, KEPT),
     textOf,
     onRefused: (relative, error) => context.onRefused(path(relative), error),
     isTold,
@@ -187,7 +218,7 @@ const eachLine =
 function glance<T>(
   path: string,
   context: FileContext,
-  isWhole: boolean,
+  wholeBytes: number,
   look: (bytes: Buffer, length: number) => T,
 ): T {
   const { guard } = context;
@@ -197,7 +228,7 @@ function glance<T>(
   }
   const fd = context.descriptors.open(path);
   try {
-    const length = readToEnd(context, fd, path, isWhole);
+    const length = readToEnd(context, fd, path, wholeBytes);
     return look(context.scratch.bytes, length);
   } finally {
     context.descriptors.close(fd);

@@ -20,9 +20,11 @@ const paged = (text: Buffer, segments: readonly Segment[]): PackedText => ({
 /** Counts what is compressed. */
 function counting() {
   const calls: [from: number, to: number][] = [];
-  const packer = createPacker((bytes, from, to) => {
-    calls.push([from, to]);
-    return deflateRawSync(bytes.subarray(from, to), { finishFlush: constants.Z_SYNC_FLUSH });
+  const packer = createPacker({
+    deflate(bytes, from, to) {
+      calls.push([from, to]);
+      return deflateRawSync(bytes.subarray(from, to), { finishFlush: constants.Z_SYNC_FLUSH });
+    },
   });
   return { packer, calls };
 }
@@ -109,3 +111,28 @@ for (const [what, stream] of [
       assert.ok(gunzipSync(packer.pack(paged(PAGE, segments), now) as Buffer).length > 0);
     assert.ok(gunzipSync(createPackers()().pack(paged(PAGE, cut(PAGE, 1000, 50_000)), now) as Buffer).equals(PAGE));
   });
+
+test('a layout that lasts gets a tape, one in a scrape, unless it is too large', () => {
+  const calls: [from: number, to: number][] = [];
+  const packer = createPacker({
+    tapeFrom: 2,
+    deflate(bytes, from, to) {
+      calls.push([from, to]);
+      return deflateRawSync(bytes.subarray(from, to), { finishFlush: constants.Z_SYNC_FLUSH });
+    },
+  });
+  const segments = cut(PAGE, 1000, 50_000);
+  const deflated: number[][] = [];
+  for (let scrape = 0; scrape < 5; scrape += 1) {
+    for (const segment of segments) segment.version += 10;
+    assert.ok(gunzipSync(packer.pack(paged(PAGE, segments), now) as Buffer).equals(PAGE));
+    deflated.push(calls.splice(0).map(([from]) => from));
+  }
+  const large = PAGE.length - 50_000;
+  assert.ok(large > 64 << 10);
+  assert.deepEqual(deflated, [[0, 1000, 50_000], [1000, 50_000], [50_000], [50_000], [50_000]]);
+  const [first] = segments as [Segment];
+  segments[0] = { ...first, layout: 99, version: 99 };
+  packer.pack(paged(PAGE, segments), now);
+  assert.deepEqual(calls, [[0, 1000]], 'another layout begins anew');
+});

@@ -139,7 +139,7 @@ const names = fc.option(
 );
 
 test('a page that lived equals a new one after any history, and so does what was compressed of it', () => {
-  const packers = createPackers();
+  const packers = createPackers({ tapeFrom: 2 });
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 14 }), names, (steps, wanted) => {
       const only = wanted === undefined ? undefined : new Set(wanted);

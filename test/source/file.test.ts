@@ -219,3 +219,74 @@ test('without reports every folder is listed at every scrape, once, and the same
   begin();
   assert.deepEqual(folder.names(), ['eth2']);
 });
+
+for (const [what, magic, isTold, isSettled] of [
+  ['any files', undefined, false, true],
+  ['procfs', PROC_SUPER_MAGIC, false, true],
+  ['sysfs whose devices are reported', SYSFS_MAGIC, true, true],
+  ['sysfs whose devices are not', SYSFS_MAGIC, false, false],
+] as const)
+  test(`a settled file of ${what} is read again ${isSettled ? 'at a look' : 'at every scrape'}`, () => {
+    let time = 0;
+    let events = 0;
+    const told = isTold ? { events: () => events } : {};
+    const { disk, tree, begin } = opened({ '/k/a': 'one' }, { now: () => time, ...told }, magic);
+    const file = tree.settled('a');
+    const absent = tree.settled('late');
+    const seen = (): unknown[] => {
+      begin();
+      return [file.tryText(), file.tryText(), absent.tryText()];
+    };
+    assert.deepEqual(seen(), ['one', 'one', undefined]);
+    assert.equal(disk.openCount, 0, 'it may be replaced');
+    disk.write('/k/a', 'two');
+    disk.write('/k/late', 'here');
+    disk.asked();
+    assert.deepEqual(seen(), isSettled ? ['one', 'one', undefined] : ['two', 'two', 'here']);
+    assert.equal(disk.asked().length === 0, isSettled);
+    time += LOOK_MS;
+    assert.deepEqual(seen(), ['two', 'two', 'here']);
+    disk.remove('/k/a');
+    events += 1;
+    assert.deepEqual(seen(), isTold || !isSettled ? [undefined, undefined, 'here'] : ['two', 'two', 'here']);
+  });
+
+test('a file of procfs that is absent is looked for when something was reported, or a minute later', () => {
+  let time = 0;
+  let events = 0;
+  const options = { now: () => time, events: () => events };
+  const { disk, tree, begin } = opened({ '/k/stat': '' }, options, PROC_SUPER_MAGIC);
+  const files = ['mdstat', 'drbd'].map((name) => tree.file(name));
+  const seen = (): unknown[] => {
+    begin();
+    return files.map((file) => file.tryText());
+  };
+  assert.deepEqual(seen(), [undefined, undefined]);
+  disk.write('/k/mdstat', 'md');
+  disk.asked();
+  assert.deepEqual(seen(), [undefined, undefined]);
+  assert.deepEqual(disk.asked(), []);
+  events += 1;
+  assert.deepEqual(seen(), ['md', undefined]);
+  disk.write('/k/drbd', 'drbd');
+  time += LOOK_MS;
+  assert.deepEqual(seen(), ['md', 'drbd']);
+});
+
+for (const [name, sizeBytes, reads] of [
+  ['diskstats', 3071, 1],
+  ['diskstats', 3073, 2],
+  ['net/udp6', 128, 1],
+  ['stat', 9000, 1],
+  ['1/mountinfo', 128, 2],
+] as const)
+  test(`${sizeBytes} bytes of ${name} of procfs take ${reads} reads`, () => {
+    const text = 'x'.repeat(sizeBytes);
+    const { disk, tree, begin } = opened({ [`/k/${name}`]: text }, {}, PROC_SUPER_MAGIC);
+    begin();
+    assert.equal(tree.file(name).text(), text);
+    assert.deepEqual(
+      disk.asked().filter((each) => each.startsWith('read ')),
+      Array.from({ length: reads }, () => `read /k/${name}`),
+    );
+  });
