@@ -19,6 +19,7 @@ import { unpackArchive, unpackLayers } from '../../helpers/container/layout.ts';
 import { get, type Seen, seen } from '../../helpers/container/seen.ts';
 import { lacksPackages, loudly, notRoot } from '../../helpers/debian.ts';
 import { freePort } from '../../helpers/exporter.ts';
+import { lacksController } from '../../helpers/hierarchies.ts';
 
 const CRI_O_GIVES = [
   'CAP_CHOWN',
@@ -157,6 +158,7 @@ describe('podman', { skip: podmanSkip, timeout: 180_000, concurrency: false }, (
     const port = await freePort();
     // Where the machine itself lacks CAP_SYS_RESOURCE, limits cannot be raised to podman's own.
     const limits = ['--ulimit=nofile=20000:20000', '--ulimit=nproc=32768:32768'];
+    if (lacksController('pids')) limits.push('--pids-limit=-1');
     const mounts = ['--volume=/proc:/host/proc:ro', '--volume=/sys:/host/sys:ro', '--volume=/:/host/root:ro'];
     const id = podman(
       'run',
