@@ -20,8 +20,9 @@ import { get, type Seen, seen } from '../../helpers/container/seen.ts';
 import { lacksPackages, loudly, notRoot } from '../../helpers/debian.ts';
 import { freePort } from '../../helpers/exporter.ts';
 import { parseExposition } from '../../helpers/exposition.ts';
+import { lacksController } from '../../helpers/hierarchies.ts';
 
-const skip = loudly(notRoot() || lacksPackages('containerd', 'runc'));
+const skip = loudly(notRoot() || lacksPackages('containerd', 'runc') || lacksController('cpu'));
 
 type Asked = Omit<ContainerSpec, 'image' | 'args' | 'mounts'>;
 

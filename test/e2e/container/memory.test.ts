@@ -30,7 +30,9 @@ const LARGE_LIMIT_BYTES = 80 * MIB;
 /** What a probe waits. */
 const PROBE_MS = 1000;
 
-const skip = loudly(notRoot() || lacksPackages('containerd', 'runc') || lacksController('memory'));
+const skip = loudly(
+  notRoot() || lacksPackages('containerd', 'runc') || lacksController('cpu') || lacksController('memory'),
+);
 
 /** `queue/read_ahead_kb` of the disk that a file is on; nothing where there is none. */
 function readaheadFile(path: string): string | undefined {
