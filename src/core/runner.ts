@@ -5,6 +5,7 @@ import type { Logger } from './log.ts';
 import { NotYet } from './not_yet.ts';
 import { Samples } from './samples.ts';
 import { createTurn, type Deadline, notDone, type Pace, type RunTurn } from './turn.ts';
+import { secondsOf } from './units.ts';
 
 /** A collector that is set up. */
 export interface Ready {
@@ -74,7 +75,7 @@ export function createRunner({ name, parts, isForeign = false }: Ready, options:
     samples.close();
     last.isLate = lateness !== undefined;
     last.faultsTotal += samples.faultCount;
-    conclude(lateness ?? whyOf(samples.faults), (clock() - startedAt) / 1000);
+    conclude(lateness ?? whyOf(samples.faults), secondsOf(clock() - startedAt));
   };
 
   const wait = async (work: Promise<void>, deadline: Deadline): Promise<void> => {

@@ -11,3 +11,7 @@ export const NS_OF_SECOND = 1e9;
 export const TICKS_OF_SECOND = 100;
 export const HZ_OF_KHZ = 1e3;
 export const HZ_OF_MHZ = 1e6;
+
+const NS_OF_MS = 1e6;
+/** Seconds of measured milliseconds, to the nanosecond: more digits say nothing and cost most of writing a number. */
+export const secondsOf = (ms: number): number => Math.round(ms * NS_OF_MS) / NS_OF_SECOND;

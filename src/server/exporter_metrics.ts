@@ -7,6 +7,7 @@ import type { Beside, Collect, KernelFile, Line, Lines, Tree } from '../core/hos
 import { counter, gauge, histogram } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
 import { uint } from '../core/text.ts';
+import { secondsOf } from '../core/units.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 import { parseLimits } from '../parse/limits.ts';
 
@@ -121,7 +122,7 @@ function watchGc(): ReadonlyMap<string, GcKind> {
     for (const { duration, detail } of list.getEntries() as GcEntry[]) {
       const kind = kinds.get(GC_KINDS[detail.kind] ?? '');
       if (kind === undefined) continue;
-      const seconds = duration / 1000;
+      const seconds = secondsOf(duration);
       for (const bucket of kind.value.buckets) if (seconds <= bucket[0]) bucket[1] += 1;
       kind.value.sum += seconds;
       kind.value.count += 1;
@@ -206,7 +207,7 @@ function runtimePart({ layouts }: ExporterMetricsOptions): Collect {
     for (const { labels, value } of gc.values()) out.histogram(metrics.gc, value, labels);
     const askedAt = performance.now();
     setImmediate(() => {
-      lagSeconds = (performance.now() - askedAt) / 1000;
+      lagSeconds = secondsOf(performance.now() - askedAt);
     });
   };
 }

@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { lacksPackages, loudly, notRoot } from '../../helpers/debian.ts';
 import { type Exporter, KEYHOLE, startExporter } from '../../helpers/exporter.ts';
 import { parseExposition, type ScrapedFamily } from '../../helpers/exposition.ts';
+import { lacksGuest, runGuest } from '../../helpers/guest.ts';
 import { inNamespaces } from '../../helpers/namespace.ts';
 import {
   changeNow,
@@ -234,3 +235,31 @@ const inside = (): void => {
 };
 
 inNamespaces('a soak', loudly(cannot()), import.meta.filename, inside, DEADLINE_MS);
+
+/** A guest needs a while to start, and to open counters again. */
+const GUEST_MS = 300_000;
+
+if (process.env['KEYHOLE_TEST_INSIDE'] === undefined)
+  test('a CPU that comes and goes, in a guest', {
+    skip: loudly(lacksGuest('arm64')),
+    timeout: DEADLINE_MS + GUEST_MS,
+  }, async (t) => {
+    const scenario = 'helpers/guest/cpu_soak.ts';
+    const append = `soak=${SECONDS}`;
+    const results = await runGuest({ arch: 'arm64', scenario, cpus: 2, append, timeoutMs: DEADLINE_MS + GUEST_MS });
+    const { soak: found, log, status } = results as { soak: CpuSoak; log: string; status: number };
+    const { scrapes, changes, wrong, first, last } = found;
+    t.diagnostic(JSON.stringify({ scrapes, changes, first, last }));
+    assert.deepEqual(wrong, [], log);
+    assert.ok(changes > 0 && scrapes > changes);
+    assert.deepEqual(last, first, 'descriptors and threads with both CPUs');
+    assert.equal(status, 0);
+  });
+
+interface CpuSoak {
+  readonly scrapes: number;
+  readonly changes: number;
+  readonly wrong: readonly string[];
+  readonly first: object;
+  readonly last: object;
+}
