@@ -5,6 +5,9 @@ import { test } from 'node:test';
 const INSIDE = 'KEYHOLE_TEST_INSIDE';
 const TIMEOUT_MS = 180_000;
 
+/** Whether this is the run in namespaces. */
+export const isInside = (): boolean => process.env[INSIDE] !== undefined;
+
 /**
  * Runs `inside`, which declares tests, in network and mount namespaces of its own: the file runs itself again in them, and they
  * go away with it. Everything is one test of the file that runs outside.
@@ -16,7 +19,7 @@ export function inNamespaces(
   inside: () => void,
   timeoutMs = TIMEOUT_MS,
 ): void {
-  if (process.env[INSIDE] !== undefined) {
+  if (isInside()) {
     inside();
     return;
   }

@@ -13,7 +13,7 @@ import { lacksPackages, loudly, notRoot } from '../../helpers/debian.ts';
 import { type Exporter, KEYHOLE, startExporter } from '../../helpers/exporter.ts';
 import { parseExposition, type ScrapedFamily } from '../../helpers/exposition.ts';
 import { lacksGuest, runGuest } from '../../helpers/guest.ts';
-import { inNamespaces } from '../../helpers/namespace.ts';
+import { inNamespaces, isInside } from '../../helpers/namespace.ts';
 import {
   changeNow,
   interfaceThing,
@@ -239,7 +239,7 @@ inNamespaces('a soak', loudly(cannot()), import.meta.filename, inside, DEADLINE_
 /** A guest needs a while to start, and to open counters again. */
 const GUEST_MS = 300_000;
 
-if (process.env['KEYHOLE_TEST_INSIDE'] === undefined)
+if (!isInside())
   test('a CPU that comes and goes, in a guest', {
     skip: loudly(lacksGuest('arm64')),
     timeout: DEADLINE_MS + GUEST_MS,
