@@ -22,7 +22,10 @@ export interface Part {
 export interface Tape {
   readonly literals: Code;
   readonly distances: Code;
-  /** Bits with their count above them; or what `~` makes the piece that is repeated, and how much farther on in its own piece the copy is. */
+  /**
+   * Either up to 16 bits, with their count above them. Or a match: the number of the piece that it repeats, inverted by `~`, and
+   * then how much farther it is from the start of its own piece than what it repeats is from the start of that one.
+   */
   readonly words: Int32Array;
   /** By piece, where its words end. */
   readonly ends: Int32Array;
