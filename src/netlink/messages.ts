@@ -115,7 +115,7 @@ function createMessageTable(dump: Dump, clock: MessageClock, headBytes: number, 
     return true;
   };
   const followAll = (): boolean => {
-    if (dump.count !== laid.length || (look !== clock.look && laid.some(hasOtherFile))) return false;
+    if (dump.count !== laid.length || (clock.look > look && laid.some(hasOtherFile))) return false;
     let at = 0;
     for (let i = 0; i < dump.count; i += 1) {
       const [start, end] = [dump.starts[i] as number, dump.starts[i + 1] as number];
@@ -138,11 +138,15 @@ function createMessageTable(dump: Dump, clock: MessageClock, headBytes: number, 
       else clock.layouts += 1;
       laid.push(found >= 0 ? (before[found] as Laid) : layOut(dump.view, start, end, headBytes, layout));
     }
-    block.cut(0, 0);
+    const isSame = isLaidIn(block, laid);
+    if (!isSame) block.cut(0, 0);
+    let at = 0;
     for (const [i, message] of laid.entries()) {
       const [start, end] = [dump.starts[i] as number, dump.starts[i + 1] as number];
       follow(message, start, end - start);
-      message.samples.addTo(block, numbers);
+      if (isSame) setReadings(block, at, message.samples.values, numbers);
+      else message.samples.addTo(block, numbers);
+      at += message.samples.families.length;
     }
   };
 
@@ -150,7 +154,7 @@ function createMessageTable(dump: Dump, clock: MessageClock, headBytes: number, 
     (out: Parameters<MessageTable>[0]) => {
       dump.ask();
       if (!followAll()) layOutAll();
-      look = clock.look;
+      look = Math.max(look, clock.look);
       out.put(block);
       for (const { samples } of laid) for (const fault of samples.faults) out.fault(fault);
     },
@@ -161,6 +165,18 @@ function createMessageTable(dump: Dump, clock: MessageClock, headBytes: number, 
     },
   );
   return collect;
+}
+
+/** Whether a block has the series of these messages, and no others. */
+function isLaidIn(block: Block, laid: readonly Laid[]): boolean {
+  let at = 0;
+  let labelAt = 0;
+  for (const { samples } of laid) {
+    if (!samples.isIn(block, at, labelAt)) return false;
+    at += samples.families.length;
+    labelAt += samples.labels.length;
+  }
+  return at === block.count;
 }
 
 /** The place of the first that fits, going round from `start` on; -1 for none. */

@@ -67,6 +67,8 @@ export class TreeFile implements KernelFile, Keeper {
   #textVersion = -1;
   #number: number | undefined;
   #numberVersion = -1;
+  /** The last read gave an error. */
+  #isLost = false;
   #isAbsent = false;
   #absentAt = 0;
   #settledAt = -1;
@@ -87,7 +89,7 @@ export class TreeFile implements KernelFile, Keeper {
     const { scrape, look } = this.#context.clock;
     // `tryRead` keeps no error of what is absent.
     const isForgotten = this.#isAbsent && this.#error === undefined;
-    if (scrape !== 0 && (scrape === this.#readAt || look === this.#settledAt) && !isForgotten) return this.#error;
+    if (scrape !== 0 && (scrape === this.#readAt || look <= this.#settledAt) && !isForgotten) return this.#error;
     this.#readAt = scrape;
     if (this.#isAbsent && !isForgotten && this.#isStillAbsent(look)) return this.#error;
     this.#error = undefined;
@@ -101,10 +103,10 @@ export class TreeFile implements KernelFile, Keeper {
       }
       this.#error = error;
       this.#isAbsent = hasErrno(error, ['ENOENT']);
-      this.#absentAt = look;
-      this.#take(0, true);
+      this.#absentAt = Math.max(look, this.#absentAt);
+      this.#lose();
     }
-    if (this.#traits.isSettled) this.#settledAt = look;
+    if (this.#traits.isSettled) this.#settledAt = Math.max(look, this.#settledAt);
     return this.#error;
   }
 
@@ -112,8 +114,8 @@ export class TreeFile implements KernelFile, Keeper {
     try {
       // Asking whether it has come is cheaper than another error.
       const { isTold, isSettled } = this.#traits;
-      const isStill = ((isTold || isSettled) && look === this.#absentAt) || !this.#context.guard.isThere(this.path);
-      this.#absentAt = look;
+      const isStill = ((isTold || isSettled) && look <= this.#absentAt) || !this.#context.guard.isThere(this.path);
+      this.#absentAt = Math.max(look, this.#absentAt);
       return isStill;
     } catch (error) {
       // What is refused by now is found out by reading.
@@ -125,7 +127,7 @@ export class TreeFile implements KernelFile, Keeper {
 
   #fetch(look: number): void {
     if (!this.#isHeld() && this.#context.guard.isAway(this.path)) this.#takeAway();
-    else if (this.#timedAt === look || !this.#traits.isTimed) this.#take(this.#readAny());
+    else if (this.#timedAt >= look || !this.#traits.isTimed) this.#take(this.#readAny());
     else this.#takeTimed(look);
   }
 
@@ -235,12 +237,21 @@ export class TreeFile implements KernelFile, Keeper {
   }
 
   /** Adopts what was read into the scratch buffer, if it is another content. */
-  #take(length: number, isGone = false): void {
+  #take(length: number): void {
     const { bytes } = this.#context.scratch;
-    if (!isGone && length === this.length && this.version > 0 && isSame(bytes, this.bytes, length)) return;
+    if (!this.#isLost && length === this.length && this.version > 0 && isSame(bytes, this.bytes, length)) return;
+    this.#isLost = false;
     if (this.bytes.length < length) this.bytes = Buffer.allocUnsafeSlow(length + (length >> 3) + 8);
     bytes.copy(this.bytes, 0, 0, length);
     this.length = length;
+    this.version += 1;
+  }
+
+  /** Nothing could be read; nor the time before, if it was lost already. */
+  #lose(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.length = 0;
     this.version += 1;
   }
 

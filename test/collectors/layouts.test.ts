@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { collectors } from '../../src/collectors/index.ts';
 import type { AnyCollector } from '../../src/core/assemble.ts';
 import { FLAGS, PAST_HOST, some } from '../helpers/collected.ts';
-import { alteredDisk, recordedDisk } from '../helpers/disk.ts';
+import { alteredDisk, recordedDisk, refusal } from '../helpers/disk.ts';
 import { struckMachine } from '../helpers/machine.ts';
 import { prepared, type Scraped } from '../helpers/scrape.ts';
 
@@ -37,13 +37,16 @@ function moveNumbers(text: string, by: number): string {
   });
 }
 
-/** A collector over a disk on which the numbers of one file can be moved. */
+/** A collector over a disk on which the numbers of one file can be moved, and one file refused. */
 function movable(collector: AnyCollector) {
   let moved = { file: '', by: 0 };
+  let refused = '';
   const opened = new Set<string>();
   const disk = alteredDisk({
-    bytes: (path, real) =>
-      path === moved.file ? Buffer.from(moveNumbers(real.toString('latin1'), moved.by), 'latin1') : real,
+    bytes(path, real) {
+      if (path === refused) throw refusal('EINVAL', path);
+      return path === moved.file ? Buffer.from(moveNumbers(real.toString('latin1'), moved.by), 'latin1') : real;
+    },
   });
   const options = { ...struckMachine(() => undefined), argv: FLAGS[collector.name] ?? [] };
   const recorded = recordedDisk(disk, (path, how) => {
@@ -55,6 +58,9 @@ function movable(collector: AnyCollector) {
     fresh: () => prepared(collector, { ...options, disk })(),
     move: (file: string, by: number): void => {
       moved = { file, by };
+    },
+    refuse(file: string): void {
+      refused = file;
     },
   };
 }
@@ -87,5 +93,15 @@ for (const collector of collectors) {
     assert.deepEqual(others, []);
     if (setting !== undefined)
       assert.ok(settings.length > 0, 'none of its settings is laid out: they need no exemption');
+  });
+
+  test(`${name} lays nothing out again where a file goes on to give no value`, { skip }, async () => {
+    const { again, refuse, opened } = movable(collector);
+    await again();
+    for (const file of some([...opened].sort(), FILES_MAX, 0)) {
+      refuse(file);
+      const { layouts } = await again();
+      for (let i = 0; i < 2; i += 1) assert.equal((await again()).layouts, layouts, file);
+    }
   });
 }

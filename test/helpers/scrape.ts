@@ -134,7 +134,7 @@ export function prepared(collector: AnyCollector, options: ScrapeOptions = {}): 
       .toString()
       .replaceAll(root.endsWith('/') ? root : `${root}/`, '<root>/');
     const { cause: error, faults: faultsTotal = 0 } = report ?? {};
-    return { text, success: report?.state === 'ok', error, faultsTotal, layouts: source.clock.layouts };
+    return { text, success: report?.state === 'ok', error, faultsTotal, layouts: source.clock.layouts + page.layouts };
   };
 }
 

@@ -3,7 +3,7 @@ import { Samples } from '../../src/core/samples.ts';
 import { createSource, type Source, type SourceOptions } from '../../src/source/source.ts';
 import { render } from './render.ts';
 
-const never: Turn = { signal: new AbortController().signal, leftMs: () => 1000, pause: () => undefined };
+export const never: Turn = { signal: new AbortController().signal, leftMs: () => 1000, pause: () => undefined };
 
 /** What a part wrote: everything that anybody can see of it. */
 export interface Ran {

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Block } from '../../src/core/block.ts';
 import { ParseError } from '../../src/core/errors.ts';
 import { gauge } from '../../src/core/metric.ts';
 import type { Message, MessageLayout } from '../../src/core/network.ts';
+import { Samples } from '../../src/core/samples.ts';
 import type { LayoutWriter } from '../../src/core/writer.ts';
 import { createMessages } from '../../src/netlink/messages.ts';
 import { createSource } from '../../src/source/source.ts';
 import { createMemory } from '../helpers/memory.ts';
 import { type Attribute, attributes, kernelOf, u32s, u64s } from '../helpers/netlink.ts';
-import { type Ran, runner } from '../helpers/table.ts';
+import { never, type Ran, runner } from '../helpers/table.ts';
 
 const value = gauge('node_value', 'V.', 'name', 'what');
 const HEAD_BYTES = 8;
@@ -215,4 +217,37 @@ test('a file beside a message is looked at again when devices came or went', () 
   disk.remove('/sys/alias');
   events += 1;
   assert.equal(seen(), 'none');
+});
+
+test('a look that finds the same leaves the page as it is, also where a file refuses each time', () => {
+  const disk = createMemory({ '/sys/speed': '', '/sys/alias': 'one' });
+  disk.refuse('/sys/speed', 'EINVAL');
+  let events = 0;
+  const source = createSource({ disk, now: () => 0, events: () => events });
+  const files = ['speed', 'alias'].map((name) => source.openTree('/sys').passing(name));
+  const netlink = kernelOf(() => [
+    [REQUEST.reply, one('a', events)],
+    [REQUEST.reply, one('b', 2)],
+  ]);
+  const table = createMessages(source.clock, HEAD_BYTES, () => [netlink, REQUEST]).table((each, out) =>
+    out.sample(value, each.u32(2), each.text(NAME) ?? '', files.map((file) => each.fixed(file) ?? 'none').join(' ')),
+  );
+  const samples = new Samples();
+  const seen = (): [structure: number, first: number] => {
+    events += 1;
+    source.clock.begin();
+    samples.begin();
+    table(samples, never);
+    samples.close();
+    const { structure, values } = samples.blocks.find(({ count }) => count > 0) as Block;
+    return [structure, values[0] as number];
+  };
+  const [first] = seen();
+  assert.deepEqual(seen(), [first, 2]);
+  disk.refuse('/sys/speed', 'EACCES');
+  assert.deepEqual(seen(), [first, 3]);
+  disk.write('/sys/alias', 'two');
+  const [other] = seen();
+  assert.equal(other, first + 1);
+  assert.deepEqual(seen(), [other, 5]);
 });

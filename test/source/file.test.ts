@@ -55,6 +55,25 @@ test('the version grows as soon as the content is another, and only then', () =>
   );
 });
 
+for (const code of ['EINVAL', 'EACCES', 'ENOENT'])
+  test(`a file that answers ${code} again and again has one version until it answers something else`, () => {
+    let time = 0;
+    const { disk, tree, begin } = opened({ '/k/a': 'one' }, { now: () => time });
+    const file = tree.file('a');
+    const version = (refusal?: string): number => {
+      disk.refuse('/k/a', refusal);
+      time += LOOK_MS;
+      begin();
+      assert.equal(file.tryText(), refusal === undefined ? 'one' : undefined);
+      return file.version;
+    };
+    const first = version(code);
+    assert.deepEqual(
+      [version(code), version(code), version(), version(), version(code)].map((each) => each - first),
+      [0, 0, 1, 1, 2],
+    );
+  });
+
 test('a file that passes is opened at every read and never held', () => {
   const { disk, tree, begin, source } = opened({ '/k/a': 'one' });
   const file = tree.passing('a');
