@@ -131,6 +131,7 @@ function setUpAll(parts: Parts, { acquired, reacquire }: Privilege): Registry {
     timeoutMs: parsed.valueOf(programFlags.collectorTimeoutMs),
     log,
     onBegin: () => source.clock.begin(),
+    onRun: (part) => source.clock.turnTo(part),
   });
 }
 

@@ -52,30 +52,35 @@ export interface RegistryOptions {
   readonly clock?: () => number;
   /** Called when a scrape begins. */
   readonly onBegin?: () => void;
+  /** Called when a collector begins or goes on, with the number of its part. */
+  readonly onRun?: (part: number) => void;
 }
 
 /** In alphabetical order, and what comes from others last. */
-const inOrder = (runners: readonly Runner[]): Runner[] =>
-  [...runners].sort((a, b) => Number(a.isForeign) - Number(b.isForeign) || (a.name < b.name ? -1 : 1));
+const inOrder = (collectors: readonly Ready[]): Ready[] =>
+  [...collectors].sort(
+    (a, b) => Number(a.isForeign ?? false) - Number(b.isForeign ?? false) || (a.name < b.name ? -1 : 1),
+  );
 
 export function createRegistry(collectors: readonly Ready[], options: RegistryOptions): Registry {
-  const { timeoutMs, clock = () => performance.now(), onBegin = () => {} } = options;
+  const { timeoutMs, clock = () => performance.now(), onBegin = () => {}, onRun = () => {} } = options;
   const log = options.log.with({ source: 'registry.ts' });
   const pace = createPace(clock);
-  const runners = inOrder(collectors.map((each) => createRunner(each, { timeoutMs, log, clock, pace })));
-  const byName = new Map(runners.map((runner) => [runner.name, runner]));
-  const all = runners.map((runner, i): Run => ({ runner, part: i + 1 }));
+  const all = inOrder(collectors).map((each, i): Run => {
+    const part = i + 1;
+    return { part, runner: createRunner(each, { timeoutMs, log, clock, pace, onRun: () => onRun(part) }) };
+  });
   const chosen = (names: readonly string[] | undefined): readonly Run[] =>
     names === undefined ? all : all.filter(({ runner }) => names.includes(runner.name));
   return {
     names: collectors.map(({ name }) => name),
-    partCount: runners.length + 1,
+    partCount: all.length + 1,
     scrape(taker, meta, names) {
       onBegin();
       pace.begin();
       return scrape({ taker, meta, runs: chosen(names), pace, timeoutMs });
     },
-    states: () => [...byName.values()].map(stateOf).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    states: () => all.map(({ runner }) => stateOf(runner)).sort((a, b) => (a.name < b.name ? -1 : 1)),
   };
 }
 

@@ -40,6 +40,8 @@ export interface RunnerParts {
   readonly log: Logger;
   readonly clock: () => number;
   readonly pace: Pace;
+  /** Called when the collector begins or goes on. */
+  readonly onRun?: () => void;
 }
 
 /** That one part found nothing of its kind does not hide what another ran into. */
@@ -49,11 +51,11 @@ const whyOf = (faults: readonly unknown[]): unknown =>
 const thrownOf = (error: unknown): unknown => error ?? new Error('threw nothing');
 
 export function createRunner({ name, parts, isForeign = false }: Ready, options: RunnerParts): Runner {
-  const { log, clock, pace, timeoutMs } = options;
+  const { log, clock, pace, timeoutMs, onRun = () => {} } = options;
   const samples = new Samples((what) => log.info('passed over what is unknown', { name, what }));
   const turn = createTurn(timeoutMs, clock, pace);
   const report = createReporter(log, name);
-  const runFrom = createCourse({ parts, samples, turn, timeoutMs });
+  const runFrom = createCourse({ parts, samples, turn, timeoutMs, onRun });
   let running: Promise<void> | undefined;
   let isOverdue = false;
   let startedAt = 0;
@@ -131,10 +133,11 @@ interface Course {
   readonly samples: Samples;
   readonly turn: RunTurn;
   readonly timeoutMs: number;
+  readonly onRun: () => void;
 }
 
 /** Runs the parts from one on; a promise as soon as one has to be waited for. */
-function createCourse({ parts, samples, turn, timeoutMs }: Course): (first: number) => void | Promise<void> {
+function createCourse({ parts, samples, turn, timeoutMs, onRun }: Course): (first: number) => void | Promise<void> {
   const passOver = (error: unknown, part: number): void | Promise<void> => {
     samples.fault(thrownOf(error));
     return runFrom(part + 1);
@@ -153,6 +156,7 @@ function createCourse({ parts, samples, turn, timeoutMs }: Course): (first: numb
   };
 
   const runFrom = (first: number): void | Promise<void> => {
+    onRun();
     for (let i = first; i < parts.length; i += 1) {
       samples.mark();
       try {

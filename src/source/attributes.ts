@@ -96,7 +96,7 @@ export class DeviceInputs {
   follow(numbers: Float64Array): Followed {
     if (this.isBroken) return 'other';
     const { look } = this.#context.clock;
-    const isLook = look !== this.#look;
+    const isLook = look > this.#look;
     let state: Followed = this.#hasMoved ? 'moved' : 'same';
     try {
       // A kept descriptor would go on to read the thing that was there before.
@@ -110,7 +110,7 @@ export class DeviceInputs {
         attribute.version = version;
         state = 'moved';
       }
-      this.#look = look;
+      if (isLook) this.#look = look;
       this.#hasMoved = false;
     } catch (error) {
       this.#hasMoved = error instanceof NotYet && state === 'moved';

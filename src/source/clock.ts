@@ -2,7 +2,10 @@
 export interface SourceClock {
   /** The number of the scrape: what two readers need in one scrape is read once. 0 outside of scrapes. */
   scrape: number;
-  /** Grows when devices may have come or gone, and once a minute: then what cannot change otherwise is looked at again. */
+  /**
+   * Grows for whoever has the turn when devices may have come or gone, and once a minute: then what cannot change otherwise is
+   * looked at again. Those who read the same thing may each see another number: who has seen the greater one has nothing to do.
+   */
   look: number;
   /** Whether the kernel reports devices that come and go. Otherwise folders are listed at every scrape. */
   readonly isTold: boolean;
@@ -10,6 +13,10 @@ export interface SourceClock {
   layouts: number;
   /** A scrape begins. */
   begin(): void;
+  /** The look of one part of the scrape. Each has its own second of the minute, so that no scrape pays for all. */
+  lookOf(part: number): number;
+  /** From here on `look` is that of this part. */
+  turnTo(part: number): void;
 }
 
 export interface ClockOptions {
@@ -21,10 +28,14 @@ export interface ClockOptions {
 
 /** Nothing that is remembered of a device is older. */
 export const LOOK_MS = 60_000;
+const LOOKS = 60;
 
 export function createClock({ now, events }: ClockOptions): SourceClock {
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  let seen = -1;
+  let seen: number | undefined;
+  /** Looks of all at once. */
+  let told = 0;
+  let toldAt = 0;
+  let latest = 0;
   return {
     scrape: 0,
     look: 0,
@@ -32,12 +43,17 @@ export function createClock({ now, events }: ClockOptions): SourceClock {
     layouts: 0,
     begin() {
       this.scrape += 1;
-      const count = events?.() ?? seen;
-      const time = now();
-      if (count === seen && time - lookedAt < LOOK_MS) return;
+      const count = events?.() ?? 0;
+      const isOther = count !== seen;
       seen = count;
-      lookedAt = time;
-      this.look += 1;
+      if (isOther) told += 1;
+      latest = told + Math.floor((now() * LOOKS) / LOOK_MS);
+      if (isOther) toldAt = latest;
+      this.turnTo(0);
+    },
+    lookOf: (part) => Math.max(toldAt, latest - ((latest + LOOKS - (part % LOOKS)) % LOOKS)),
+    turnTo(part) {
+      this.look = this.lookOf(part);
     },
   };
 }

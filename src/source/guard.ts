@@ -127,8 +127,8 @@ export function createGuard({ disk, clock, now, callsMax }: GuardOptions): Guard
   /** What hangs as one with a path; `undefined` where nothing hangs, and where nobody could wait. */
   const sourceOf = (path: string, isRead: boolean): string | undefined => {
     if (clock.scrape === 0) return undefined;
-    if (look !== clock.look) {
-      look = clock.look;
+    if (clock.lookOf(0) > look) {
+      look = clock.lookOf(0);
       mounts = readMounts(disk);
     }
     for (const { mountPoint, source } of mounts) if (isBelow(path, mountPoint)) return source;

@@ -256,7 +256,7 @@ function createFolder({ list, isThere, isTold }: FolderTraits, clock: SourceCloc
   };
   const failure = (): unknown => {
     const now = isTold ? clock.look : clock.scrape;
-    if (now === 0 || now !== listedAt) {
+    if (now === 0 || now > listedAt) {
       listedAt = now;
       try {
         refresh();

@@ -78,10 +78,10 @@ export function createTable(
 
   /** Whether what was looked at elsewhere has another content. */
   const areOther = (before: Laid | undefined): boolean => {
-    const isLook = look !== clock.look;
+    const isLook = clock.look > look;
     const areOther =
       before !== undefined && (hasOther(before.followedFiles) || (isLook && hasOther(before.fixedFiles)));
-    look = clock.look;
+    if (isLook) look = clock.look;
     return areOther;
   };
 
