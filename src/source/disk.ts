@@ -33,6 +33,8 @@ export interface Disk {
   sizeBytes(path: string): number;
   /** What tells a thing from another that is made later at the same path; `undefined` where there is nothing. */
   identity(path: string): number | undefined;
+  /** The same of what a descriptor reads. */
+  identityOf(fd: number): number | undefined;
   /** The magic number of the file system at a path (include/uapi/linux/magic.h); `undefined` where there is none. */
   magic(path: string): number | undefined;
   /** The mounts that this process sees, as in `/proc/self/mountinfo`; one character per byte. */
@@ -132,6 +134,7 @@ export const disk: Disk = {
   real: (path) => realpathSync.native(pathOf(path), 'latin1'),
   isThere: (path) => statSync(pathOf(path), { throwIfNoEntry: false }) !== undefined,
   identity: (path) => statSync(pathOf(path), { throwIfNoEntry: false })?.ino,
+  identityOf: (fd) => fstatSync(fd).ino,
   sizeBytes: (path) => statSync(pathOf(path)).size,
   magic: (path) => optional(() => statfsSync(pathOf(path)).type, NOTHING),
   mounts: () => readFileSync('/proc/self/mountinfo', 'latin1'),

@@ -61,6 +61,8 @@ export class TreeFile implements KernelFile, Keeper {
   readonly #context: FileContext;
   readonly #traits: FileTraits;
   #fd = -1;
+  /** Of what `#fd` reads, outside of the kernel's trees. */
+  #identity: number | undefined;
   #readAt = 0;
   #error: unknown;
   #text: string | undefined;
@@ -269,7 +271,16 @@ export class TreeFile implements KernelFile, Keeper {
     return this.#fd < 0 ? this.#readOpening() : this.#readKept();
   }
 
+  /** Outside of the kernel's trees a file may be removed or replaced, and a descriptor would go on to read what was there. */
+  #hasAnother(): boolean {
+    return !this.#traits.isKernel && this.#context.disk.identity(this.path) !== this.#identity;
+  }
+
   #readKept(): number {
+    if (this.#hasAnother()) {
+      this.#drop();
+      return this.#readOpening();
+    }
     try {
       return this.#readAll(this.#fd);
     } catch (error) {
@@ -287,7 +298,9 @@ export class TreeFile implements KernelFile, Keeper {
     try {
       const length = this.#readAll(fd);
       isKept = this.#traits.isKept && descriptors.keep(this);
-      if (isKept) this.#fd = fd;
+      if (!isKept) return length;
+      this.#fd = fd;
+      if (!this.#traits.isKernel) this.#identity = this.#context.disk.identityOf(fd);
       return length;
     } finally {
       if (!isKept) descriptors.close(fd);

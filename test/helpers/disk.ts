@@ -51,6 +51,7 @@ export function alteredDisk({ bytes = (_, real) => real, files = () => undefined
       return file.content.copy(into, at, position, Math.min(position + room, file.content.length));
     },
     close: (fd) => void open.delete(fd),
+    identityOf: (fd) => altered.identity(open.get(fd)?.path ?? ''),
     readWhole: contentOf,
     isThere: (path) => files(path) !== undefined || disk.isThere(path),
     list: (path) => (list === undefined ? disk.list(path) : list(path, disk.list(path))),

@@ -123,6 +123,7 @@ export function createMemory(files: Readonly<Record<string, string>> = {}): Memo
     },
     isThere: (path) => inodes.has(path) || names(path).length > 0,
     identity: (path) => identities.get(links.get(path) ?? path),
+    identityOf: (fd) => memory.identity(open.get(fd)?.path ?? ''),
     sizeBytes: (path) => found(path).bytes.length,
     magic: () => undefined,
     mounts: () => '',

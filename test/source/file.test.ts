@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { LimitError, ParseError } from '../../src/core/errors.ts';
 import { LOOK_MS } from '../../src/source/clock.ts';
@@ -73,6 +76,39 @@ for (const code of ['EINVAL', 'EACCES', 'ENOENT'])
       [0, 0, 1, 1, 2],
     );
   });
+
+test("outside of the kernel's trees a file may be removed, replaced and put back", () => {
+  const root = mkdtempSync(join(tmpdir(), 'keyhole-file-'));
+  try {
+    const source = createSource();
+    const tree = source.openTree(root);
+    const file = tree.file('a');
+    const put = (name: string, text: string): void => writeFileSync(join(root, name), text);
+    const seen = (): string | undefined => {
+      source.clock.begin();
+      return file.tryText();
+    };
+    put('a', 'one');
+    assert.equal(seen(), 'one');
+    assert.equal(source.descriptors.kept, 1);
+    put('a', 'two');
+    assert.equal(seen(), 'two', 'written in place');
+    put('b', 'three');
+    renameSync(join(root, 'b'), join(root, 'a'));
+    assert.equal(seen(), 'three', 'replaced');
+    renameSync(join(root, 'a'), join(root, 'b'));
+    assert.equal(seen(), undefined, 'moved away');
+    assert.equal(source.descriptors.kept, 0);
+    put('a', 'four');
+    assert.equal(seen(), 'four');
+    renameSync(join(root, 'b'), join(root, 'a'));
+    assert.equal(seen(), 'three', 'put back');
+    rmSync(root, { recursive: true });
+    assert.equal(seen(), undefined);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+});
 
 test('a file that passes is opened at every read and never held', () => {
   const { disk, tree, begin, source } = opened({ '/k/a': 'one' });

@@ -14,8 +14,10 @@ test('read keeps its descriptor and reads from the start every time', (t) => {
   assert.equal(proc.read('stat'), 'one\n');
   writeFileSync(join(root, 'proc/stat'), 'longer than before\n');
   assert.equal(proc.read('stat'), 'longer than before\n');
+  assert.equal(source.descriptors.kept, 1);
   rmSync(join(root, 'proc/stat'));
-  assert.equal(proc.read('stat'), 'longer than before\n', 'it is kept');
+  assert.throws(() => proc.read('stat'), { code: 'ENOENT' });
+  assert.equal(source.descriptors.kept, 0);
 });
 
 test('no more than a quarter of the descriptors that the process may have are kept', (t) => {
