@@ -328,6 +328,32 @@ test('a file of procfs that is absent is looked for when something was reported,
   assert.deepEqual(seen(), ['md', 'drbd']);
 });
 
+test('an absent file that two collectors read is looked for by whoever comes first in a minute', () => {
+  let time = 30_000;
+  let looks = 0;
+  const { disk, tree, source, begin } = opened({}, { now: () => time, events: () => 0 }, PROC_SUPER_MAGIC);
+  disk.isThere = () => {
+    looks += 1;
+    return false;
+  };
+  const file = tree.file('mdstat');
+  const looksBy = (part: number): number => {
+    begin();
+    source.clock.turnTo(part);
+    looks = 0;
+    assert.equal(file.tryText(), undefined);
+    return looks;
+  };
+  looksBy(1);
+  time += 10_000;
+  assert.equal(looksBy(1), 0);
+  assert.equal(looksBy(35), 1, 'its own second has come');
+  assert.equal(looksBy(1), 0);
+  assert.equal(looksBy(35), 0, 'the other one has not made it forget');
+  time += LOOK_MS / 2;
+  assert.equal(looksBy(1), 1);
+});
+
 for (const [name, sizeBytes, reads] of [
   ['diskstats', 3071, 1],
   ['diskstats', 3073, 2],
