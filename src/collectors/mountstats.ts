@@ -147,7 +147,7 @@ export default defineCollector({
   flags: {},
   metrics,
   setup({ proc }) {
-    const file = proc.file('self/mountstats');
+    const file = proc.lasting('self/mountstats');
     // Kept open from now on: a process that may not be traced cannot open its own any more. Each scrape says why it cannot.
     file.tryRead();
     const mountstats = file.as(parseMountstats);

@@ -162,7 +162,7 @@ export interface KernelFile {
   number(): number | undefined;
   /** What `parse` makes of the text, made again only when that is another; `undefined` where the file is absent or refused. */
   as<T>(parse: (text: string) => T): () => T | undefined;
-  /** For what is gone: gives the descriptor back. */
+  /** For what is gone or not needed any more: gives the descriptor back. Who reads it nevertheless opens it again. */
   close(): void;
 }
 
@@ -187,6 +187,8 @@ export interface Tree {
   path(relative: string): string;
   /** A file that stays: its descriptor is kept as long as there are enough of them. */
   file(path: string): KernelFile;
+  /** One that could not be opened again once the process is sealed: its descriptor is kept for good. */
+  lasting(path: string): KernelFile;
   /** A file that is replaced, or that must not be held: opened at every read. */
   passing(path: string): KernelFile;
   /**

@@ -1,5 +1,6 @@
 import { Block } from '../core/block.ts';
-import { ExporterError } from '../core/errors.ts';
+import { DeadlineError, ExporterError } from '../core/errors.ts';
+import { closeUnused, type FilesBeside, hasOther } from '../core/files_beside.ts';
 import type { KernelFile } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
 import type { Message, MessageLayout, Messages, MessageTable } from '../core/network.ts';
@@ -93,13 +94,15 @@ type Width = 1 | 2 | 4 | 8;
 /** A message that was laid out: what of it must be as it was, and where its numbers stand. */
 interface Laid {
   readonly length: number;
+  /** What stands beside it did not answer in time: it is laid out again. */
+  readonly isBroken: boolean;
   /** Offsets of four bytes each that must be the same, and these bytes. */
   readonly checks: Int32Array;
   readonly expected: Int32Array;
   /** Offset and width of each number. */
   readonly places: Int32Array;
   readonly samples: LaidSamples;
-  readonly files: ReadonlyMap<KernelFile, number>;
+  readonly files: FilesBeside;
 }
 
 function createMessageTable(dump: Dump, clock: MessageClock, headBytes: number, layout: MessageLayout): MessageTable {
@@ -109,7 +112,7 @@ function createMessageTable(dump: Dump, clock: MessageClock, headBytes: number, 
   let numbers = new Float64Array(64);
 
   const follow = (message: Laid, start: number, length: number): boolean => {
-    if (message.length !== length || !isSame(message, dump.view, start)) return false;
+    if (message.isBroken || message.length !== length || !isSame(message, dump.view, start)) return false;
     if (numbers.length < message.places.length) numbers = new Float64Array(message.places.length);
     takeNumbers(message, dump.view, start, numbers);
     return true;
@@ -128,7 +131,7 @@ function createMessageTable(dump: Dump, clock: MessageClock, headBytes: number, 
   };
   const layOutAll = (): void => {
     const before = laid.filter((message) => !hasOtherFile(message));
-    laid = [];
+    const now: Laid[] = [];
     // Most stay in their order: what comes next is what came next.
     let next = 0;
     for (let i = 0; i < dump.count; i += 1) {
@@ -136,8 +139,13 @@ function createMessageTable(dump: Dump, clock: MessageClock, headBytes: number, 
       const found = findFrom(before, next, (message) => follow(message, start, end - start));
       if (found >= 0) next = found + 1;
       else clock.layouts += 1;
-      laid.push(found >= 0 ? (before[found] as Laid) : layOut(dump.view, start, end, headBytes, layout));
+      now.push(found >= 0 ? (before[found] as Laid) : layOut(dump.view, start, end, headBytes, layout));
     }
+    closeUnused(
+      laid.map(({ files }) => files),
+      now.map(({ files }) => files),
+    );
+    laid = now;
     const isSame = isLaidIn(block, laid);
     if (!isSame) block.cut(0, 0);
     let at = 0;
@@ -161,6 +169,7 @@ function createMessageTable(dump: Dump, clock: MessageClock, headBytes: number, 
     {
       forget() {
         laid = [];
+        block.cut(0, 0);
       },
     },
   );
@@ -188,13 +197,7 @@ function findFrom<T>(all: readonly T[], start: number, fits: (one: T) => boolean
   return -1;
 }
 
-function hasOtherFile({ files }: Laid): boolean {
-  for (const [file, version] of files) {
-    file.tryRead();
-    if (file.version !== version) return true;
-  }
-  return false;
-}
+const hasOtherFile = ({ files }: Laid): boolean => hasOther(files);
 
 function isSame({ checks, expected }: Laid, view: DataView, start: number): boolean {
   for (let i = 0; i < checks.length; i += 1)
@@ -322,6 +325,7 @@ function layOut(view: DataView, start: number, end: number, headBytes: number, l
   const samples = new LaidSamples();
   let message: OpenMessage | undefined;
   let whole = false;
+  let isBroken = false;
   try {
     message = new OpenMessage(view, start, end, headBytes);
     layout(message, samples);
@@ -331,11 +335,13 @@ function layOut(view: DataView, start: number, end: number, headBytes: number, l
     samples.undo(0);
     samples.fault(error);
     whole = true;
+    isBroken = error instanceof DeadlineError;
   }
   const checks = whole ? everyWord(end - start) : [...(message?.checks ?? [])].sort((a, b) => a - b);
   const offsets = Int32Array.from(checks);
   return {
     length: end - start,
+    isBroken,
     checks: offsets,
     expected: offsets.map((offset) => view.getInt32(start + offset, true)),
     places: Int32Array.from(message?.places ?? []),

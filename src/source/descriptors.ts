@@ -3,6 +3,8 @@ import type { Disk } from './disk.ts';
 
 /** Who keeps a descriptor, and can do without. */
 export interface Keeper {
+  /** Whether it could not open its file again: it keeps its descriptor for good. */
+  readonly isLasting?: boolean;
   /** Closes what it keeps. It opens its file for each read from then on, as long as there is no room. */
   release(): void;
 }
@@ -30,11 +32,17 @@ const NO_DESCRIPTOR = ['EMFILE', 'ENFILE'] as const;
 export function createDescriptors(allowed: number, disk: Pick<Disk, 'open' | 'close'>): Descriptors {
   let max = Math.min(KEPT_MAX, Math.floor(allowed / SHARE));
   const keepers = new Set<Keeper>();
-  const giveBack = (): boolean => {
-    if (keepers.size === 0) return false;
+  const release = (which: readonly Keeper[]): boolean => {
+    for (const keeper of which) {
+      keeper.release();
+      keepers.delete(keeper);
+    }
+    return which.length > 0;
+  };
+  /** What can be opened again; whether there was any. */
+  const spare = (): boolean => {
+    if (!release([...keepers].filter(({ isLasting }) => isLasting !== true))) return false;
     max = 0;
-    for (const keeper of keepers) keeper.release();
-    keepers.clear();
     return true;
   };
   return {
@@ -45,17 +53,17 @@ export function createDescriptors(allowed: number, disk: Pick<Disk, 'open' | 'cl
       try {
         return disk.open(path, isChecked);
       } catch (error) {
-        if (!hasErrno(error, NO_DESCRIPTOR) || !giveBack()) throw error;
+        if (!hasErrno(error, NO_DESCRIPTOR) || !spare()) throw error;
         return disk.open(path, isChecked);
       }
     },
     close: (fd) => disk.close(fd),
     keep(keeper) {
-      if (keepers.size >= max) return false;
+      if (keepers.size >= max && !keeper.isLasting) return false;
       keepers.add(keeper);
       return true;
     },
-    giveBack,
+    giveBack: () => release([...keepers]),
     forget(keeper) {
       keepers.delete(keeper);
     },

@@ -25,6 +25,8 @@ export interface FileContext {
 export interface FileTraits {
   /** Whether a descriptor may be kept: not of what is replaced, and not of what must not be held. */
   readonly isKept: boolean;
+  /** Whether a process that is sealed could not open it again. */
+  readonly isLasting: boolean;
   /** A first read that gives fewer bytes has given all of it. Otherwise a file ends with an empty read. */
   readonly wholeBytes: number;
   /** Whether the kernel reports when it comes: then what is absent is not looked for before that. */
@@ -117,7 +119,8 @@ export class TreeFile implements KernelFile, Keeper {
       // Asking whether it has come is cheaper than another error.
       const { isTold, isSettled } = this.#traits;
       const isStill = ((isTold || isSettled) && look <= this.#absentAt) || !this.#context.guard.isThere(this.path);
-      this.#absentAt = Math.max(look, this.#absentAt);
+      // Otherwise it is read now, and that may have to be waited for: then this is asked again.
+      if (isStill) this.#absentAt = Math.max(look, this.#absentAt);
       return isStill;
     } catch (error) {
       // What is refused by now is found out by reading.
@@ -226,6 +229,10 @@ export class TreeFile implements KernelFile, Keeper {
   release(): void {
     if (this.#fd >= 0) this.#context.descriptors.close(this.#fd);
     this.#fd = -1;
+  }
+
+  get isLasting(): boolean {
+    return this.#traits.isLasting;
   }
 
   close(): void {

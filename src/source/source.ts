@@ -7,7 +7,7 @@ import { type ClockOptions, createClock, type SourceClock } from './clock.ts';
 import { createDescriptors, type Descriptors } from './descriptors.ts';
 import { createDevices, type DeviceContext } from './devices.ts';
 import { type Disk, disk as systemDisk } from './disk.ts';
-import { type FileContext, readToEnd, TreeFile } from './file.ts';
+import { type FileContext, type FileTraits, readToEnd, TreeFile } from './file.ts';
 import { createGuard } from './guard.ts';
 import { createTable } from './table.ts';
 
@@ -98,18 +98,27 @@ function traitsOf(magic: number | undefined, isTold: boolean) {
   const isSys = magic === SYSFS_MAGIC;
   /** Network devices are reported to their own network only, and the tree may be another's. */
   const isToldOf = (relative: string): boolean => isTold && isSys && !relative.startsWith('class/net');
+  const isKernel = isProc || isSys;
+  const wholeBytes = (relative: string): number => {
+    if (!isProc || WHOLE.test(relative)) return Number.POSITIVE_INFINITY;
+    return SHORT_RECORDS.test(relative) ? ROOM_LEFT_BYTES : 0;
+  };
   return {
-    isKernel: isProc || isSys,
-    isTimed: !isProc,
+    isKernel,
     isTold: isTold && isSys,
     isToldOf,
-    /** Files of procfs come with modules, which are reported as devices are. */
-    isComingTold: (relative: string): boolean => isToldOf(relative) || (isTold && isProc),
     isSettling: isTold || !isSys,
-    wholeBytes(relative: string): number {
-      if (!isProc || WHOLE.test(relative)) return Number.POSITIVE_INFINITY;
-      return SHORT_RECORDS.test(relative) ? ROOM_LEFT_BYTES : 0;
-    },
+    wholeBytes,
+    ofFile: (relative: string) => ({
+      isKept: false,
+      isLasting: false,
+      isSettled: false,
+      isKernel,
+      isTimed: !isProc,
+      // Files of procfs come with modules, which are reported as devices are.
+      isTold: isToldOf(relative) || (isTold && isProc),
+      wholeBytes: wholeBytes(relative),
+    }),
   };
 }
 
@@ -118,25 +127,18 @@ function treeOf(given: string, context: FileContext): Tree {
   const root = base || '/';
   const path = (relative: string): string => (relative === '' ? root : `${base}/${relative}`);
   const magic = context.disk.magic(root);
-  const { isKernel, isTimed, isTold, isToldOf, isComingTold, isSettling, wholeBytes } = traitsOf(
-    magic,
-    context.clock.isTold,
-  );
+  const { isKernel, isTold, isToldOf, isSettling, wholeBytes, ofFile } = traitsOf(magic, context.clock.isTold);
   if (magic === SYSFS_MAGIC) for (const name of ASKING) context.guard.distrust(path(`class/${name}`));
   const files = new Map<string, TreeFile>();
   const adopted = new Map<string, { fd: number }>();
-  const fileAt = (relative: string, { isKept = false, isSettled = false }, onClose = () => {}): TreeFile =>
+  const fileAt = (relative: string, traits: Partial<FileTraits>, onClose = () => {}): TreeFile =>
     new TreeFile(path(relative), context, {
-      isKept,
-      wholeBytes: wholeBytes(relative),
-      isTold: isComingTold(relative),
-      isSettled,
-      isKernel,
-      isTimed,
+      ...ofFile(relative),
+      ...traits,
       adopted: adopted.get(relative),
       onClose,
     });
-  const shared = (relative: string, traits: { readonly isKept?: boolean; readonly isSettled?: boolean }): TreeFile => {
+  const shared = (relative: string, traits: Partial<FileTraits>): TreeFile => {
     const file = files.get(relative) ?? fileAt(relative, traits, () => void files.delete(relative));
     files.set(relative, file);
     return file;
@@ -153,6 +155,7 @@ function treeOf(given: string, context: FileContext): Tree {
     root,
     path,
     file: (relative) => shared(relative, KEPT),
+    lasting: (relative) => shared(relative, { ...KEPT, isLasting: true }),
     passing: (relative) => shared(relative, {}),
     settled: (relative) => shared(relative, { isSettled: isSettling }),
     folder(relative) {

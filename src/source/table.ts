@@ -1,5 +1,6 @@
 import { Block } from '../core/block.ts';
-import { ABSENT, hasErrno, ParseError } from '../core/errors.ts';
+import { ABSENT, DeadlineError, hasErrno, ParseError } from '../core/errors.ts';
+import { closeUnused, type FilesBeside, hasOther } from '../core/files_beside.ts';
 import type { Beside, Collect, KernelFile, Layout, PartOptions, TableOptions } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
 import type { Readings } from '../core/reading.ts';
@@ -15,8 +16,10 @@ interface Laid {
   readonly readings: Readings;
   readonly faults: readonly unknown[];
   readonly passedOver: readonly string[];
-  readonly fixedFiles: ReadonlyMap<KernelFile, number>;
-  readonly followedFiles: ReadonlyMap<KernelFile, number>;
+  readonly fixedFiles: FilesBeside;
+  readonly followedFiles: FilesBeside;
+  /** What stands beside a line did not answer in time: it is laid out again. */
+  readonly isBroken: boolean;
 }
 
 /** Whether something was read, by its `failure`; where it is not there, `ifAbsent` says what that means. */
@@ -57,7 +60,8 @@ export function createTable(
     }
     const { values: readings, faults, names: passedOver } = out;
     const { fixedFiles, followedFiles } = lines;
-    return { program: lines.compile(), numbers, readings, faults, passedOver, fixedFiles, followedFiles };
+    const isBroken = faults.some((fault) => fault instanceof DeadlineError);
+    return { program: lines.compile(), numbers, readings, faults, passedOver, fixedFiles, followedFiles, isBroken };
   };
 
   const update = (isOther: boolean): Laid => {
@@ -66,9 +70,12 @@ export function createTable(
       setReadings(block, 0, laid.readings, laid.numbers);
       return laid;
     }
+    const before = laid;
     laid = undefined;
     try {
-      return layOut();
+      const now = layOut();
+      if (before !== undefined) closeUnused(filesOf(before), filesOf(now));
+      return now;
     } catch (error) {
       // Half a file would look like a whole one.
       block.cut(0, 0);
@@ -87,7 +94,7 @@ export function createTable(
 
   return (out: Writer) => {
     if (!isRead(file.failure(), ifAbsent, out)) return;
-    const isOther = hasMoved(beside, besides) || areOther(laid);
+    const isOther = hasMoved(beside, besides) || areOther(laid) || laid?.isBroken === true;
     if (laid === undefined || isOther || file.version !== version) laid = update(isOther);
     version = file.version;
     out.put(block);
@@ -96,14 +103,7 @@ export function createTable(
   };
 }
 
-/** Reads files, and answers whether one has another content than was seen. */
-function hasOther(files: ReadonlyMap<KernelFile, number>): boolean {
-  for (const [file, version] of files) {
-    file.tryRead();
-    if (file.version !== version) return true;
-  }
-  return false;
-}
+const filesOf = ({ fixedFiles, followedFiles }: Laid): FilesBeside[] => [fixedFiles, followedFiles];
 
 /** Reads files, and answers whether one has another content than at the time of `versions`, which are brought up to date. */
 export function hasMoved(files: readonly Beside[], versions: number[]): boolean {
