@@ -13,7 +13,12 @@ import type { LayoutWriter } from '../core/writer.ts';
 const NOT_COUNTED = 'N/A (no PMA)';
 
 const WORD_BYTES = 4;
+/** All 64 bits set, which some drivers write, is read as this number. */
+const FULL_WORD = 2 ** 64;
 const BYTES_PER_GIGABIT = 125_000_000;
+
+/** Bytes of so many words in 64 bits, as the reference counts them. */
+const bytesOf = (words: number): number => (words === FULL_WORD ? FULL_WORD : (words * WORD_BYTES) % FULL_WORD);
 
 type PortFamily = Family<readonly ['device', 'port']>;
 
@@ -173,11 +178,7 @@ function writePort(port: Device, device: string, out: LayoutWriter): void {
       const family = Object.hasOwn(families, file) ? families[file] : undefined;
       if (family === undefined) continue;
       const value = port.auto(`${folder}/${file}`, NOT_COUNTED);
-      out.sample(
-        family,
-        IN_WORDS.has(file) ? value?.times(WORD_BYTES).map((bytes) => bytes % 2 ** 64) : value,
-        ...labels,
-      );
+      out.sample(family, IN_WORDS.has(file) ? value?.map(bytesOf) : value, ...labels);
     }
   }
   const lifespan = port.auto('hw_counters/lifespan', NOT_COUNTED);

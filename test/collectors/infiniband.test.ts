@@ -93,3 +93,17 @@ test('a port that lacks something leaves the others told', async (t) => {
   assert.match(text, /node_infiniband_state_id\{device="rxe0",port="1"\}/);
   assert.match(text, /node_infiniband_rate_bytes_per_second\{device="rxe1",port="1"\}/);
 });
+
+for (const [words, bytes] of [
+  ['7', '28'],
+  ['4611686018427388928', '4096'],
+  ['18446744073709551615', '1.8446744073709552e+19'],
+] as const)
+  test(`${words} words of data are ${bytes} bytes`, async (t) => {
+    const files = { ...BASE, [`${PORT}/counters/port_rcv_data`]: `${words}\n` };
+    const { text } = await scrape(infiniband, { root: tree(t, files) });
+    assert.match(
+      text,
+      new RegExp(`^node_infiniband_port_data_received_bytes_total\\{.*\\} ${bytes.replace('+', '\\+')}$`, 'm'),
+    );
+  });
