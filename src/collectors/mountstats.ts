@@ -1,4 +1,3 @@
-import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { MS_OF_SECOND } from '../core/units.ts';
@@ -152,7 +151,7 @@ export default defineCollector({
     file.tryRead();
     const mountstats = file.as(parseMountstats);
     // Of an odd line the filesystem collector speaks.
-    const mountinfo = proc.file('self/mountinfo').as((text) => parseMountinfo(text, nothing));
+    const mountinfo = proc.file('self/mountinfo').as((text) => parseMountinfo(text));
     return async (out, turn) => {
       file.read();
       const { mounts = [], faults = [] } = mountstats() ?? {};

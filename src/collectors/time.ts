@@ -1,5 +1,6 @@
 import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
+import { optional } from '../core/errors.ts';
 import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { fields } from '../core/text.ts';
@@ -48,7 +49,9 @@ export function ruleOf(file: string): string {
 /** The rules that may be this process's: its zone's in the database (which a container may lack), then the machine's own. */
 function readRules(etc: Tree, zone: string | undefined): string[] {
   const files = zone === undefined || zone === '' ? [] : [`usr/share/zoneinfo/${zone.replace(/^:/, '')}`];
-  return [...files, 'etc/localtime'].map((path) => ruleOf(etc.passing(path).tryText() ?? ''));
+  // A container that was given a file which its host lacks has a folder of that name.
+  const textOf = (path: string): string => optional(() => etc.passing(path).tryText(), ['EISDIR']) ?? '';
+  return [...files, 'etc/localtime'].map((path) => ruleOf(textOf(path)));
 }
 
 function nameOf(rules: readonly string[], offsetSeconds: number): string {

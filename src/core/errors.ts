@@ -72,10 +72,18 @@ const NO_VALUE: readonly string[] = [
   'EINVAL',
   'EIO',
   'ENODATA',
+  'ENOTCONN',
   'ENOTSUP',
+  'EPIPE',
   'EREMOTEIO',
+  'ESHUTDOWN',
   'ESRCH',
   'ETIMEDOUT',
+  // Node has no names for these: ETIME, EBADMSG, and the kernel's own EPROBE_DEFER and ENOTSUPP (include/linux/errno.h).
+  'Unknown system error -62',
+  'Unknown system error -74',
+  'Unknown system error -517',
+  'Unknown system error -524',
 ];
 /** All of these: there is nothing to read, and that is no fault of what is optional. */
 export const NOTHING: readonly string[] = [...ABSENT, ...REFUSED, ...NO_VALUE];
@@ -85,7 +93,8 @@ export const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /** Whether the kernel answered with an errno, whichever it is. Node's own errors have codes that begin with `ERR_`. */
-export const isRefusal = (error: unknown): boolean => /^E[A-Z0-9]+$/.test(errnoOf(error) ?? '');
+export const isRefusal = (error: unknown): boolean =>
+  /^(E[A-Z0-9]+|Unknown system error -\d+)$/.test(errnoOf(error) ?? '');
 
 /** Whether `error` carries one of these errno names; by default those that mean absence. */
 export const hasErrno = (error: unknown, codes: readonly string[] = ABSENT): boolean =>

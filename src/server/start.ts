@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { UsageError } from '../core/errors.ts';
+import { NOTHING, optional, UsageError } from '../core/errors.ts';
 import { parseLimits } from '../parse/limits.ts';
 import type { ListenAddress } from './address.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
@@ -26,7 +26,8 @@ export interface RunningServer {
 
 /** As many connections as leave enough descriptors for reading the kernel's files. */
 function affordable(): number {
-  const { openFiles = Number.POSITIVE_INFINITY } = parseLimits(readFileSync('/proc/self/limits', 'utf8'));
+  const limits = optional(() => readFileSync('/proc/self/limits', 'utf8'), NOTHING) ?? '';
+  const { openFiles = Number.POSITIVE_INFINITY } = parseLimits(limits);
   return Math.max(1, Math.min(CONNECTION_LIMITS.connectionsMax, Math.floor(openFiles / 4)));
 }
 

@@ -74,6 +74,19 @@ for (const [zone, at, expected] of [
     assert.ok(text.includes(`node_time_zone_offset_seconds{${expected}\n`), text);
   });
 
+test('a folder in the place of the zone is none: its offset names it', async (t) => {
+  setZone(t, 'Europe/Berlin');
+  const disk = alteredDisk({
+    bytes(path, real) {
+      if (/zoneinfo|localtime/.test(path)) throw refusal('EISDIR', path);
+      return real;
+    },
+  });
+  const { text, success } = await scrape(time, { disk, now: Date.parse('2026-01-01') });
+  assert.ok(success);
+  assert.ok(text.includes('node_time_zone_offset_seconds{time_zone="+01"} 3600\n'), text);
+});
+
 for (const [zone, expected] of [
   ['UTC', 'time_zone="UTC"} 0'],
   ['Europe/Berlin', 'time_zone="+01"} 3600'],

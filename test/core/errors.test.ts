@@ -31,3 +31,13 @@ test('what a parser made of a line is passed on, but for nothing', () => {
   assert.equal(errors.parsed(0, 'stat', 'cpu0'), 0);
   assert.throws(() => errors.parsed(undefined, 'stat', 'cpu0'), { message: 'stat: cannot parse "cpu0"' });
 });
+
+test('every errno is an answer of the kernel, also one that Node has no name for; its own codes are none', () => {
+  const withCode = (code: string) => Object.assign(new Error(code), { code });
+  for (const code of ['EIO', 'EPIPE', 'E2BIG', 'Unknown system error -524', 'Unknown system error -517'])
+    assert.ok(errors.isRefusal(withCode(code)), code);
+  for (const code of ['ERR_INVALID_ARG_TYPE', 'PARSE', 'Unknown', ''])
+    assert.ok(!errors.isRefusal(withCode(code)), code);
+  for (const code of ['Unknown system error -524', 'Unknown system error -74', 'EPIPE'])
+    assert.ok(errors.hasErrno(withCode(code), errors.NOTHING), code);
+});

@@ -45,7 +45,19 @@ for (const [why, text] of [
   ['a device that is not two numbers', '22 1 259 / / rw,relatime - ext4 /dev/nvme0n1p2 rw'],
   ['an id that is no number', 'x 1 259:2 / / rw - ext4 a rw'],
 ] as const)
-  test(`parseMountinfo refuses ${why}`, () => assert.throws(() => parseMountinfo(text), ParseError));
+  test(`parseMountinfo hands over ${why}, and goes on`, () => {
+    const odd: ParseError[] = [];
+    const all = `${text}\n22 1 259:2 / / rw - ext4 a rw\n`;
+    assert.deepEqual(
+      parseMountinfo(all, (error) => void odd.push(error)).map(({ mountPoint }) => mountPoint),
+      ['/'],
+    );
+    assert.deepEqual(
+      odd.map((error) => [error instanceof ParseError, error.message.includes(text)]),
+      [[true, true]],
+    );
+    assert.equal(parseMountinfo(all).length, 1);
+  });
 
 test('parseMountinfo passes over blank lines', () => {
   const mounts = parseMountinfo('\n22 1 259:2 / / rw - ext4 a rw\n \n23 1 259:2 / /b rw - ext4 a rw\n');
