@@ -41,6 +41,8 @@ spareMemory(process.constrainedMemory());
 const SETTLED_SCRAPES: readonly number[] = [20, 300];
 /** How often garbage that has grown old is given back: V8 by itself lets the heap grow to twice its size first. */
 const HEAP_SCRAPES = 1000;
+/** How often what compiling has left is given back. */
+const FREE_SCRAPES = 100;
 /** How often code that was needed once is given back. */
 const CODE_SCRAPES = 250;
 /** What a scrape under way has after SIGTERM. */
@@ -201,6 +203,7 @@ async function serve(commandLine: CommandLine, declared: Declared): Promise<void
     // Then nothing is new any more.
     onScraped: (count) => {
       if (SETTLED_SCRAPES.includes(count) || count % HEAP_SCRAPES === 0) setImmediate(spare.heap);
+      else if (count % FREE_SCRAPES === 0) setImmediate(spare.free);
       if (SETTLED_SCRAPES.includes(count) || count % CODE_SCRAPES === 0) setImmediate(spare.code);
     },
     own: parsed.valueOf(programFlags.disableExporterMetrics)

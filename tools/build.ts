@@ -38,6 +38,7 @@ export const EXEC_ARGV = [
   '--single-threaded-gc',
   '--no-sparkplug',
   '--invocation-count-for-maglev=100',
+  '--no-turbofan',
   '--disable-sigusr1',
   '--disable-warning=ExperimentalWarning',
 ] as const;

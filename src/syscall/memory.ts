@@ -1,8 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import process from 'node:process';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { syscall } from './libc.ts';
+import { openLibc, syscall } from './libc.ts';
 
 /** `include/uapi/asm-generic/mman-common.h` */
 const MADV_DONTNEED = 4;
@@ -34,16 +33,28 @@ export function unmodifiedMappings(smaps: string, file: string): Range[] {
   return ranges;
 }
 
+/** `malloc.h` of glibc */
+const M_MMAP_THRESHOLD = -3;
+/** V8 compiles in pieces of 32 KiB: from this size on each is a mapping, and goes back to the kernel with the `free`. */
+const MAPPED_BYTES = 32 << 10;
+
 /** Gives memory back that only the start has needed. Without the right to do so it runs on as before. */
 export interface Spare {
-  /** Garbage, code of functions that are not called any more, and the free parts of the C heap. */
+  /** Garbage, code of functions that are not called any more, and what `free` gives back. */
   heap(): void;
+  /** The free parts of the C heap. Compiling leaves megabytes of them in the thread that compiles. */
+  free(): void;
   /** The pages of the own executable: most are not touched again, and those that are come from the page cache. */
   code(): void;
 }
 
 export function createSpare(): Spare {
   let ranges: readonly Range[] | undefined;
+  let trim: ((keptBytes: bigint) => number) | undefined;
+  const free = (): void => {
+    trim ??= openLibc({ malloc_trim: { arguments: ['u64'], return: 'i32' } }).functions.malloc_trim;
+    trim(0n);
+  };
   const quietly = (work: () => void) => (): void => {
     try {
       work();
@@ -51,17 +62,19 @@ export function createSpare(): Spare {
       // It runs without.
     }
   };
+  quietly(() => {
+    const { mallopt } = openLibc({ mallopt: { arguments: ['i32', 'i32'], return: 'i32' } }).functions;
+    mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+  })();
   return {
     heap: quietly(() => {
       setFlagsFromString('--expose-gc');
       const gc = runInNewContext('gc') as (options: object) => void;
       gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
       setFlagsFromString('--no-expose-gc');
-      const { functions } = process
-        .getBuiltinModule('node:ffi')
-        .dlopen(null, { malloc_trim: { arguments: ['u64'], return: 'i32' } });
-      functions.malloc_trim(0n);
+      free();
     }),
+    free: quietly(free),
     code: quietly(() => {
       ranges ??= unmodifiedMappings(readFileSync('/proc/self/smaps', 'latin1'), readlinkSync('/proc/self/exe'));
       for (const { start, sizeBytes } of ranges) {
