@@ -1,5 +1,6 @@
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
 import { alone, eachOf } from '../core/each.ts';
+import type { Faults } from '../core/faults.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFile, Line, Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
@@ -138,7 +139,7 @@ function createInfo({ proc, flags: given, isEnabled }: Host<typeof flags>): Coll
   const withFrequency = isEnabled('cpufreq');
   const cpuinfo = proc.file('cpuinfo').as(parseCpuinfo);
   return (out) => {
-    const { cpus = [], faults = [] } = cpuinfo() ?? {};
+    const { cpus = [], faults = [] } = cpuinfo(out) ?? {};
     for (const cpu of cpus) {
       const { processor, vendor, family, model, modelName, microcode, stepping, cacheSize, frequencyMhz } = cpu;
       const place = [cpu.package, cpu.core, processor] as const;
@@ -160,7 +161,7 @@ interface CpuFiles {
   readonly coreThrottles: KernelFile;
   readonly packageThrottles: KernelFile;
   /** Which physical package and which core of it: it does not change while the kernel runs. */
-  place(): Place | undefined;
+  place(faults: Faults): Place | undefined;
 }
 
 /** Which physical package and which core of it a CPU is. */
@@ -185,9 +186,9 @@ function openCpu(sys: Tree, name: string): CpuFiles {
     online: sys.file(`${path}/online`),
     coreThrottles: sys.file(`${path}/thermal_throttle/core_throttle_count`),
     packageThrottles: sys.file(`${path}/thermal_throttle/package_throttle_count`),
-    place() {
+    place(faults) {
       if (place !== undefined) return place;
-      const [inPackage, core] = [packageId.number(), coreId.number()];
+      const [inPackage, core] = [packageId.number(faults), coreId.number(faults)];
       if (inPackage === undefined || core === undefined || inPackage < 0 || core < 0) return undefined;
       place = { package: String(inPackage), core: String(core), key: `${inPackage} ${core}` };
       return place;
@@ -223,14 +224,14 @@ function closeCpu({ online, coreThrottles, packageThrottles }: CpuFiles): void {
 function createThrottles(cpus: () => readonly CpuFiles[]): Collect {
   const seen = new Set<string>();
   const write = (out: Writer, { place, coreThrottles, packageThrottles }: CpuFiles): void => {
-    const at = place();
+    const at = place(out);
     if (at === undefined) return;
-    const count = seen.has(at.key) ? undefined : coreThrottles.number();
+    const count = seen.has(at.key) ? undefined : coreThrottles.number(out);
     if (count !== undefined) {
       seen.add(at.key);
       out.sample(metrics.coreThrottles, count, at.package, at.core);
     }
-    const packageCount = seen.has(at.package) ? undefined : packageThrottles.number();
+    const packageCount = seen.has(at.package) ? undefined : packageThrottles.number(out);
     if (packageCount === undefined) return;
     seen.add(at.package);
     out.sample(metrics.packageThrottles, packageCount, at.package);
@@ -254,12 +255,19 @@ function createOnline(sys: Tree, cpus: () => readonly CpuFiles[]): Collect {
   return (out, turn) => {
     const all = cpus();
     const first = all[0]?.online;
-    if (first === undefined || !(first.tryRead() || sys.exists(`${DIR}/cpu${all[0]?.number}/online`))) return undefined;
-    const isOnline = ({ online, number }: CpuFiles): boolean => (online.number() ?? Number(list()?.has(number))) === 1;
+    if (first === undefined || !(first.tryRead(out) || sys.exists(`${DIR}/cpu${all[0]?.number}/online`)))
+      return undefined;
+    const isOnline = ({ online, number }: CpuFiles): boolean | undefined => {
+      const state = online.number(out);
+      return state === undefined ? list(out)?.has(number) : state === 1;
+    };
     return eachOf(
       all,
       turn,
-      alone(out, (cpu) => out.sample(metrics.online, isOnline(cpu) ? 1 : 0, cpu.label)),
+      alone(out, (cpu) => {
+        const is = isOnline(cpu);
+        if (is !== undefined) out.sample(metrics.online, is ? 1 : 0, cpu.label);
+      }),
     );
   };
 }
@@ -267,7 +275,7 @@ function createOnline(sys: Tree, cpus: () => readonly CpuFiles[]): Collect {
 function createIsolated(sys: Tree): Collect {
   const isolated = sys.settled(`${DIR}/isolated`).as((text) => parseCpulist(text, 'isolated').map(String));
   return (out) => {
-    for (const cpu of isolated() ?? []) out.sample(metrics.isolated, 1, cpu);
+    for (const cpu of isolated(out) ?? []) out.sample(metrics.isolated, 1, cpu);
   };
 }
 

@@ -1,5 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
-import { ParseError } from '../core/errors.ts';
+import { isRefusal, ParseError } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { fields } from '../core/text.ts';
 import { HZ_OF_KHZ } from '../core/units.ts';
@@ -44,7 +44,7 @@ export default defineCollector({
       try {
         return offlineCpus()?.has(number) === true;
       } catch (error) {
-        if (!(error instanceof ParseError)) throw error;
+        if (!(error instanceof ParseError || isRefusal(error))) throw error;
         if (number === 0) out.fault(error);
         return false;
       }

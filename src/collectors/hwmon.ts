@@ -95,10 +95,10 @@ function createChips(sys: Tree): Beside & { find(folder: string): Chip | undefin
       return version;
     },
     find: (name) => byFolder.get(name),
-    tryRead() {
+    tryRead(faults) {
       const names = folder.tryNames();
       const chips = names.map((name) => {
-        const chip = clean(sys.file(`${HWMON}/${name}/name`).tryText() ?? '');
+        const chip = clean(sys.file(`${HWMON}/${name}/name`).tryText(faults) ?? '');
         return { folder: name, name: chip, label: baseLabel(sys, name, chip) };
       });
       const now = chips.map((chip) => `${chip.folder} ${chip.name} ${chip.label}`).join('\n');

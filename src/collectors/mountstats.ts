@@ -1,4 +1,5 @@
 import { defineCollector } from '../core/collector.ts';
+import { unsaid } from '../core/faults.ts';
 import { counter, gauge } from '../core/metric.ts';
 import { MS_OF_SECOND } from '../core/units.ts';
 import type { Writer } from '../core/writer.ts';
@@ -148,14 +149,14 @@ export default defineCollector({
   setup({ proc }) {
     const file = proc.lasting('self/mountstats');
     // Kept open from now on: a process that may not be traced cannot open its own any more. Each scrape says why it cannot.
-    file.tryRead();
+    file.tryRead(unsaid);
     const mountstats = file.as(parseMountstats);
     // Of an odd line the filesystem collector speaks.
     const mountinfo = proc.file('self/mountinfo').as((text) => parseMountinfo(text));
     return async (out, turn) => {
       file.read();
       const { mounts = [], faults = [] } = mountstats() ?? {};
-      const known = (mounts.length === 0 ? undefined : mountinfo()) ?? [];
+      const known = (mounts.length === 0 ? undefined : mountinfo(out)) ?? [];
       const seen = new Set<string>();
       const once = (...key: readonly string[]): boolean => seen.size !== seen.add(key.join('\0')).size;
       for (const mount of mounts) {

@@ -2,6 +2,7 @@ import { noData } from '../core/absent.ts';
 import { type Collect, defineCollector, type Host } from '../core/collector.ts';
 import { NOTHING, optional } from '../core/errors.ts';
 import { orInstead } from '../core/fallback.ts';
+import { unsaid } from '../core/faults.ts';
 import { flag } from '../core/flag.ts';
 import type { Device, Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
@@ -322,7 +323,7 @@ function isSameNetwork(sys: Tree, network: Host['network']): boolean {
   network.links.each((view, start) => {
     const index = view.getUint32(start + LINK_HEAD.index, true);
     const device = network.deviceName(index) ?? '';
-    isSame &&= names.delete(device) && sys.passing(`class/net/${device}/ifindex`).number() === index;
+    isSame &&= names.delete(device) && sys.passing(`class/net/${device}/ifindex`).number(unsaid) === index;
   });
   return isSame && names.size === 0;
 }

@@ -103,7 +103,7 @@ export default defineCollector({
       // The second is read only where the first is not there.
       const found = files
         .values()
-        .map((file) => file())
+        .map((file) => file(out))
         .find((each) => each !== undefined);
       if (found === undefined) throw new NoDataError('there is no os-release');
       out.row(metrics.info, 1, found.labels);

@@ -62,7 +62,7 @@ export default defineCollector({
       const file = proc.file(`pressure/${resource}`);
       // Where the kernel does not account a resource, as interrupts on some, it refuses to open that file alone.
       return (out, turn) => {
-        if (!file.tryRead()) return undefined;
+        if (!file.tryRead(out)) return undefined;
         found += 1;
         return table(out, turn);
       };

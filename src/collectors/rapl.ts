@@ -1,6 +1,7 @@
 import { noData } from '../core/absent.ts';
 import { type Acquired, type Collect, defineCollector, type Held } from '../core/collector.ts';
 import { errnoOf, NoDataError } from '../core/errors.ts';
+import { type Faults, unsaid } from '../core/faults.ts';
 import { flag } from '../core/flag.ts';
 import type { Tree } from '../core/host.ts';
 import { counter, dynamic } from '../core/metric.ts';
@@ -44,11 +45,12 @@ const energyOf = (folder: string): string => `${POWERCAP}/${folder}/energy_uj`;
  */
 function createZones(sys: Tree) {
   const folder = sys.folder(POWERCAP);
-  const nameOf = (zone: string): string => sys.file(`${POWERCAP}/${zone}/name`).tryText()?.trim() ?? '';
+  const nameOf = (zone: string, faults?: Faults): string =>
+    sys.file(`${POWERCAP}/${zone}/name`).tryText(faults)?.trim() ?? '';
   return together(
-    () =>
+    (faults) =>
       folder.tryNames().flatMap((zone) => {
-        const name = nameOf(zone);
+        const name = nameOf(zone, faults);
         return name === '' ? [] : [[zone, name, sys.exists(energyOf(zone))] as const];
       }),
     (named) => {
@@ -63,7 +65,7 @@ function acquireZones(sys: Tree): Acquired {
   const held: Held[] = [];
   const refused: Record<string, string> = {};
   const zones = createZones(sys);
-  zones.tryRead();
+  zones.tryRead(unsaid);
   for (const folder of zones.made.keys()) {
     const path = sys.path(energyOf(folder));
     try {

@@ -1,6 +1,6 @@
 import { defineCollector } from '../core/collector.ts';
 import { alone, eachOf } from '../core/each.ts';
-import { optional, ParseError, REFUSED } from '../core/errors.ts';
+import { NOTHING, optional, ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFile } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
@@ -64,7 +64,7 @@ export default defineCollector({
       const status = parseStatus(file.bytes, file.length);
       if (status === undefined) throw new ParseError(file.path, file.text());
       // A service starts by itself unless there is a file `down` beside its `run`.
-      const isHeld = optional(() => optional(() => services.sizeBytes(`${name}/down`)) !== undefined, REFUSED);
+      const isHeld = optional(() => optional(() => services.sizeBytes(`${name}/down`)) !== undefined, NOTHING);
       const service = decodeName(name);
       out.sample(metrics.state, status.state, service, 'runit');
       out.sample(metrics.desired, status.wantedUp ? 1 : 0, service, 'runit');

@@ -2,6 +2,7 @@ import { defineCollector } from '../core/collector.ts';
 import { hasErrno, optional } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
 import { lines } from '../core/text.ts';
+import type { Writer } from '../core/writer.ts';
 
 const MODES: Readonly<Record<string, number>> = { enforcing: 1, permissive: 0 };
 const DISABLED = -1;
@@ -38,18 +39,18 @@ export default defineCollector({
     const label = proc.passing('self/attr/current');
     const configMode = root.passing('etc/selinux/config').as(parseConfigMode);
     // Until a policy is loaded everything runs with the label of the kernel itself.
-    const hasPolicy = (): boolean => label.tryText()?.replace(/[\0\n]+$/, '') !== 'kernel';
+    const hasPolicy = (out: Writer): boolean => label.tryText(out)?.replace(/[\0\n]+$/, '') !== 'kernel';
     const isThere = (): boolean => {
       const failure = enforce.failure();
       if (failure === undefined || hasErrno(failure, ['ENOENT'])) return failure === undefined;
       return optional(() => sys.sizeBytes(ENFORCE)) !== undefined;
     };
     return (out) => {
-      const isOn = isThere() && hasPolicy();
+      const isOn = isThere() && hasPolicy(out);
       out.sample(metrics.enabled, isOn ? 1 : 0);
       if (!isOn) return;
-      out.sample(metrics.config, configMode() ?? DISABLED);
-      out.sample(metrics.current, enforce.number());
+      out.sample(metrics.config, configMode(out) ?? DISABLED);
+      out.sample(metrics.current, enforce.number(out));
     };
   },
 });

@@ -1,6 +1,6 @@
 import { nothing } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
-import { optional } from '../core/errors.ts';
+import { unsaid } from '../core/faults.ts';
 import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { fields } from '../core/text.ts';
@@ -50,7 +50,7 @@ export function ruleOf(file: string): string {
 function readRules(etc: Tree, zone: string | undefined): string[] {
   const files = zone === undefined || zone === '' ? [] : [`usr/share/zoneinfo/${zone.replace(/^:/, '')}`];
   // A container that was given a file which its host lacks has a folder of that name.
-  const textOf = (path: string): string => optional(() => etc.passing(path).tryText(), ['EISDIR']) ?? '';
+  const textOf = (path: string): string => etc.passing(path).tryText(unsaid) ?? '';
   return [...files, 'etc/localtime'].map((path) => ruleOf(textOf(path)));
 }
 

@@ -112,7 +112,7 @@ export default defineCollector({
     const collect: Collect = (out) => {
       let found = 0;
       for (const [ip, file] of files) {
-        if (!file.tryRead()) continue;
+        if (!file.tryRead(out)) continue;
         found += 1;
         write(out, ip, file);
       }

@@ -27,7 +27,7 @@ export default defineCollector({
     const domain = proc.file('sys/kernel/domainname');
     return (out) => {
       const { sysname, release, version, machine, nodename } = system.uname();
-      out.row(info, 1, [sysname, release, version, machine, nodename, domain.tryText()?.trimEnd() || NO_DOMAIN]);
+      out.row(info, 1, [sysname, release, version, machine, nodename, domain.tryText(out)?.trimEnd() || NO_DOMAIN]);
     };
   },
 });

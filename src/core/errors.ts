@@ -1,3 +1,5 @@
+import { decodeName } from './utf8.ts';
+
 /** A fault that the registry or the command line can name in one line. Each class has a stable code; docs/errors.md lists them. */
 export abstract class ExporterError extends Error {
   abstract readonly code: string;
@@ -65,12 +67,16 @@ export class UsageError extends ExporterError {
 export const ABSENT: readonly string[] = ['ENOENT', 'ENODEV', 'ENXIO', 'ENOTDIR'];
 /** What it answers when we may not look. */
 export const REFUSED: readonly string[] = ['EACCES', 'EPERM'];
-/** What drivers answer for a device that is asleep, broken or being reset, or that has no such property after all. */
+/**
+ * What drivers answer for a device that is asleep, broken or being reset, or that has no such property after all; and what is
+ * answered for a folder that has the name of an attribute.
+ */
 const NO_VALUE: readonly string[] = [
   'EAGAIN',
   'EBUSY',
   'EINVAL',
   'EIO',
+  'EISDIR',
   'ENODATA',
   'ENOTCONN',
   'ENOTSUP',
@@ -99,6 +105,14 @@ export const isRefusal = (error: unknown): boolean =>
 /** Whether `error` carries one of these errno names; by default those that mean absence. */
 export const hasErrno = (error: unknown, codes: readonly string[] = ABSENT): boolean =>
   codes.includes(errnoOf(error) ?? '');
+
+/** Names the file in what the system answered: Node does so for what is opened, and not for what is read. */
+export function withPath(error: unknown, path: string): unknown {
+  const name = `'${decodeName(path)}'`;
+  const isNamed = !isRefusal(error) || 'path' in (error as Error) || messageOf(error).includes(name);
+  if (!isNamed) (error as Error).message += ` ${name}`;
+  return error;
+}
 
 /** Runs `read`, and answers `undefined` where the kernel says that the thing is absent (or one of `codes`). */
 export function optional<T>(read: () => T, codes: readonly string[] = ABSENT): T | undefined {

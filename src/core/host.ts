@@ -1,5 +1,6 @@
 import type { Daemons } from './daemons.ts';
 import type { NoDataError, ParseError } from './errors.ts';
+import type { Faults } from './faults.ts';
 import type { Flags, FlagValues } from './flag.ts';
 import type { Logger } from './log.ts';
 import type { Network } from './network.ts';
@@ -152,16 +153,22 @@ export interface KernelFile {
   read(): void;
   /** Reads it and answers what the kernel refused it with, if it did: where absence is the rule, throwing is dear. */
   failure(): unknown;
-  /** Reads it and answers whether it is there; absent and refused are the same here, and there is nothing in it then. */
-  tryRead(): boolean;
+  /**
+   * Reads it and answers whether it is there; absent and refused are the same here, and there is nothing in it then. An answer
+   * that nobody expects is the same too, and put to `faults`: without them it is thrown.
+   */
+  tryRead(faults?: Faults): boolean;
   /** Reads it and answers its text, which is made again only when the content is another. */
   text(): string;
-  /** The same; `undefined` where it is absent or refused. */
-  tryText(): string | undefined;
-  /** Reads it and answers the number that is all of its content; `undefined` where there is nothing. Throws a `ParseError` for text that is none. */
-  number(): number | undefined;
-  /** What `parse` makes of the text, made again only when that is another; `undefined` where the file is absent or refused. */
-  as<T>(parse: (text: string) => T): () => T | undefined;
+  /** The same; `undefined` where `tryRead` answers that there is nothing. */
+  tryText(faults?: Faults): string | undefined;
+  /**
+   * Reads it and answers the number that is all of its content; `undefined` where there is nothing. Text that is none is a
+   * `ParseError`, which is put to `faults` too.
+   */
+  number(faults?: Faults): number | undefined;
+  /** What `parse` makes of the text, made again only when that is another; `undefined` where there is nothing. */
+  as<T>(parse: (text: string) => T): (faults?: Faults) => T | undefined;
   /** For what is gone or not needed any more: gives the descriptor back. Who reads it nevertheless opens it again. */
   close(): void;
 }

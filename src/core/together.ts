@@ -1,8 +1,9 @@
+import type { Faults } from './faults.ts';
 import type { Beside } from './host.ts';
 
 /** What depends on all devices together, such as labels that must differ: made again when what `look` answers is another. */
 export function together<P, T>(
-  look: () => readonly P[],
+  look: (faults?: Faults) => readonly P[],
   make: (parts: readonly P[]) => T,
 ): Beside & { readonly made: T } {
   let before = '';
@@ -15,8 +16,8 @@ export function together<P, T>(
     get made() {
       return made;
     },
-    tryRead() {
-      const parts = look();
+    tryRead(faults) {
+      const parts = look(faults);
       const now = parts.join('\n');
       if (now === before) return true;
       before = now;

@@ -40,7 +40,7 @@ export type Followed = 'same' | 'moved' | 'other';
 export class DeviceInputs {
   /** The numbers of the readings at the time of the layout. */
   readonly numbers: number[] = [];
-  /** Set where something answered with an error that nobody expects: what would come behind it is not known. */
+  /** Set where something answered with an error that nobody expects: it is laid out again, to see whether it still does. */
   isBroken = false;
   readonly #context: DeviceContext;
   readonly #path: string;
@@ -74,7 +74,7 @@ export class DeviceInputs {
       numberOrNothing: (file) => this.#number(at(file), takeNumber, ANY),
       word: (file) => this.#word(at(file)),
       lines: (file) => this.#lines(at(file)),
-      fixed: (file) => this.#ask(`fixed ${at(file)}`, () => textOf(at(file))),
+      fixed: (file) => this.#askQuietly('fixed', at(file), textOf),
       list: (folder = '') => namesIn(this.#askQuietly('list', at(folder), list)),
       all: (folder = '') => namesIn(this.#ask(`all ${at(folder)}`, () => optional(() => list(at(folder))))),
       link: (name) => this.#askQuietly('link', at(name), tree.link),
@@ -148,9 +148,22 @@ export class DeviceInputs {
         isGone: false,
       };
       this.#attributes.set(path, attribute);
-      attribute.version = this.#versionOf(attribute);
+      const asked = attribute;
+      attribute.version = this.#unlessOdd(() => this.#versionOf(asked)) ?? -1;
     }
     return attribute;
+  }
+
+  /** An answer that nobody expects costs what was asked for alone. */
+  #unlessOdd<T>(ask: () => T): T | undefined {
+    try {
+      return ask();
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#samples.fault(error);
+      this.isBroken = true;
+      return undefined;
+    }
   }
 
   #number(path: string, take: Take, none: string | typeof ANY = ''): Reading | undefined {
@@ -188,8 +201,8 @@ export class DeviceInputs {
   }
 
   /** What is optional is absent where it is absent, refused or without a value. */
-  #askQuietly(how: string, path: string, ask: (path: string) => string): string | undefined {
-    return this.#ask(`${how} ${path}`, () => {
+  #askQuietly(how: string, path: string, ask: (path: string) => string | undefined): string | undefined {
+    const quietly = (): string | undefined => {
       try {
         return ask(path);
       } catch (error) {
@@ -197,7 +210,8 @@ export class DeviceInputs {
         if (hasErrno(error, REFUSED)) this.#context.onRefused(path, error);
         return undefined;
       }
-    });
+    };
+    return this.#unlessOdd(() => this.#ask(`${how} ${path}`, quietly));
   }
 
   #ask(key: string, ask: () => string | undefined): string | undefined {

@@ -47,7 +47,7 @@ export function createDevices(
   return (out, turn) => {
     if (!isRead(folder.failure(), ifAbsent, out)) return undefined;
     devices.adopt(folder.names());
-    if (hasMoved(beside, besides)) devices.forget();
+    if (hasMoved(beside, besides, out)) devices.forget();
     return devices.collect(out, turn);
   };
 }

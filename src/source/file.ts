@@ -1,4 +1,5 @@
-import { hasErrno, LimitError, NOTHING, ParseError, REFUSED } from '../core/errors.ts';
+import { hasErrno, isRefusal, LimitError, NOTHING, ParseError, REFUSED, withPath } from '../core/errors.ts';
+import type { Faults } from '../core/faults.ts';
 import type { KernelFile } from '../core/host.ts';
 import { NotYet } from '../core/not_yet.ts';
 import { decodeUtf8 } from '../core/utf8.ts';
@@ -105,7 +106,7 @@ export class TreeFile implements KernelFile, Keeper {
         this.#readAt = 0;
         throw error;
       }
-      this.#error = error;
+      this.#error = withPath(error, this.path);
       this.#isAbsent = hasErrno(error, ['ENOENT']);
       this.#absentAt = Math.max(look, this.#absentAt);
       this.#lose();
@@ -160,7 +161,7 @@ export class TreeFile implements KernelFile, Keeper {
     this.#take(found.copy(scratch.bytes));
   }
 
-  tryRead(): boolean {
+  tryRead(faults?: Faults): boolean {
     const { scrape, look } = this.#context.clock;
     if (this.#isAbsent) {
       if (scrape !== 0 && scrape === this.#readAt) return false;
@@ -171,7 +172,11 @@ export class TreeFile implements KernelFile, Keeper {
     }
     const failure = this.failure();
     if (failure === undefined) return true;
-    if (!hasErrno(failure, NOTHING)) throw failure;
+    if (!hasErrno(failure, NOTHING)) {
+      if (faults === undefined || !isRefusal(failure)) throw failure;
+      faults.fault(failure);
+      return false;
+    }
     if (hasErrno(failure, REFUSED)) this.#context.onRefused(this.path, failure);
     // It takes a KiB, and a large machine lacks thousands of files that others have.
     if (this.#isAbsent) this.#error = undefined;
@@ -188,27 +193,32 @@ export class TreeFile implements KernelFile, Keeper {
     return this.#decoded();
   }
 
-  tryText(): string | undefined {
-    return this.tryRead() ? this.#decoded() : undefined;
+  tryText(faults?: Faults): string | undefined {
+    return this.tryRead(faults) ? this.#decoded() : undefined;
   }
 
-  number(): number | undefined {
-    if (!this.tryRead()) return undefined;
+  number(faults?: Faults): number | undefined {
+    if (!this.tryRead(faults)) return undefined;
     if (this.#numberVersion !== this.version) {
       const isOne = takeWhole(this.bytes, this.length, takeNumber, one, 0);
       const text = isOne ? '' : this.#decoded().trim();
-      if (text !== '') throw new ParseError(this.path, text);
+      if (text !== '') {
+        const odd = new ParseError(this.path, text);
+        if (faults === undefined) throw odd;
+        faults.fault(odd);
+        return undefined;
+      }
       this.#number = isOne ? one[0] : undefined;
       this.#numberVersion = this.version;
     }
     return this.#number;
   }
 
-  as<T>(parse: (text: string) => T): () => T | undefined {
+  as<T>(parse: (text: string) => T): (faults?: Faults) => T | undefined {
     let version = -1;
     let parsed: T | undefined;
-    return () => {
-      const text = this.tryText();
+    return (faults) => {
+      const text = this.tryText(faults);
       if (version === this.version && version >= 0) return parsed;
       // What throws is thrown again at the next scrape.
       version = -1;

@@ -1,3 +1,4 @@
+import { withPath } from '../core/errors.ts';
 import { type Mount, mayHang, parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
 import { createCalls } from './calls.ts';
 import type { SourceClock } from './clock.ts';
@@ -139,7 +140,11 @@ export function createGuard({ disk, clock, now, callsMax }: GuardOptions): Guard
     <T>(name: keyof AwayDisk, askNow: (path: string) => T) =>
     (path: string): T => {
       const source = sourceOf(path, name === 'readWhole');
-      return source === undefined ? askNow(path) : (ask(source, name, path) as T);
+      try {
+        return source === undefined ? askNow(path) : (ask(source, name, path) as T);
+      } catch (error) {
+        throw withPath(error, path);
+      }
     };
 
   const readWhole = guarded('readWhole', (path) => disk.readWhole(path));

@@ -1,4 +1,4 @@
-import { ExporterError, ParseError } from '../core/errors.ts';
+import { ExporterError, isRefusal, ParseError } from '../core/errors.ts';
 import type { KernelFile, Line, Lines, Take } from '../core/host.ts';
 import { Reading } from '../core/reading.ts';
 import type { Bytes } from './numbers.ts';
@@ -71,7 +71,7 @@ export class LaidLines implements Lines {
       layOut();
     } catch (error) {
       // Bugs of ours are not the line's.
-      if (!(error instanceof ExporterError)) throw error;
+      if (!(error instanceof ExporterError || isRefusal(error))) throw error;
       this.#out.undo(mark);
       this.#out.fault(error);
       (line as LaidLine).compareWhole();
@@ -79,14 +79,16 @@ export class LaidLines implements Lines {
   }
 
   followed(file: KernelFile): string | undefined {
-    const text = file.tryText();
-    this.followedFiles.set(file, file.version);
-    return text;
+    return this.#beside(file, this.followedFiles);
   }
 
   fixed(file: KernelFile): string | undefined {
-    const text = file.tryText();
-    this.fixedFiles.set(file, file.version);
+    return this.#beside(file, this.fixedFiles);
+  }
+
+  #beside(file: KernelFile, files: Map<KernelFile, number>): string | undefined {
+    const text = file.tryText(this.#out);
+    files.set(file, file.version);
     return text;
   }
 

@@ -1,4 +1,4 @@
-import { hasErrno, NOTHING, optional, REFUSED } from '../core/errors.ts';
+import { hasErrno, isRefusal, NOTHING, optional, REFUSED } from '../core/errors.ts';
 import type { Folder, Line, Lines, Tree } from '../core/host.ts';
 import { NotYet } from '../core/not_yet.ts';
 import { decodeUtf8 } from '../core/utf8.ts';
@@ -179,7 +179,7 @@ function treeOf(given: string, context: FileContext): Tree {
     link: (relative) => guard.link(path(relative)),
     real: (relative) => guard.real(path(relative)),
     sizeBytes: (relative) => guard.sizeBytes(path(relative)),
-    exists: (relative) => orNothing(path(relative), context, () => guard.isThere(path(relative))) ?? false,
+    exists: (relative) => answerOf(path(relative), context, guard.isThere) ?? false,
     open: (relative) => context.descriptors.open(path(relative)),
     adopt: (relative, fd) => void adopted.set(relative, { fd }),
   };
@@ -190,9 +190,20 @@ function treeOf(given: string, context: FileContext): Tree {
     textOf,
     onRefused: (relative, error) => context.onRefused(path(relative), error),
     isTold,
-    identityOf: (relative) => optional(() => guard.identity(path(relative)), NOTHING),
+    identityOf: (relative) => answerOf(path(relative), context, guard.identity),
   };
   return tree;
+}
+
+/** What the system does not say of a path, whatever the reason, is not known. */
+function answerOf<T>(path: string, { onRefused }: FileContext, ask: (path: string) => T): T | undefined {
+  try {
+    return ask(path);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    if (!hasErrno(error)) onRefused(path, error);
+    return undefined;
+  }
 }
 
 /** What is absent, refused or without a value is nothing; what is refused is said once. */

@@ -1,5 +1,6 @@
 import { Block } from '../core/block.ts';
 import { ABSENT, DeadlineError, hasErrno, ParseError } from '../core/errors.ts';
+import type { Faults } from '../core/faults.ts';
 import { closeUnused, type FilesBeside, hasOther } from '../core/files_beside.ts';
 import type { Beside, Collect, KernelFile, Layout, PartOptions, TableOptions } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
@@ -94,7 +95,7 @@ export function createTable(
 
   return (out: Writer) => {
     if (!isRead(file.failure(), ifAbsent, out)) return;
-    const isOther = hasMoved(beside, besides) || areOther(laid) || laid?.isBroken === true;
+    const isOther = hasMoved(beside, besides, out) || areOther(laid) || laid?.isBroken === true;
     if (laid === undefined || isOther || file.version !== version) laid = update(isOther);
     version = file.version;
     out.put(block);
@@ -106,9 +107,9 @@ export function createTable(
 const filesOf = ({ fixedFiles, followedFiles }: Laid): FilesBeside[] => [fixedFiles, followedFiles];
 
 /** Reads files, and answers whether one has another content than at the time of `versions`, which are brought up to date. */
-export function hasMoved(files: readonly Beside[], versions: number[]): boolean {
+export function hasMoved(files: readonly Beside[], versions: number[], faults: Faults): boolean {
   // All before any is compared: one that has not answered yet is asked again together with the others.
-  for (const file of files) file.tryRead();
+  for (const file of files) file.tryRead(faults);
   let moved = false;
   for (let i = 0; i < files.length; i += 1) {
     const file = files[i] as Beside;

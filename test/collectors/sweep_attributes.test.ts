@@ -19,13 +19,16 @@ import {
 
 const REFUSED = ['EACCES', 'EPERM'];
 /** Node calls EOPNOTSUPP so. */
-const NO_VALUE = ['EINVAL', 'ENODATA', 'ENOTSUP', 'EAGAIN', 'ENXIO', 'EIO'];
-const CODES = [...REFUSED, ...NO_VALUE];
+const NO_VALUE = ['EINVAL', 'ENODATA', 'ENOTSUP', 'EAGAIN', 'ENXIO', 'EIO', 'EISDIR'];
+/** What nobody expects; Node has no name for some. */
+const UNEXPECTED = ['EPROTO', 'EFAULT', 'Unknown system error -75'];
+const CODES = [...REFUSED, ...NO_VALUE, ...UNEXPECTED];
 
 /** By collector; findings read `<path> <strike>: <fault>`. */
 const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
   cpu: [[/cpu0\/online removed: others/, 'where the first CPU has none, the machine takes no CPU offline']],
   hwmon: [[/pwm2 removed: others/, 'beside a bare file another is called _input']],
+  textfile: [[/an unexpected answer is a success/, 'node_textfile_scrape_error says so']],
   mdadm: [[/level .* made up: .*_degraded/, 'a container has no level either, and lacks no disk']],
   selinux: [[/enforce removed: others/, 'where the file is not there, SELinux is off']],
 };
@@ -45,17 +48,19 @@ interface Known {
 }
 
 /** What is wrong with a scrape in which a file cannot be read. */
-function* faultsOf(seen: Seen, { usual, gone, others }: Known, path: string, isRefused: boolean): Generator<string> {
+function* faultsOf(seen: Seen, { usual, gone, others }: Known, path: string, code: string): Generator<string> {
   const lost = without(others, seen.samples);
   if (lost.length > 0) yield `others are lost: ${lost[0]}`;
   const series = new Set([...usual.samples].map(seriesOf));
   const madeUp = without(seen.samples, usual.samples).find((sample) => series.has(seriesOf(sample)));
   if (madeUp !== undefined) yield `made up: ${madeUp}`;
   // An attribute that the collector does without when it is absent is one that it does without when it has no value.
-  if (path.includes('/sys/') && !path.includes('/proc/') && seen.success !== gone.success)
+  const isExpected = !UNEXPECTED.includes(code);
+  if (isExpected && path.includes('/sys/') && !path.includes('/proc/') && seen.success !== gone.success)
     yield `success ${seen.success}: ${seen.why}`;
+  if (!isExpected && seen.success) yield 'an unexpected answer is a success';
   if (!seen.success && gone.success && !seen.why.includes(path)) yield `another reason: ${seen.why}`;
-  if (seen.success && isRefused && !seen.refused.has(path)) yield 'refused silently';
+  if (seen.success && REFUSED.includes(code) && !seen.refused.has(path)) yield 'refused silently';
 }
 
 /** Every strike for the first file of its kind; for the others one of each sort, in turn. */
@@ -63,7 +68,7 @@ function codesFor(path: string, known: Map<string, number>): string[] {
   const kind = path.replace(/\d+/g, '0');
   const turn = known.get(kind) ?? 0;
   known.set(kind, turn + 1);
-  return turn === 0 ? CODES : [REFUSED[turn % 2] as string, NO_VALUE[turn % NO_VALUE.length] as string];
+  return turn === 0 ? CODES : [REFUSED, NO_VALUE, UNEXPECTED].map((codes) => codes[turn % codes.length] as string);
 }
 
 for (const collector of collectors) {
@@ -94,8 +99,7 @@ for (const collector of collectors) {
         'removed',
         without(others, gone.samples).map((lost) => `others are lost: ${lost}`),
       );
-      for (const code of codesFor(path, kinds))
-        note(code, faultsOf(await strike({ code }), known, path, REFUSED.includes(code)));
+      for (const code of codesFor(path, kinds)) note(code, faultsOf(await strike({ code }), known, path, code));
     }
     assert.deepEqual(judge(findings, [...(EXCEPTIONS[name] ?? []), ...(OF_REFUSED[name] ?? [])]), []);
   });

@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { LimitError, ParseError } from '../../src/core/errors.ts';
+import { errnoOf, LimitError, ParseError } from '../../src/core/errors.ts';
 import { LOOK_MS } from '../../src/source/clock.ts';
 import { createSource, type SourceOptions } from '../../src/source/source.ts';
 import { createMemory, type Memory } from '../helpers/memory.ts';
@@ -152,12 +152,18 @@ test('an unexpected answer is thrown, and an expected one is nothing', () => {
   const refused: string[] = [];
   const { disk, tree, begin } = opened({ '/k/a': 'one' }, { onRefused: (path) => refused.push(path) });
   const file = tree.file('a');
-  for (const code of ['EISDIR', 'ELOOP', 'EPROTO']) {
+  for (const code of ['ELOOP', 'EPROTO', 'Unknown system error -75']) {
     disk.refuse('/k/a', code);
     begin();
-    assert.throws(() => file.tryRead(), { code });
+    assert.throws(() => file.tryRead(), { code, message: /\/k\/a/ });
+    const faults: unknown[] = [];
+    const sink = { fault: (error: unknown) => void faults.push(error) };
+    assert.deepEqual(
+      [file.tryText(sink), file.number(sink), faults.map(errnoOf)],
+      [undefined, undefined, [code, code]],
+    );
   }
-  for (const code of ['EAGAIN', 'EIO', 'EINVAL', 'EACCES', 'EPERM', 'EACCES']) {
+  for (const code of ['EISDIR', 'EAGAIN', 'EIO', 'EINVAL', 'EACCES', 'EPERM', 'EACCES']) {
     disk.refuse('/k/a', code);
     begin();
     assert.equal(file.tryRead(), false);

@@ -73,7 +73,8 @@ test('what the kernel refuses is thrown with its errno; optional turns absence i
   }
   assert.throws(
     () => optional(() => proc.readOnce('')),
-    (error) => errnoOf(error) === 'EISDIR',
+    (error) => errnoOf(error) === 'EISDIR' && (error as Error).message.endsWith(`'${root}/proc'`),
+    'what is read is named, as what is opened',
   );
   assert.equal(
     optional(() => proc.readOnce(''), ['EISDIR']),
