@@ -5,6 +5,7 @@ import type { Machine } from './core/assemble.ts';
 import { messageOf, NOTHING, optional, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import type { Logger } from './core/log.ts';
+import { decodeName } from './core/utf8.ts';
 import { openDaemons } from './daemon/daemons.ts';
 import { openNetwork } from './netlink/network.ts';
 import { isFirstUserNamespace, openUevents } from './netlink/uevents.ts';
@@ -55,7 +56,7 @@ const openSource = (log: Logger): Source =>
     openFiles: openFilesMax(),
     events: openEvents(),
     hangingReads: hangingReadsMax(),
-    onRefused: (path, error) => log.info('not readable, left out', { path, err: messageOf(error) }),
+    onRefused: (path, error) => log.info('not readable, left out', { path: decodeName(path), err: messageOf(error) }),
   });
 
 export interface MachineOptions {

@@ -3,6 +3,7 @@ import { hasErrno, messageOf, UsageError } from '../core/errors.ts';
 import type { ParsedFlags } from '../core/flag.ts';
 import { glob } from '../core/glob.ts';
 import { type LogFields, type Logger, silent } from '../core/log.ts';
+import { decodeName, pathOf } from '../core/utf8.ts';
 import type { Finding, Setting } from '../privilege/diagnose.ts';
 import { collectorsNamed, type Program } from './commands.ts';
 import { programFlags } from './flags.ts';
@@ -61,9 +62,10 @@ function keepFaults(faults: string[]): Logger {
 async function folderFindings(pattern: string): Promise<Advised[]> {
   const topic = 'text files';
   const found: Advised[] = [];
-  for (const folder of await glob(pattern)) {
+  for (const path of await glob(pattern)) {
+    const folder = decodeName(path);
     try {
-      const count = readdirSync(folder).filter((name) => name.endsWith('.prom')).length;
+      const count = readdirSync(pathOf(path)).filter((name) => name.endsWith('.prom')).length;
       const text = `${folder}: ${count === 0 ? 'no *.prom file' : `${count} file${count === 1 ? '' : 's'}`}`;
       found.push({ topic, level: count === 0 ? 'note' : 'ok', text });
     } catch (error) {

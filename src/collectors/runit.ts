@@ -62,7 +62,7 @@ export default defineCollector({
     const write = (out: Writer, name: string, file: KernelFile): void => {
       if (!file.tryRead()) return;
       const status = parseStatus(file.bytes, file.length);
-      if (status === undefined) throw new ParseError(file.path, file.text());
+      if (status === undefined) throw new ParseError(decodeName(file.path), file.text());
       // A service starts by itself unless there is a file `down` beside its `run`.
       const isHeld = optional(() => optional(() => services.sizeBytes(`${name}/down`)) !== undefined, NOTHING);
       const service = decodeName(name);

@@ -3,6 +3,7 @@ import { ParseError } from '../core/errors.ts';
 import { flag } from '../core/flag.ts';
 import type { Line, Lines } from '../core/host.ts';
 import { dynamic, gauge } from '../core/metric.ts';
+import { bytesOf } from '../core/utf8.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 
 /** A sysctl as a flag names it. */
@@ -74,7 +75,7 @@ export default defineCollector({
     /** https://docs.kernel.org/admin-guide/sysctl/ */
     const tableOf = (text: string, write: Write): Collect => {
       const sysctl = parseSysctl(text);
-      return proc.table(`sys/${sysctl.name.replaceAll('.', '/')}`, (lines, out) => write(sysctl, lines, out));
+      return proc.table(`sys/${bytesOf(sysctl.name).replaceAll('.', '/')}`, (lines, out) => write(sysctl, lines, out));
     };
     return [
       ...flags.include.map((text) => tableOf(text, writeNumbers)),

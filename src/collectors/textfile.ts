@@ -5,6 +5,7 @@ import type { FileState } from '../core/host.ts';
 import type { Logger } from '../core/log.ts';
 import { type Family, gauge, type OpenFamily, open } from '../core/metric.ts';
 import { MS_OF_SECOND } from '../core/units.ts';
+import { bytesOf, decodeName } from '../core/utf8.ts';
 import type { Writer } from '../core/writer.ts';
 import { type HeldFamily, parseHeld } from '../parse/held_text.ts';
 
@@ -15,7 +16,7 @@ const FILE_BYTES_MAX = 16 << 20;
 const OURS = /^(keyhole_|process_|nodejs_|promhttp_|node_scrape_collector_|node_exporter_build_info$)/;
 
 interface TextFile extends FileState {
-  /** Cleaned, as the label `file` shows it. */
+  /** Cleaned, one character per byte. */
   readonly path: string;
   readonly families: readonly HeldFamily[];
 }
@@ -33,9 +34,9 @@ function createTeller(log: Logger): { told(path: string, error: unknown): void; 
   let now = new Set<string>();
   return {
     told(path, error) {
-      const message = messageOf(error);
-      const fault = `${path}: ${message}`;
-      log[before.has(fault) ? 'debug' : 'error']('textfile cannot be used', { file: path, err: message });
+      const [file, message] = [decodeName(path), messageOf(error)];
+      const fault = `${file}: ${message}`;
+      log[before.has(fault) ? 'debug' : 'error']('textfile cannot be used', { file, err: message });
       now.add(fault);
     },
     next() {
@@ -47,6 +48,12 @@ function createTeller(log: Logger): { told(path: string, error: unknown): void; 
 
 type Tell = (path: string, error: unknown) => void;
 
+/** One that nothing matches is looked for under the name of the pattern. */
+async function foldersOf(files: Files, pattern: string): Promise<string[]> {
+  const matched = await files.glob(pattern);
+  return matched.length === 0 ? [bytesOf(pattern)] : matched;
+}
+
 /** The `*.prom` paths of the directories, each once, in the directories' order and then by name. */
 async function findTextfiles(
   files: Files,
@@ -57,8 +64,7 @@ async function findTextfiles(
   const found = new Set<string>();
   for (const directory of directories) {
     if (directory === '') continue;
-    const matched = await files.glob(directory);
-    for (const folder of matched.length === 0 ? [directory] : matched) {
+    for (const folder of await foldersOf(files, directory)) {
       await turn.pause();
       try {
         for (const path of (await files.list(folder)).sort()) if (path.endsWith('.prom')) found.add(path);
@@ -73,14 +79,13 @@ async function findTextfiles(
 /** Says at start which folders that were asked for are missing or have no text file: nobody would miss what was never there. */
 async function noteEmptyFolders(files: Files, directories: readonly string[], note: Logger['warn']): Promise<void> {
   for (const directory of directories.filter((each) => each !== '')) {
-    const matched = await files.glob(directory);
-    for (const folder of matched.length === 0 ? [directory] : matched) {
+    for (const folder of await foldersOf(files, directory)) {
       try {
         const paths = await files.list(folder);
         if (!paths.some((path) => path.endsWith('.prom')))
-          note('no text files yet: the folder has no *.prom', { file: folder });
+          note('no text files yet: the folder has no *.prom', { file: decodeName(folder) });
       } catch (error) {
-        note('no text files: the folder cannot be read', { file: folder, err: messageOf(error) });
+        note('no text files: the folder cannot be read', { file: decodeName(folder), err: messageOf(error) });
       }
     }
   }
@@ -98,7 +103,8 @@ function helpsOf(files: readonly TextFile[]): Map<string, string> {
       else before.push(path);
     }
   }
-  for (const [name, all] of paths) if (!given.has(name)) given.set(name, `Metric read from ${all.join(', ')}`);
+  for (const [name, all] of paths)
+    if (!given.has(name)) given.set(name, `Metric read from ${all.map(decodeName).join(', ')}`);
   return given;
 }
 
@@ -231,7 +237,8 @@ export default defineCollector({
       }
       for (const [path, error] of shown.faults) tell(path, error);
       out.sample(metrics.error, failed ? 1 : 0);
-      for (const { path, mtimeMs } of files) out.sample(metrics.mtime, Math.floor(mtimeMs / MS_OF_SECOND), path);
+      for (const { path, mtimeMs } of files)
+        out.sample(metrics.mtime, Math.floor(mtimeMs / MS_OF_SECOND), decodeName(path));
       for (const [declared, family] of shown.accepted) {
         await turn.pause();
         writeFamily(out, declared, family);

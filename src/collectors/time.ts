@@ -4,6 +4,7 @@ import { unsaid } from '../core/faults.ts';
 import type { Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import { fields } from '../core/text.ts';
+import { bytesOf } from '../core/utf8.ts';
 
 const DIR = 'devices/system/clocksource';
 
@@ -48,7 +49,7 @@ export function ruleOf(file: string): string {
 
 /** The rules that may be this process's: its zone's in the database (which a container may lack), then the machine's own. */
 function readRules(etc: Tree, zone: string | undefined): string[] {
-  const files = zone === undefined || zone === '' ? [] : [`usr/share/zoneinfo/${zone.replace(/^:/, '')}`];
+  const files = zone === undefined || zone === '' ? [] : [`usr/share/zoneinfo/${bytesOf(zone.replace(/^:/, ''))}`];
   // A container that was given a file which its host lacks has a folder of that name.
   const textOf = (path: string): string => etc.passing(path).tryText(unsaid) ?? '';
   return [...files, 'etc/localtime'].map((path) => ruleOf(textOf(path)));

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { bytesOf, decodeName, pathOf } from './utf8.ts';
 
 const META = /[*?[\\]/;
 
@@ -43,17 +44,18 @@ function compile(pattern: string): RegExp | undefined {
 /**
  * The paths that match a shell pattern (`*`, `?`, `[a-z]`, `\` escapes), in order of their names. As Go's `filepath.Glob`:
  * names with a leading dot count, folders that cannot be read are passed over, a path without a pattern is answered as it is.
+ * The pattern is text; the paths hold one character per byte, since a folder may be called anything.
  */
 export async function glob(pattern: string): Promise<string[]> {
-  if (!META.test(pattern)) return [pattern];
+  if (!META.test(pattern)) return [bytesOf(pattern)];
   const slash = pattern.lastIndexOf('/');
   const name = compile(pattern.slice(slash + 1));
   if (name === undefined) return [];
   const folders = slash < 0 ? ['.'] : slash === 0 ? ['/'] : await glob(pattern.slice(0, slash));
   const found: string[] = [];
   for (const folder of folders) {
-    const names = await readdir(folder).catch(() => []);
-    for (const each of names.sort()) if (name.test(each)) found.push(posix.join(folder, each));
+    const names = await readdir(pathOf(folder), 'latin1').catch(() => []);
+    for (const each of names.sort()) if (name.test(decodeName(each))) found.push(posix.join(folder, each));
   }
   return found;
 }

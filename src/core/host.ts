@@ -185,12 +185,13 @@ export interface Folder {
 
 /**
  * A kernel file tree (`/proc`, `/sys`) under a root that flags or tests may move. Reads are synchronous: they never reach a
- * disk. Paths are relative to the root. What the kernel refuses is thrown as Node's error with its errno name in `code`;
+ * disk. Paths are relative to the root, one character per byte (`bytesOf` of a word). What the kernel refuses is thrown as Node's error with its errno name in `code`;
  * `optional` turns absence into `undefined`.
  */
 export interface Tree {
+  /** As text. */
   readonly root: string;
-  /** The whole path, for messages and for labels that show it. */
+  /** The whole path as text, for messages and for labels that show it. */
   path(relative: string): string;
   /** A file that stays: its descriptor is kept as long as there are enough of them. */
   file(path: string): KernelFile;
@@ -262,7 +263,7 @@ export interface Needs {
   readonly sockets?: readonly SocketNeed[];
   /** Whether it looks up the address of a host by its name. */
   readonly resolves?: boolean;
-  /** Paths that it asks about and does not open, such as mount points: they must be reachable for the user who serves. */
+  /** Paths that it asks about and does not open, such as mount points, one character per byte: they must be reachable for the user who serves. */
   asksAbout?(): readonly string[];
 }
 
@@ -274,9 +275,12 @@ export interface FileState {
   readonly inode: number;
 }
 
-/** Files that others write, on disks that may be slow: asked off the thread that answers. Paths are whole ones. */
+/**
+ * Files that others write, on disks that may be slow: asked off the thread that answers. Paths are whole ones, one character per
+ * byte.
+ */
 export interface OthersFiles {
-  /** The folders that a shell pattern is about; a path without a pattern as it is. */
+  /** The folders that a shell pattern, which is text, is about; a path without a pattern as it is. */
   glob(pattern: string): Promise<string[]>;
   /** The paths of what is in a folder, without `.` and `..` in them, in no order. */
   list(folder: string): Promise<string[]>;
@@ -317,7 +321,7 @@ export interface Host<F extends Flags = Flags> {
   readonly root: Tree;
   /** `--path.rootfs`, without a trailing slash; the root itself is `/`. */
   readonly rootfs: string;
-  /** Another tree, for what stands where the kernel says, such as the mount of tracefs. */
+  /** Another tree, for what stands where a flag or the kernel says, such as the mount of tracefs; its path is text. */
   openTree(path: string): Tree;
   /** The `/proc` in which this process is, wherever `--path.procfs` points. */
   readonly own: Tree;

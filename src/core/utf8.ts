@@ -43,5 +43,11 @@ export function decodeUtf8(bytes: Buffer, start = 0, end = bytes.length): string
 export const decodeName = (name: string): string =>
   isOther.test(name) ? decodeUtf8(Buffer.from(name, 'latin1')) : name;
 
+const isBeyondAscii = /[^\0-\x7f]/;
+
+/** The bytes of a text, one per character: of a path that a flag names, of a word that is a part of one. */
+export const bytesOf = (text: string): string =>
+  isBeyondAscii.test(text) ? Buffer.from(text).toString('latin1') : text;
+
 /** What Node takes as the path of these bytes. */
 export const pathOf = (name: string): string | Buffer => (isOther.test(name) ? Buffer.from(name, 'latin1') : name);

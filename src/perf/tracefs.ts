@@ -1,6 +1,7 @@
 import { errnoOf, messageOf, optional } from '../core/errors.ts';
 import type { Tree } from '../core/host.ts';
 import { uint } from '../core/text.ts';
+import { bytesOf } from '../core/utf8.ts';
 
 const USUAL = '/sys/kernel/tracing';
 
@@ -35,11 +36,12 @@ export function readTracepointId(
   let why = `tracefs is not mounted: mount -t tracefs -o mode=755 none ${USUAL} (in a container: mount the host's ${USUAL}), ${given}`;
   for (const point of points) {
     const tree = root(point);
+    const file = bytesOf(`events/${subsystem}/${event}/id`);
     try {
-      const text = tree.readOnce(`events/${subsystem}/${event}/id`);
+      const text = tree.readOnce(file);
       const id = uint(text.trim());
       if (id !== undefined) return { id };
-      why = `${tree.path(`events/${subsystem}/${event}/id`)} holds no number`;
+      why = `${tree.path(file)} holds no number`;
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === 'EACCES' || errno === 'EPERM')

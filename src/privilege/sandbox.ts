@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import type { Needs, SocketNeed } from '../core/collector.ts';
 import { optional } from '../core/errors.ts';
+import { bytesOf, pathOf } from '../core/utf8.ts';
 import { type Allowances, createRuleset, landlockVersion } from '../syscall/landlock.ts';
 import type { Candidate } from './acquire.ts';
 
@@ -51,9 +52,9 @@ const RESOLVER_FILES = [
 ] as const;
 
 const GONE = ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP'] as const;
-const real = (path: string): string | undefined => optional(() => realpathSync(path), GONE);
+const real = (path: string | Buffer): string | undefined => optional(() => realpathSync(path), GONE);
 const depthOf = (path: string): number => path.split('/').filter((part) => part !== '').length;
-const isLink = (path: string): boolean => optional(() => lstatSync(path), GONE)?.isSymbolicLink() === true;
+const isLink = (path: string | Buffer): boolean => optional(() => lstatSync(path), GONE)?.isSymbolicLink() === true;
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** A folder that holds so much that it is not given away for the sake of one entry: `/`, `/etc`, `/tmp`. */
@@ -63,9 +64,9 @@ const WIDE_ABOVE = 2;
 
 /** Where the links of a folder lead, out of it: the folders of what they name. */
 function linkedFrom(folder: string): string[] {
-  const names = optional(() => readdirSync(folder), ['ENOTDIR', ...GONE]) ?? [];
+  const names = optional(() => readdirSync(folder, 'latin1'), ['ENOTDIR', ...GONE]) ?? [];
   return names.slice(0, LINKS_MAX).flatMap((name) => {
-    const path = join(folder, name);
+    const path = pathOf(join(bytesOf(folder), name));
     const target = isLink(path) ? real(path) : undefined;
     if (target === undefined) return [];
     return [target, ...(depthOf(dirname(target)) > WIDE ? [dirname(target)] : [])];
@@ -124,7 +125,7 @@ function programFiles(env: NodeJS.ProcessEnv): {
   readonly execute: readonly string[];
   readonly read: readonly string[];
 } {
-  const { execute, folders } = mappedFiles(readFileSync('/proc/self/maps', 'latin1'));
+  const { execute, folders } = mappedFiles(readFileSync('/proc/self/maps', 'utf8'));
   const named = RUNTIME_VARIABLES.flatMap((name) => env[name] ?? []);
   return { execute, read: [...named, ...folders, ...sourcesOf(process.argv)] };
 }

@@ -3,6 +3,7 @@ import { dirname, posix, resolve } from 'node:path';
 import process from 'node:process';
 import { hasErrno, messageOf, optional, UsageError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { bytesOf, decodeName, pathOf } from '../core/utf8.ts';
 import { parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
 import { ownPrivileges } from '../syscall/capability.ts';
 import { asUser, CHANGE_USER, type User } from '../syscall/identity.ts';
@@ -61,11 +62,11 @@ const isOpen = (part: string): boolean => /[<*[?]/.test(part);
 function namesLike(folder: string, part: string, isLast: boolean): string[] {
   const pattern = part.split(/<[^>]*>|\*/).map((literal) => RegExp.escape(literal));
   const like = new RegExp(`^${pattern.join('.*')}$`);
-  const names = optional(() => readdirSync(folder || '/'), WITHOUT) ?? [];
+  const names = optional(() => readdirSync(pathOf(folder || '/'), 'latin1'), WITHOUT) ?? [];
   return names.filter((name) => like.test(name)).slice(0, isLast ? FILES_MAX : FOLDERS_MAX);
 }
 
-/** Some of the paths that a pattern of `reads` stands for on this machine. */
+/** Some of the paths that a pattern of `reads` stands for on this machine; one character per byte. */
 export function pathsLike(pattern: string): string[] {
   let paths = [''];
   const parts = pattern.split('/').slice(1);
@@ -84,10 +85,10 @@ const AT_EACCESS = 0x200;
 /** By what is effective: access(2) would answer for the real user with all that is permitted. Before Linux 5.8 it must do. */
 function may(path: string, mode: number): boolean {
   try {
-    syscall('faccessat2', AT_FDCWD, Buffer.from(`${path}\0`), mode, AT_EACCESS);
+    syscall('faccessat2', AT_FDCWD, Buffer.from(`${path}\0`, 'latin1'), mode, AT_EACCESS);
     return true;
   } catch (error) {
-    return hasErrno(error, ['ENOSYS']) && optional(() => accessSync(path, mode) ?? true, WITHOUT) === true;
+    return hasErrno(error, ['ENOSYS']) && optional(() => accessSync(pathOf(path), mode) ?? true, WITHOUT) === true;
   }
 }
 
@@ -106,6 +107,7 @@ const isOwn = (path: string): boolean => /^\/proc\/(self|thread-self)\/(?!exe)/.
 
 interface Question {
   readonly owner: string;
+  /** One character per byte. */
   readonly path: string;
   readonly mode: number;
 }
@@ -114,17 +116,19 @@ function questionsOf({ candidates, trees, files, held }: UserParts): Question[] 
   const hangs = mayHang(optional(() => readFileSync('/proc/self/mountinfo', 'latin1'), WITHOUT) ?? '');
   const placed = (pattern: string): string => {
     const prefix = Object.keys(trees).find((each) => pattern.startsWith(`${each}/`));
-    return prefix === undefined ? pattern : `${trees[prefix]}${pattern.slice(prefix.length)}`;
+    return prefix === undefined ? pattern : `${bytesOf(trees[prefix] ?? '')}${pattern.slice(prefix.length)}`;
   };
   const questions = candidates.flatMap(({ collector, host }) => {
     const needs = collector.needs?.(host) ?? {};
     const read = collector.reads.filter((path) => path.startsWith('/')).flatMap(writtenOut);
     const opened = [
       ...read.map(placed),
-      ...(needs.files ?? []).map((path) => resolve(path)).flatMap((path) => [path, `${path}/*`]),
+      ...(needs.files ?? []).map((path) => bytesOf(resolve(path))).flatMap((path) => [path, `${path}/*`]),
     ];
     const owner = collector.name;
-    const sockets = (needs.sockets ?? []).flatMap((need) => (need.family === 'unix' ? (need.path ?? []) : []));
+    const sockets = (needs.sockets ?? []).flatMap((need) =>
+      need.family === 'unix' && need.path !== undefined ? bytesOf(need.path) : [],
+    );
     return [
       ...opened.flatMap((each) => pathsLike(each)).map((path) => ({ owner, path, mode: constants.R_OK })),
       ...sockets.map((path) => ({ owner, path, mode: constants.W_OK })),
@@ -136,9 +140,9 @@ function questionsOf({ candidates, trees, files, held }: UserParts): Question[] 
       })),
     ];
   });
-  const ours = files.map((path) => ({ owner: 'web', path, mode: constants.R_OK }));
+  const ours = files.map((path) => ({ owner: 'web', path: bytesOf(path), mode: constants.R_OK }));
   const all = [...questions, ...ours, { owner: 'exec', path: '/proc/self/exe', mode: constants.X_OK }];
-  return all.filter(({ path }) => !isOwn(path) && !held.has(posix.normalize(path)) && !hangs(path));
+  return all.filter(({ path }) => !isOwn(path) && !held.has(posix.normalize(decodeName(path))) && !hangs(path));
 }
 
 /** What root may read without any capability and this user may not: the path, behind the collector's name. */
@@ -147,7 +151,7 @@ function lostTo(user: User, parts: UserParts): string[] {
   const { permitted } = ownPrivileges();
   const refused = asUser(user, () => questions.filter(({ path, mode }) => !may(path, mode)));
   const lost = withEffective(0n, permitted, () => refused.filter(({ path, mode }) => may(path, mode)));
-  return [...new Set(lost.map(({ owner, path }) => `${owner}: ${path}`))];
+  return [...new Set(lost.map(({ owner, path }) => `${owner}: ${decodeName(path)}`))];
 }
 
 const SHOWN_MAX = 8;

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { LimitError } from '../core/errors.ts';
 import { glob } from '../core/glob.ts';
 import type { FileState, OthersFiles } from '../core/host.ts';
+import { pathOf } from '../core/utf8.ts';
 
 // With plain descriptors, ten thousand files take two thirds of the time that they take with handles.
 const [open, fstat, read, close, stat] = [
@@ -35,11 +36,11 @@ async function readAll(fd: number, expectedBytes: number, bytesMax: number): Pro
 
 export const othersFiles: OthersFiles = {
   glob,
-  list: async (folder) => (await readdir(folder)).map((name) => posix.join(folder, name)),
-  look: async (path) => stateOf(await stat(path)),
+  list: async (folder) => (await readdir(pathOf(folder), 'latin1')).map((name) => posix.join(folder, name)),
+  look: async (path) => stateOf(await stat(pathOf(path))),
   async read(path, bytesMax) {
     // Without O_NONBLOCK a named pipe would hold the open until somebody writes to it.
-    const fd = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = await open(pathOf(path), constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const state = stateOf(await fstat(fd));
       return { ...state, bytes: await readAll(fd, state.sizeBytes, bytesMax) };

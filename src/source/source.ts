@@ -1,7 +1,7 @@
 import { hasErrno, isRefusal, NOTHING, optional, REFUSED } from '../core/errors.ts';
 import type { Folder, Line, Lines, Tree } from '../core/host.ts';
 import { NotYet } from '../core/not_yet.ts';
-import { decodeUtf8 } from '../core/utf8.ts';
+import { bytesOf, decodeName, decodeUtf8 } from '../core/utf8.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 import { type ClockOptions, createClock, type SourceClock } from './clock.ts';
 import { createDescriptors, type Descriptors } from './descriptors.ts';
@@ -123,10 +123,10 @@ function traitsOf(magic: number | undefined, isTold: boolean) {
 }
 
 function treeOf(given: string, context: FileContext): Tree {
-  const base = given.endsWith('/') ? given.slice(0, -1) : given;
-  const root = base || '/';
-  const path = (relative: string): string => (relative === '' ? root : `${base}/${relative}`);
-  const magic = context.disk.magic(root);
+  // Flags are text. From here on the root is bytes, as all that is below it.
+  const base = bytesOf(given.endsWith('/') ? given.slice(0, -1) : given);
+  const path = (relative: string): string => (relative === '' ? base || '/' : `${base}/${relative}`);
+  const magic = context.disk.magic(path(''));
   const { isKernel, isTold, isToldOf, isSettling, wholeBytes, ofFile } = traitsOf(magic, context.clock.isTold);
   if (magic === SYSFS_MAGIC) for (const name of ASKING) context.guard.distrust(path(`class/${name}`));
   const files = new Map<string, TreeFile>();
@@ -152,8 +152,8 @@ function treeOf(given: string, context: FileContext): Tree {
       (adopted.has(relative) ? shared(relative, {}).text() : readOnce(relative)).trim(),
     );
   const tree: Tree = {
-    root,
-    path,
+    root: decodeName(path('')),
+    path: (relative) => decodeName(path(relative)),
     file: (relative) => shared(relative, KEPT),
     lasting: (relative) => shared(relative, { ...KEPT, isLasting: true }),
     passing: (relative) => shared(relative, {}),

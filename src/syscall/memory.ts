@@ -76,7 +76,7 @@ export function createSpare(): Spare {
     }),
     free: quietly(free),
     code: quietly(() => {
-      ranges ??= unmodifiedMappings(readFileSync('/proc/self/smaps', 'latin1'), readlinkSync('/proc/self/exe'));
+      ranges ??= unmodifiedMappings(readFileSync('/proc/self/smaps', 'utf8'), readlinkSync('/proc/self/exe'));
       for (const { start, sizeBytes } of ranges) {
         // Where the page cache holds 2 MiB in one piece, a fault would map all of it.
         syscall('madvise', start, sizeBytes, MADV_NOHUGEPAGE);

@@ -35,7 +35,7 @@ export function spareMemory(limitBytes: number): void {
   if (limitBytes <= 0 || limitBytes >= SMALL_BYTES) return;
   try {
     const executable = readlinkSync('/proc/self/exe');
-    for (const { start, sizeBytes } of parseMappings(readFileSync('/proc/self/maps', 'latin1'), executable))
+    for (const { start, sizeBytes } of parseMappings(readFileSync('/proc/self/maps', 'utf8'), executable))
       syscall('madvise', start, sizeBytes, MADV_RANDOM);
   } catch {
     // Advice only: it runs without.

@@ -62,3 +62,8 @@ test('a sysctl that is not there is a failure', async (t) => {
   const { success } = await scrape(sysctl, { root: tree(t, {}), argv: [include('a.n')] });
   assert.equal(success, false);
 });
+
+test('a sysctl is found by any letters', async (t) => {
+  const root = tree(t, { 'proc/sys/net/ipv4/conf/ethü/mtu': '7\n' });
+  assert.match((await scrape(sysctl, { root, argv: [include('net.ipv4.conf.ethü.mtu')] })).text, / 7$/m);
+});

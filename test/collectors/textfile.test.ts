@@ -8,7 +8,7 @@ import loadavg from '../../src/collectors/loadavg.ts';
 import textfile from '../../src/collectors/textfile.ts';
 import { type LogFields, silent } from '../../src/core/log.ts';
 import { othersFiles } from '../../src/source/others_files.ts';
-import { FIXTURES, golden, prepared, scrape, tree } from '../helpers/scrape.ts';
+import { bytesTree, FIXTURES, golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 import { keepingLog, type Told } from '../helpers/server.ts';
 
 const MTIME = 1_700_000_000.75;
@@ -265,4 +265,21 @@ test('folders that are missing or empty are said at start', async (t) => {
     ],
   );
   assert.match(String(notices[1]?.fields['err']), /ENOENT/);
+});
+
+test('files and folders may be called anything', async (t) => {
+  const files = { 'd\xe9/x\xe9.prom': 'a 1\n', 'd\xe9/x\xc3\xa9.prom': 'b 2\n', 'd\xe9/\xff.prom': '?\n' };
+  const root = bytesTree(t, files, 'ré日本');
+  const told: Told[] = [];
+  const argv = [`--collector.textfile.directory=${root}/*`];
+  const { text } = await scrape(textfile, { root, argv, log: keepingLog(told) });
+  assert.match(text, /^a 1$/m);
+  assert.match(text, /^b 2$/m);
+  for (const file of ['xé', 'x\ufffd'])
+    assert.match(text, new RegExp(`^node_textfile_mtime_seconds\\{file="<root>/d\ufffd/${file}.prom"\\}`, 'm'));
+  assert.match(text, /^# HELP a Metric read from <root>\/d\ufffd\/x\ufffd\.prom$/m);
+  assert.deepEqual(
+    told.filter(({ level }) => level === 'error').map(({ fields }) => fields['file']),
+    [`${root}/d\ufffd/\ufffd.prom`],
+  );
 });

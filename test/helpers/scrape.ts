@@ -12,6 +12,7 @@ import { loadPatterns } from '../../src/core/pattern.ts';
 import { createRegistry } from '../../src/core/registry.ts';
 import { Samples } from '../../src/core/samples.ts';
 import type { System } from '../../src/core/system.ts';
+import { bytesOf } from '../../src/core/utf8.ts';
 import { openDaemons } from '../../src/daemon/daemons.ts';
 import type { Netlink } from '../../src/netlink/netlink.ts';
 import { openNetwork } from '../../src/netlink/network.ts';
@@ -164,6 +165,17 @@ export function tree(t: TestContext, files: Readonly<Record<string, string>>): s
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
+  }
+  return root;
+}
+
+/** The same below a folder of this name, which is text, where paths and contents hold one character per byte. */
+export function bytesTree(t: TestContext, files: Readonly<Record<string, string>>, name = '.'): string {
+  const root = join(tree(t, {}), name);
+  for (const [path, text] of Object.entries(files)) {
+    const whole = `${bytesOf(root)}/${path}`;
+    mkdirSync(Buffer.from(dirname(whole), 'latin1'), { recursive: true });
+    writeFileSync(Buffer.from(whole, 'latin1'), text, 'latin1');
   }
   return root;
 }
