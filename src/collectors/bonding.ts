@@ -2,7 +2,8 @@ import { noData } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import type { Lines, Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
-import { fields } from '../core/text.ts';
+import { followedNames } from '../core/names.ts';
+import { decodeName } from '../core/utf8.ts';
 
 /** Whether the link of a slave is up; `undefined` where the kernel does not say. Folders were named `slave_…` up to Linux 3.12. */
 function isUp(sys: Tree, lines: Lines, master: string, slave: string): boolean | undefined {
@@ -29,17 +30,16 @@ export default defineCollector({
     active: gauge('node_bonding_active', 'Slaves of the bond whose link is up.', 'master'),
   },
   setup({ sys }, metrics) {
+    const masters = 'class/net/bonding_masters';
     return sys.table(
-      'class/net/bonding_masters',
+      masters,
       (lines, out) => {
-        for (const line of lines) {
-          for (const master of fields(line.rest(0))) {
-            const slaves = lines.followed(sys.file(`class/net/${master}/bonding/slaves`));
-            if (slaves === undefined) continue;
-            const names = fields(slaves);
-            out.sample(metrics.slaves, names.length, master);
-            out.sample(metrics.active, names.filter((name) => isUp(sys, lines, master, name) === true).length, master);
-          }
+        for (const master of followedNames(lines, sys.file(masters)) ?? []) {
+          const slaves = followedNames(lines, sys.file(`class/net/${master}/bonding/slaves`));
+          if (slaves === undefined) continue;
+          const active = slaves.filter((slave) => isUp(sys, lines, master, slave) === true);
+          out.sample(metrics.slaves, slaves.length, decodeName(master));
+          out.sample(metrics.active, active.length, decodeName(master));
         }
       },
       { ifAbsent: noData('there is no bonding on this machine'), mayBeEmpty: true },

@@ -1,8 +1,9 @@
 import { defineCollector } from '../core/collector.ts';
 import { createFilter } from '../core/filter.ts';
 import { flag } from '../core/flag.ts';
-import type { Lines } from '../core/host.ts';
+import type { Lines, Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
+import { nameIn } from '../core/names.ts';
 import { float, lines, uint } from '../core/text.ts';
 import { BYTES_OF_SECTOR, MS_OF_SECOND } from '../core/units.ts';
 import type { LayoutWriter } from '../core/writer.ts';
@@ -25,7 +26,10 @@ export function parseUdevData(text: string): ReadonlyMap<string, string> {
 const SECONDS_OF_MS = 1 / MS_OF_SECOND;
 
 /** A slash in a name is an exclamation mark in sysfs. */
-const rotationalPath = (device: string): string => `block/${device.replaceAll('/', '!')}/queue/rotational`;
+function isRotationalDisk(sys: Tree, lines: Lines, device: string): boolean {
+  const name = nameIn(sys, 'block', device.replaceAll('/', '!'));
+  return name !== undefined && lines.fixed(sys.passing(`block/${name}/queue/rotational`))?.trim() === '1';
+}
 
 const metrics = {
   info: gauge(
@@ -178,8 +182,7 @@ export default defineCollector({
     const factsOf = (lines: Lines, [major, minor, device]: readonly [string, string, string]): Facts => {
       // What udev writes is replaced as a whole.
       const properties = parseUdevData(lines.fixed(udev.passing(`b${major}:${minor}`)) ?? '');
-      const isRotational = lines.fixed(sys.passing(rotationalPath(device)))?.trim() === '1';
-      return { major, minor, device, properties, isRotational };
+      return { major, minor, device, properties, isRotational: isRotationalDisk(sys, lines, device) };
     };
     /** Lines with fewer columns (partitions, on old kernels) are left out. https://docs.kernel.org/admin-guide/iostats.html */
     return proc.table(

@@ -5,6 +5,7 @@ import { flag } from '../core/flag.ts';
 import { dynamic, type Family, gauge, untyped } from '../core/metric.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
 import type { DriverInfo, LinkSettings } from '../core/system.ts';
+import { decodeName } from '../core/utf8.ts';
 import type { Writer } from '../core/writer.ts';
 import { NETLINK_ROUTE } from '../netlink/protocols.ts';
 import {
@@ -183,25 +184,26 @@ export default defineCollector({
     /** A driver may know its link and not its name, or the other way round. */
     const ask = <T>(question: () => T): T | undefined => optional(question, NOTHING);
     const plans = new WeakMap<readonly string[], ReturnType<typeof planOf>>();
-    const writeStatistics = (device: string, count: number, out: Writer): void => {
-      const found = ask(() => drivers.statistics(device, count));
+    const writeStatistics = (name: string, count: number, out: Writer): void => {
+      const found = ask(() => drivers.statistics(name, count));
       if (found === undefined) return;
       const { names, values } = found;
       const plan = plans.get(names) ?? planOf(names, metricsInclude);
       plans.set(names, plan);
-      for (const [place, family] of plan) out.sample(family, values[place] as number, device);
+      for (const [place, family] of plan) out.sample(family, values[place] as number, decodeName(name));
     };
     return (out, turn) => {
       const devices = folder.tryNames();
       if (devices.length === 0) throw new NoDataError('there is no list of network devices');
-      const wanted = devices.filter((device) => passes(device, include, exclude));
-      const write = alone<string>(out, (device) => {
-        const link = ask(() => drivers.link(device));
+      const wanted = devices.filter((device) => passes(decodeName(device), include, exclude));
+      const write = alone<string>(out, (name) => {
+        const device = decodeName(name);
+        const link = ask(() => drivers.link(name));
         if (link !== undefined) writeLink(device, link, out);
-        const driver = ask(() => drivers.driver(device));
+        const driver = ask(() => drivers.driver(name));
         if (driver === undefined) return;
         writeDriver(device, driver, out);
-        writeStatistics(device, driver.statistics, out);
+        writeStatistics(name, driver.statistics, out);
       });
       return eachOf(wanted, turn, write);
     };

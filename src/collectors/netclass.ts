@@ -6,8 +6,10 @@ import { unsaid } from '../core/faults.ts';
 import { flag } from '../core/flag.ts';
 import type { Device, Tree } from '../core/host.ts';
 import { counter, gauge } from '../core/metric.ts';
+import { nameIn } from '../core/names.ts';
 import type { Message } from '../core/network.ts';
 import { autoInt } from '../core/text.ts';
+import { bytesOf } from '../core/utf8.ts';
 import { intWord, oneIf } from '../core/words.ts';
 import type { LayoutWriter } from '../core/writer.ts';
 import { type LinkMode, parseLinkMode } from '../netlink/ethtool.ts';
@@ -219,8 +221,9 @@ interface LinkContext {
 function writeLink(link: Message, device: string, { sys }: LinkContext, out: LayoutWriter): void {
   out.sample(metrics.up, operstateOf(link) === 'up' ? 1 : 0, device);
   for (const [family, type] of LINK_NUMBERS) out.sample(family, link.u32(type), device);
-  for (const [file, family] of FROM_SYSFS)
-    out.sample(family, autoInt(link.fixed(sys.passing(`class/net/${device}/${file}`))?.trim()), device);
+  const name = nameIn(sys, 'class/net', device);
+  for (const [file, family] of name === undefined ? [] : FROM_SYSFS)
+    out.sample(family, autoInt(link.fixed(sys.passing(`class/net/${name}/${file}`))?.trim()), device);
   out.sample(metrics.linkMode, link.u8(LINK.linkMode), device);
   out.sample(metrics.ifaceId, link.head(LINK_HEAD.index, 4), device);
   // The kernel leaves out the number of the device below where it is the device's own.
@@ -322,7 +325,7 @@ function isSameNetwork(sys: Tree, network: Host['network']): boolean {
   let isSame = true;
   network.links.each((view, start) => {
     const index = view.getUint32(start + LINK_HEAD.index, true);
-    const device = network.deviceName(index) ?? '';
+    const device = bytesOf(network.deviceName(index) ?? '');
     isSame &&= names.delete(device) && sys.passing(`class/net/${device}/ifindex`).number(unsaid) === index;
   });
   return isSame && names.size === 0;

@@ -4,6 +4,7 @@ import { UsageError } from '../core/errors.ts';
 import { orInstead } from '../core/fallback.ts';
 import { type FlagValues, flag } from '../core/flag.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
+import { nameIn } from '../core/names.ts';
 import { type Pattern, passes } from '../core/pattern.ts';
 import { sumOf, type Value } from '../core/reading.ts';
 import type { LayoutWriter } from '../core/writer.ts';
@@ -272,7 +273,8 @@ function fromRows({ proc, sys }: Pick<Host, 'proc' | 'sys'>, options: Options): 
       const device = first.slice(0, colon);
       const counters = PROC_COLUMNS.map((_, i) => (i + offset === 0 ? line.uint(0, touching) : line.uint(i + offset)));
       if (!isWanted(device)) return;
-      const alias = withAlias ? (lines.fixed(sys.passing(`class/net/${device}/ifalias`))?.trim() ?? '') : '';
+      const name = withAlias ? nameIn(sys, 'class/net', device) : undefined;
+      const alias = name === undefined ? '' : (lines.fixed(sys.passing(`class/net/${name}/ifalias`))?.trim() ?? '');
       for (const [column, family] of PROC_COLUMNS.entries())
         write(out, (isDetailed && DETAILED_NAMES.get(family)) || family, counters[column], device, alias);
     }),

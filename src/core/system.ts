@@ -128,7 +128,10 @@ export interface DriverStatistics {
   readonly values: readonly number[];
 }
 
-/** What the kernel refuses is thrown as a `SyscallError`: ENOTSUP where a driver has no such thing. */
+/**
+ * What the kernel refuses is thrown as a `SyscallError`: ENOTSUP where a driver has no such thing. The names of devices hold one
+ * character per byte.
+ */
 export interface Ethtool {
   driver(device: string): DriverInfo;
   link(device: string): LinkSettings;

@@ -1,5 +1,6 @@
 import { LimitError, ParseError } from '../core/errors.ts';
 import type { DriverInfo, Ethtool } from '../core/system.ts';
+import { decodeName } from '../core/utf8.ts';
 import { addressOf, syscall } from './libc.ts';
 
 /**
@@ -28,7 +29,7 @@ const STRINGS_AT = 12;
 const VALUES_AT = 8;
 const STATISTICS_MAX = 32_768;
 
-/** Asks of a device what `data` begins with; the kernel writes its answer over it. */
+/** Asks of a device, whose name holds one character per byte, what `data` begins with; the kernel writes its answer over it. */
 export type EthtoolIoctl = (device: string, data: Uint8Array) => void;
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -101,11 +102,11 @@ export function createEthtool(ask: EthtoolIoctl): Ethtool {
           };
         words = Math.min(-given, WORDS_MAX);
       }
-      throw new ParseError('ethtool', `${device}: masks of ${-words} words at byte ${WORDS_AT}`);
+      throw new ParseError('ethtool', `${decodeName(device)}: masks of ${-words} words at byte ${WORDS_AT}`);
     },
     statistics(device, count) {
       if (count === 0) return undefined;
-      if (count > STATISTICS_MAX) throw new LimitError(`ethtool: ${device} has ${count} statistics`);
+      if (count > STATISTICS_MAX) throw new LimitError(`ethtool: ${decodeName(device)} has ${count} statistics`);
       const strings = request(GSTRINGS, STRINGS_AT, ETH_SS_STATS, count);
       ask(device, strings);
       if (strings.readUInt32LE(8) !== count) return undefined;
@@ -139,7 +140,7 @@ export function openEthtool(): Ethtool {
     socket ??= syscall('socket', AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);
     request.fill(0);
     // The last byte stays zero.
-    Buffer.from(request.buffer, 0, IFNAME_BYTES - 1).write(device);
+    Buffer.from(request.buffer, 0, IFNAME_BYTES - 1).write(device, 'latin1');
     viewOf(request).setBigUint64(IFNAME_BYTES, addressOf(data), true);
     syscall('ioctl', socket, SIOCETHTOOL, request);
   });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import bonding from '../../src/collectors/bonding.ts';
 import { NoDataError } from '../../src/core/errors.ts';
 import { samplesIn } from '../helpers/odd.ts';
-import { golden, scrape, tree } from '../helpers/scrape.ts';
+import { bytesTree, golden, scrape, tree } from '../helpers/scrape.ts';
 
 const NET = 'sys/class/net';
 
@@ -53,3 +53,26 @@ for (const [why, files, slaves] of [
       'node_bonding_slaves{master="b"} 0',
     ]);
   });
+
+test('bonding: bonds and slaves may be called anything', async (t) => {
+  const status = 'bonding_slave/mii_status';
+  const root = bytesTree(t, {
+    [`${NET}/bonding_masters`]: 'bond\xc3\xa9 bond\xe9 \xe6\x97\xa5\n',
+    [`${NET}/bond\xc3\xa9/bonding/slaves`]: '\n',
+    [`${NET}/bond\xe9/bonding/slaves`]: 'eth\xff eth\xfe eth\xc3\x85\n',
+    [`${NET}/bond\xe9/lower_eth\xff/${status}`]: 'up\n',
+    [`${NET}/bond\xe9/lower_eth\xfe/${status}`]: 'down\n',
+    [`${NET}/bond\xe9/lower_eth\xc3\x85/${status}`]: 'up\n',
+    [`${NET}/\xe6\x97\xa5/bonding/slaves`]: 'eth0\n',
+  });
+  const { text, success } = await scrape(bonding, { root });
+  assert.ok(success);
+  assert.deepEqual(samplesIn(text), [
+    'node_bonding_active{master="bondé"} 0',
+    'node_bonding_active{master="bond\ufffd"} 2',
+    'node_bonding_active{master="日"} 0',
+    'node_bonding_slaves{master="bondé"} 0',
+    'node_bonding_slaves{master="bond\ufffd"} 3',
+    'node_bonding_slaves{master="日"} 1',
+  ]);
+});

@@ -5,7 +5,7 @@ import diskstats, { parseUdevData } from '../../src/collectors/diskstats.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { formatFloat } from '../../src/core/format.ts';
 import { samplesIn, testFile } from '../helpers/odd.ts';
-import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
+import { bytesTree, golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 test('diskstats: the fixtures scrape to the golden text', (t) => golden(t, diskstats));
 
@@ -133,4 +133,22 @@ test('an ATA property that is no number is left out, the others are told', async
   assert.ok(success);
   assert.match(text, /node_disk_ata_rotation_rate_rpm\{device="sda"\} 5400\n/);
   assert.doesNotMatch(text, /node_disk_ata_write_cache/);
+});
+
+test('a disk may be called anything; which of two that look the same is meant is not guessed', async (t) => {
+  const line = (minor: number, name: string): string => `8 ${minor} ${name} ${numbers(11).join(' ')}\n`;
+  const root = bytesTree(t, {
+    'proc/diskstats': ['sd\xe9', 'sd\xc3\xa9', 'x\xfe', 'x\xff'].map((name, i) => line(i, name)).join(''),
+    'sys/block/sd\xe9/queue/rotational': '1\n',
+    'sys/block/sd\xc3\xa9/queue/rotational': '1\n',
+    'sys/block/x\xfe/queue/rotational': '1\n',
+    'sys/block/x\xff/queue/rotational': '0\n',
+  });
+  const { text } = await scrape(diskstats, { root });
+  for (const [device, rotational] of [
+    ['sd\ufffd', 1],
+    ['sdé', 1],
+    ['x\ufffd', 0],
+  ])
+    assert.match(text, new RegExp(`device="${device}",.*rotational="${rotational}"`));
 });

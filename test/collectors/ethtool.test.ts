@@ -4,7 +4,7 @@ import ethtool, { cleanedName, familyName } from '../../src/collectors/ethtool.t
 import { NoDataError } from '../../src/core/errors.ts';
 import { createEthtool } from '../../src/syscall/ethtool.ts';
 import { type DriverFacts, driversOf } from '../helpers/ethtool.ts';
-import { golden, scrape, tree } from '../helpers/scrape.ts';
+import { bytesTree, golden, scrape, tree } from '../helpers/scrape.ts';
 
 const driving = (devices: Readonly<Record<string, DriverFacts>>) => ({
   system: { ethtool: createEthtool(driversOf(devices)) },
@@ -103,4 +103,19 @@ test('ethtool: a driver with a counter for each of very many queues has a series
 
 test('ethtool: without a list of devices there is no data', async (t) => {
   assert.ok((await scrape(ethtool, { ...driving({}), root: tree(t, {}) })).error instanceof NoDataError);
+});
+
+test('ethtool: a device may be called anything', async (t) => {
+  const facts = { texts: ['igc', '', '', '', ''], statistics: [['rx', 1n]] } as const;
+  const names = ['eth\xc3\xbc', 'eth\xff'];
+  const root = bytesTree(t, Object.fromEntries(names.map((name) => [`sys/class/net/${name}/mtu`, ''])));
+  const devices = driving(Object.fromEntries(names.map((name) => [name, facts])));
+  const { text } = await scrape(ethtool, { root, ...devices });
+  for (const device of ['ethü', 'eth\ufffd']) {
+    assert.match(text, new RegExp(`^node_ethtool_info\\{.*device="${device}"`, 'm'));
+    assert.match(text, new RegExp(`^node_ethtool_received\\{device="${device}"\\} 1$`, 'm'));
+  }
+  const only = await scrape(ethtool, { root, ...devices, argv: ['--collector.ethtool.device-include=^ethü$'] });
+  assert.doesNotMatch(only.text, /\ufffd/);
+  assert.match(only.text, /device="ethü"/);
 });

@@ -9,7 +9,7 @@ import { type Logger, silent } from '../../src/core/log.ts';
 import { alteredDisk, refusal } from '../helpers/disk.ts';
 import { attributes, kernelOf, u64s } from '../helpers/netlink.ts';
 import { samplesIn, testFile } from '../helpers/odd.ts';
-import { golden, prepared, scrape, tree } from '../helpers/scrape.ts';
+import { bytesTree, golden, prepared, scrape, tree } from '../helpers/scrape.ts';
 
 // Without the interface to the kernel there is no netlink, and what is read instead is a tree that tests can have.
 // With netlink: rtnetlink.test.ts and the end-to-end tests.
@@ -247,3 +247,16 @@ for (const [count, drop, isComplete] of [
     assert.match(text, /^node_network_receive_bytes_total\{device="eno1"\} 4$/m);
     assert.equal(text.includes('receive_nohandler'), isComplete);
   });
+
+test('netdev: a device of /proc may be called anything, and has its alias', async (t) => {
+  const row = (name: string): string => ROW.replace('eth0', name);
+  const root = bytesTree(t, {
+    'proc/net/dev': `${HEADING}${row('eth\xc3\xbc')}${row('eth\xfc')}`,
+    'sys/class/net/eth\xc3\xbc/ifalias': 'text\n',
+    'sys/class/net/eth\xfc/ifalias': 'bytes\n',
+  });
+  const argv = ['--no-collector.netdev.netlink', '--collector.netdev.label-ifalias'];
+  const { text } = await scrape(netdev, { root, argv });
+  assert.match(text, /^node_network_receive_bytes_total\{device="ethü",ifalias="text"\} 1$/m);
+  assert.match(text, /^node_network_receive_bytes_total\{device="eth\ufffd",ifalias="bytes"\} 1$/m);
+});
