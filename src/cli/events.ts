@@ -1,6 +1,6 @@
 import { flag, parseFlags } from '../core/flag.ts';
 import { readOnline, viewMachine } from '../perf/acquire.ts';
-import { findCgroups, findCgroupTree } from '../perf/cgroup_tree.ts';
+import { cgroupLabel, findCgroups, findCgroupTree } from '../perf/cgroup_tree.ts';
 import { genericNames } from '../perf/generic_events.ts';
 import { isShared } from '../perf/plan_events.ts';
 import { isCounting, type Pmu, termsOf } from '../perf/pmu.ts';
@@ -69,7 +69,7 @@ function eventsReport(sysfs: string): EventsReport {
     })),
     presets: presetStates(machine),
     cgroupTree: root ?? null,
-    cgroups: root === undefined ? [] : findCgroups(root, every, DEPTH).paths.map((path) => `/${path}`),
+    cgroups: root === undefined ? [] : findCgroups(root, every, DEPTH).paths.map(cgroupLabel),
   };
 }
 

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, statfsSync } from 'node:fs';
 import { errnoOf, hasErrno } from '../core/errors.ts';
 import { SyscallError, struct, syscall } from '../syscall/libc.ts';
+import { cgroupFolder } from './cgroup_tree.ts';
 
 /** CGROUP_SUPER_MAGIC and CGROUP2_SUPER_MAGIC, `include/uapi/linux/magic.h` */
 const CGROUP_FILESYSTEMS: readonly number[] = [0x27e0eb, 0x63677270];
@@ -30,15 +31,15 @@ const OF_FOLDER = new Map([
  */
 function openWithin(root: string, rootFd: number, path: string, how: Uint8Array): number {
   try {
-    return syscall('openat2', rootFd, Buffer.from(`${path}\0`), how, how.length);
+    return syscall('openat2', rootFd, Buffer.from(`${path}\0`, 'latin1'), how, how.length);
   } catch (error) {
     if (!hasErrno(error, ['ENOSYS'])) throw error;
-    return openSync(`${root}/${path}`, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    return openSync(cgroupFolder(root, path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   }
 }
 
 export interface CgroupFolders {
-  /** Runs `use` with the open folder of a cgroup. The kernel itself lets no path lead out of the tree. */
+  /** Runs `use` with the open folder of a cgroup; `path` holds one character per byte. The kernel itself lets no path lead out of the tree. */
   within<T>(path: string, use: (fd: number) => T): T;
 }
 

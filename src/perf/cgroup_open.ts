@@ -1,5 +1,5 @@
 import type { Held } from '../core/collector.ts';
-import { type Cgroup, cgroupLabel } from './cgroup_tree.ts';
+import type { Cgroup } from './cgroup_tree.ts';
 import { type CgroupFacts, describeGroups } from './facts.ts';
 import { newAttempt, numbered, openBatch, type PerfKernel, type Unopened } from './open.ts';
 import type { Batch } from './planned.ts';
@@ -30,7 +30,7 @@ export function openCgroup({ kernel, fdMax, batches }: CgroupOpening, cgroup: Cg
   const groups = numbered(all.flatMap((opened) => opened.groups));
   const unopened = all.flatMap((opened) => opened.unopened);
   if (groups.length > 0 && unopened.every(({ lacks }) => lacks)) {
-    const described = describeGroups(groups, noPlace, `${cgroupLabel(cgroup.path)} `);
+    const described = describeGroups(groups, noPlace, `/${cgroup.path} `);
     return { held: described.held, facts: { ...cgroup, groups: described.groups }, unopened };
   }
   for (const { events } of groups) for (const { fd } of events.toReversed()) kernel.close(fd);

@@ -2,17 +2,21 @@ import { readdirSync, statSync } from 'node:fs';
 import { optional } from '../core/errors.ts';
 import type { Tree } from '../core/host.ts';
 import type { Pattern } from '../core/pattern.ts';
+import { bytesOf, decodeName, pathOf } from '../core/utf8.ts';
 
 /** A cgroup, as it is now. */
 export interface Cgroup {
-  /** From the tree's root, without a slash in front: `system.slice/ssh.service`. */
+  /** From the tree's root, without a slash in front, one character per byte: `system.slice/ssh.service`. */
   readonly path: string;
   /** The kernel gives the number to no other cgroup while the machine runs (since Linux 5.6 on 64 bit machines). */
   readonly inode: string;
 }
 
 /** What cAdvisor calls `id`, and the kubelet too. */
-export const cgroupLabel = (path: string): string => `/${path}`;
+export const cgroupLabel = (path: string): string => `/${decodeName(path)}`;
+
+/** What Node takes as the path of a cgroup. `root` is text. */
+export const cgroupFolder = (root: string, path: string): string | Buffer => pathOf(`${bytesOf(root)}/${path}`);
 
 /**
  * The folder that perf events know cgroups by, below `<sysfs>/fs/cgroup`: the perf_event hierarchy of version 1 where it is
@@ -31,7 +35,7 @@ export const VISITED_MAX = 20_000;
 const ABSENT = ['ENOENT', 'ENODEV', 'ENOTDIR', 'EACCES'];
 
 export interface FoundCgroups {
-  /** From the tree's root, without a slash in front. */
+  /** From the tree's root, without a slash in front, one character per byte. */
   readonly paths: readonly string[];
   /** Whether there are more than are looked at. */
   readonly isCut: boolean;
@@ -43,10 +47,11 @@ export function findCgroups(root: string, include: Pattern, depth: number): Foun
   let visited = 0;
   const visit = (parent: string, level: number): void => {
     // A folder without subfolders has two links: from its parent, and from within.
-    const links = optional(() => statSync(`${root}/${parent}`).nlink, ABSENT);
+    const folder = cgroupFolder(root, parent);
+    const links = optional(() => statSync(folder).nlink, ABSENT);
     if (links === undefined || links === 2) return;
-    const entries = optional(() => readdirSync(`${root}/${parent}`, { withFileTypes: true }), ABSENT) ?? [];
-    const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    const entries = optional(() => readdirSync(folder, { withFileTypes: true, encoding: 'buffer' }), ABSENT) ?? [];
+    const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name.toString('latin1'));
     for (const name of names.sort()) {
       visited += 1;
       if (visited > VISITED_MAX) return;
@@ -82,6 +87,6 @@ export function chooseCgroups(
 
 /** Which cgroup is at a path now; `undefined` where none is. */
 function inodeOf(root: string, path: string): string | undefined {
-  const found = optional(() => statSync(`${root}/${path}`, { bigint: true }), ABSENT);
+  const found = optional(() => statSync(cgroupFolder(root, path), { bigint: true }), ABSENT);
   return found?.isDirectory() === true ? String(found.ino) : undefined;
 }

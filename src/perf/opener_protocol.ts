@@ -49,7 +49,7 @@ export function encodeRequest({ spec, cpu, cgroup }: OpenRequest): Uint8Array {
     config1: spec.config1 ?? 0n,
     config2: spec.config2 ?? 0n,
   });
-  return Buffer.concat([head, Buffer.from(cgroup ?? '')]);
+  return Buffer.concat([head, Buffer.from(cgroup ?? '', 'latin1')]);
 }
 
 /** A cgroup's path from the root of the tree: names, a slash between them, and nothing that leads elsewhere. */
@@ -70,8 +70,8 @@ export function decodeRequest(bytes: Uint8Array): OpenRequest | undefined {
   };
   const rest = Buffer.from(bytes.subarray(requestLayout.sizeBytes));
   if ((flags & HAS_CGROUP) === 0) return rest.length === 0 ? { spec, cpu } : undefined;
-  const cgroup = rest.toString('utf8');
-  if (!Buffer.from(cgroup).equals(rest) || !isCgroupPath(cgroup)) return undefined;
+  const cgroup = rest.toString('latin1');
+  if (!isCgroupPath(cgroup)) return undefined;
   return { spec, cpu, cgroup };
 }
 

@@ -6,7 +6,7 @@ import { compilePattern } from '../../src/core/pattern.ts';
 import { openCgroupFolders } from '../../src/perf/cgroup_folder.ts';
 import { cgroupLabel, chooseCgroups, findCgroups, findCgroupTree, VISITED_MAX } from '../../src/perf/cgroup_tree.ts';
 import { openTree } from '../../src/source/source.ts';
-import { tree } from '../helpers/scrape.ts';
+import { bytesTree, tree } from '../helpers/scrape.ts';
 
 const PODS = 'kubepods.slice/kubepods-burstable.slice';
 
@@ -74,4 +74,17 @@ test('those that are counted stay when others come before them; one at the same 
 
 test('only a tree of cgroups is one', (t) => {
   assert.throws(() => openCgroupFolders(cgroups(t)), /is no tree of cgroups/);
+});
+
+test('a cgroup may be called anything, and so may the folders above the tree', (t) => {
+  const names = ['caf\xc3\xa9', 'caf\xe9', 'caf\xe9/below'];
+  const root = bytesTree(t, Object.fromEntries(names.map((name) => [`${name}/cgroup.procs`, ''])), 'ré日本');
+  const find = (pattern: string) => findCgroups(root, compilePattern(pattern), 2).paths;
+  assert.deepEqual(find(''), names);
+  assert.deepEqual(find('^/café$'), ['caf\xc3\xa9'], 'what is wanted is said in text');
+  assert.deepEqual(names.map(cgroupLabel), ['/café', '/caf\ufffd', '/caf\ufffd/below']);
+  assert.deepEqual(
+    chooseCgroups(root, find(''), [], 9).map(({ path }) => path),
+    names,
+  );
 });
