@@ -40,13 +40,16 @@ function isUnderLandlock(): boolean {
 
 /** No process has this number (PID_MAX_LIMIT is 2^22): without the filter the kernel says ESRCH. */
 const NO_PID = 2 ** 31 - 2;
+/** SECCOMP_MODE_FILTER */
+const FILTERED = 2;
 
 function isFiltered(): boolean {
   try {
     syscall('kill', NO_PID, 0);
     return false;
   } catch (error) {
-    return hasErrno(error, ['EPERM']) && threadPrivileges().every((thread) => thread.seccomp === 2);
+    // Where a thread's state is not known, the kernel took the filter for all threads or for none.
+    return hasErrno(error, ['EPERM']) && threadPrivileges().every(({ seccomp = FILTERED }) => seccomp === FILTERED);
   }
 }
 

@@ -96,7 +96,7 @@ export type PrivilegeSummary = {
   readonly permitted: string;
   readonly capable_threads: number;
   readonly threads: number;
-  readonly no_new_privs: boolean;
+  readonly no_new_privs: boolean | 'unknown';
   readonly uid: number;
   /** How many were opened at the start, by owner: `perf:252`. */
   readonly descriptors: string;
@@ -194,10 +194,16 @@ interface Served {
 interface State {
   readonly threads: number;
   readonly capableThreads: number;
-  readonly noNewPrivs: boolean;
+  /** `undefined` where a thread's is not known. */
+  readonly noNewPrivs: boolean | undefined;
   /** The most that any thread has permitted. */
   readonly permitted: bigint;
   readonly uid: number;
+}
+
+function areAll(facts: readonly (boolean | undefined)[]): boolean | undefined {
+  if (facts.includes(false)) return false;
+  return facts.includes(undefined) ? undefined : true;
 }
 
 /** Looks at every thread. */
@@ -206,7 +212,7 @@ function stateOf(): State {
   return {
     threads: threads.length,
     capableThreads: threads.filter(holdsAny).length,
-    noNewPrivs: threads.every((thread) => thread.noNewPrivs === true),
+    noNewPrivs: areAll(threads.map(({ noNewPrivs }) => noNewPrivs)),
     permitted: threads.reduce((mask, thread) => mask | thread.permitted, 0n),
     uid: process.geteuid?.() ?? 0,
   };
@@ -220,7 +226,7 @@ function summaryOf({ stage, permittedAtStart, acquired }: Served, mode: Privileg
     permitted: inWords(state.permitted),
     capable_threads: state.capableThreads,
     threads: state.threads,
-    no_new_privs: state.noNewPrivs,
+    no_new_privs: state.noNewPrivs ?? 'unknown',
     uid: state.uid,
     descriptors: [...acquired].map(([name, { held }]) => `${name}:${held.length}`).join(',') || 'none',
   };
@@ -236,7 +242,7 @@ function writeState(
 ): void {
   out.sample(privilegeMetrics.info, 1, mode, stage, hexOf(permittedAtStart), hexOf(state.permitted));
   out.sample(privilegeMetrics.capableThreads, state.capableThreads);
-  out.sample(privilegeMetrics.noNewPrivs, bit(state.noNewPrivs));
+  out.sample(privilegeMetrics.noNewPrivs, state.noNewPrivs === undefined ? undefined : bit(state.noNewPrivs));
   out.sample(privilegeMetrics.user, state.uid);
   out.sample(privilegeMetrics.landlock, state.landlock);
   out.sample(privilegeMetrics.seccomp, bit(state.seccomp));

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { hasErrno, optional } from '../core/errors.ts';
+import { hasErrno, NOTHING, optional } from '../core/errors.ts';
 import { struct, syscall } from './libc.ts';
 
 /** In the order of their numbers: `include/uapi/linux/capability.h`, capabilities(7). */
@@ -72,9 +72,9 @@ export interface ThreadPrivileges {
   readonly bounding: bigint;
   /** Empty before Linux 4.3. */
   readonly ambient: bigint;
-  /** `undefined` before Linux 4.10. */
+  /** `undefined` before Linux 4.10, and where nobody says it. */
   readonly noNewPrivs: boolean | undefined;
-  /** 0 off, 1 strict, 2 filter; `undefined` where the kernel has no seccomp. */
+  /** 0 off, 1 strict, 2 filter; `undefined` where the kernel has no seccomp, and where nobody says it. */
   readonly seccomp: number | undefined;
 }
 
@@ -95,16 +95,45 @@ export function parsePrivileges(text: string): ThreadPrivileges {
   };
 }
 
+/** A policy of the machine may close it, or something else may be mounted over it: then the kernel is asked by calls. */
+function statusOf(path: string): string | undefined {
+  const text = optional(() => readFileSync(path, 'latin1'), NOTHING);
+  return text?.includes('CapPrm:') === true ? text : undefined;
+}
+
+/** The capabilities of which a call answers 1. */
+function maskWhere(ask: (bit: number) => number): bigint {
+  let mask = 0n;
+  for (let bit = 0; bit < CAPABILITIES.length; bit += 1)
+    if (optional(() => ask(bit), ['EINVAL']) === 1) mask |= 1n << BigInt(bit);
+  return mask;
+}
+
 /** Of the thread that runs JavaScript. */
-export const ownPrivileges = (): ThreadPrivileges =>
-  parsePrivileges(readFileSync('/proc/thread-self/status', 'latin1'));
+export function ownPrivileges(): ThreadPrivileges {
+  const status = statusOf('/proc/thread-self/status');
+  if (status !== undefined) return parsePrivileges(status);
+  return {
+    ...getCapabilities(),
+    bounding: maskWhere((bit) => syscall('prctl', PR_CAPBSET_READ, bit, 0, 0, 0)),
+    ambient: maskWhere((bit) => syscall('prctl', PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, bit, 0, 0)),
+    noNewPrivs: syscall('prctl', PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) === 1,
+    seccomp: undefined,
+  };
+}
+
+/** What is known of a thread whose status is closed. What is ambient is permitted, too. */
+function askedPrivileges(thread: number): ThreadPrivileges {
+  return { ...getCapabilities(thread), bounding: 0n, ambient: 0n, noNewPrivs: undefined, seccomp: undefined };
+}
 
 /** Of every thread of this process. */
 export function threadPrivileges(): ThreadPrivileges[] {
   return readdirSync('/proc/self/task').flatMap((thread) => {
+    const status = statusOf(`/proc/self/task/${thread}/status`);
+    if (status !== undefined) return [parsePrivileges(status)];
     // One that ends meanwhile holds nothing any more.
-    const status = optional(() => readFileSync(`/proc/self/task/${thread}/status`, 'latin1'), ['ENOENT', 'ESRCH']);
-    return status === undefined ? [] : [parsePrivileges(status)];
+    return optional(() => [askedPrivileges(Number(thread))], ['ESRCH']) ?? [];
   });
 }
 
@@ -135,10 +164,10 @@ export interface CapabilitySets {
 const low = (mask: bigint): number => Number(mask & 0xffffffffn);
 const high = (mask: bigint): number => Number(mask >> 32n);
 
-/** capget for this thread. */
-export function getCapabilities(): CapabilitySets {
+/** capget, by default for this thread. */
+export function getCapabilities(thread = 0): CapabilitySets {
   const data = capDataLayout.encode({});
-  syscall('capget', capHeaderLayout.encode({ version: VERSION_3 }), data);
+  syscall('capget', capHeaderLayout.encode({ version: VERSION_3, pid: thread }), data);
   const sets = capDataLayout.decode(data);
   const join = (low32: number, high32: number): bigint => BigInt(low32) | (BigInt(high32) << 32n);
   return {
@@ -162,10 +191,13 @@ export function setCapabilities({ effective, permitted, inheritable }: Capabilit
 }
 
 /** `include/uapi/linux/prctl.h` */
+const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
 const PR_SET_SECUREBITS = 28;
 const PR_SET_NO_NEW_PRIVS = 38;
+const PR_GET_NO_NEW_PRIVS = 39;
 const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_IS_SET = 1;
 const PR_CAP_AMBIENT_RAISE = 2;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 

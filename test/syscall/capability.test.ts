@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -127,3 +127,38 @@ test('the user namespace is told', () => {
   const isInitial = isInitialUserNamespace();
   assert.ok(isInitial === true || isInitial === false || process.platform !== 'linux');
 });
+
+/** In a mount namespace, with something else mounted over the status of the process. */
+const WITHOUT_STATUS = 'for at in "" task/$$/; do mount --bind "$0" /proc/$$/${at}status || exit 9; done; exec "$@"';
+
+for (const [why, mode, as] of [
+  ['empty', 0o444, []],
+  ['closed to us', 0, ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']],
+] as const)
+  test(`where the status is ${why}, the kernel is asked, and what it does not say is unknown`, (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'keyhole-status-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'status');
+    writeFileSync(file, '', { mode });
+    const look = `
+      import { getCapabilities, ownPrivileges, threadPrivileges } from '${new URL('../../src/syscall/capability.ts', import.meta.url)}';
+      const asked = getCapabilities();
+      const [own, [first, ...others]] = [ownPrivileges(), threadPrivileges()];
+      process.stdout.write(JSON.stringify({
+        isSame: ['effective', 'permitted', 'inheritable'].every((set) => own[set] === asked[set] && first[set] === asked[set]),
+        bounding: String(own.bounding), own: own.noNewPrivs ?? null, first: first.noNewPrivs ?? null,
+        others: others.every(({ permitted }) => permitted === asked.permitted),
+      }));`;
+    const node = [process.execPath, '--disable-warning=ExperimentalWarning', '--input-type=module', '--eval', look];
+    const argv = ['--mount', '--', 'bash', '-c', WITHOUT_STATUS, file, ...as, ...node];
+    const { status, stdout, stderr } = spawnSync('unshare', argv, { encoding: 'utf8' });
+    if (status === 9 || stderr.startsWith('unshare:')) return t.skip('needs root and a mount namespace');
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout), {
+      isSame: true,
+      bounding: String(ownPrivileges().bounding),
+      own: ownPrivileges().noNewPrivs,
+      first: null,
+      others: true,
+    });
+  });

@@ -9,7 +9,7 @@ export interface PrivilegeFacts {
   readonly permitted: string;
   readonly capable_threads: number;
   readonly threads: number;
-  readonly no_new_privs: boolean;
+  readonly no_new_privs: boolean | 'unknown';
   readonly uid: number;
   /** The version of Landlock's interface, 0 for none, and whether there is a filter; missing until the server listens. */
   readonly landlock?: number;
@@ -144,7 +144,7 @@ const heldBy = (privilege: PrivilegeFacts): [string, string][] => [
   ['Capabilities at the start', escapeHtml(privilege.permitted_at_start)],
   ['Capabilities now', escapeHtml(privilege.permitted)],
   ['Threads with a capability', `${privilege.capable_threads} of ${privilege.threads}`],
-  ['no_new_privs', privilege.no_new_privs ? 'set' : 'not set'],
+  ['no_new_privs', { true: 'set', false: 'not set', unknown: 'unknown' }[`${privilege.no_new_privs}`]],
   ['Sandbox', sandboxOf(privilege)],
   ['Descriptors kept from the start', escapeHtml(privilege.descriptors).replaceAll(':', ' ').replaceAll(',', ', ')],
 ];
