@@ -102,6 +102,19 @@ export async function listen(
   return listeners;
 }
 
+const CHOICES_MAX = 5;
+
+/** Of a port that the kernel chooses another program may have bound the same, and listen there first: then it chooses again. */
+async function bindAny(server: Server, where: ListenAddress | Inherited): Promise<void> {
+  for (let left = isInherited(where) || where.port !== 0 ? 0 : CHOICES_MAX; ; left -= 1) {
+    try {
+      return await bind(server, where);
+    } catch (error) {
+      if (left === 0 || errnoOf(error) !== 'EADDRINUSE') throw error;
+    }
+  }
+}
+
 async function listenAt(
   where: ListenAddress | Inherited,
   accept: (socket: Socket) => void,
@@ -109,7 +122,7 @@ async function listenAt(
 ): Promise<Listener> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
   try {
-    await bind(server, where);
+    await bindAny(server, where);
   } catch (error) {
     throw unusable(where, error);
   }
