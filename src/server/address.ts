@@ -1,4 +1,5 @@
 import { optional, UsageError } from '../core/errors.ts';
+import { isAddress } from '../core/ip_address.ts';
 import { fields, lines } from '../core/text.ts';
 import { readRegularFile } from './regular_file.ts';
 
@@ -33,6 +34,12 @@ function portOf(text: string, readServices: () => string): number | undefined {
 }
 
 /**
+ * What the C library takes for an IPv4 address of another writing (`127.1`, `0x7f.0.0.1`, `2130706433`, `127.0.0.01`). Go takes it
+ * for the name of a host, and nobody has such a name.
+ */
+const ODD_ADDRESS = /^(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+)){0,3}$/i;
+
+/**
  * Parses `host:port`, `:port` and `[IPv6]:port`; an IPv4 address in brackets is taken too, and the name of a service in
  * `/etc/services` for a port, as Go does.
  */
@@ -44,6 +51,8 @@ export function parseAddress(text: string, readServices: () => string = services
     const why = text.includes(':') ? 'too many colons or stray brackets in address' : 'missing port in address';
     throw new UsageError(`listen on ${text}: ${why}`);
   }
+  const host = bracketed ?? plain ?? '';
+  if (ODD_ADDRESS.test(host) && !isAddress(host)) throw new UsageError(`listen on ${text}: no such host`);
   const port = portOf(portText, readServices);
   if (port === undefined) {
     const why = /^[-+]?\d+$/.test(portText)
@@ -51,5 +60,5 @@ export function parseAddress(text: string, readServices: () => string = services
       : 'no such port number, nor a TCP service in /etc/services';
     throw new UsageError(`listen on ${text}: ${why}`);
   }
-  return { host: bracketed ?? plain ?? '', port };
+  return { host, port };
 }

@@ -21,6 +21,7 @@ for (const [text, host, port] of [
   ['[127.0.0.1]:8100', '127.0.0.1', 8100],
   ['[fe80::1%eth0]:9100', 'fe80::1%eth0', 9100],
   ['node.example:', 'node.example', 0],
+  ['0x7f.example:1', '0x7f.example', 1],
   [':+9100', '', 9100],
   [':http-alt', '', 8080],
   ['localhost:WebCache', 'localhost', 8080],
@@ -42,6 +43,9 @@ for (const [text, why] of [
   [':tftp', /nor a TCP service/],
   [':9100x', /nor a TCP service/],
   [':-1', /invalid port/],
+  ...['127.1', '0x7f.0.0.1', '2130706433', '127.0.0.01', '0177.0.0.1', '0', '[127.1]', '256.0.0.1'].map(
+    (host) => [`${host}:9100`, /: no such host$/] as const,
+  ),
   ['vsock://:9100', /vsock/],
 ] as const)
   test(`parseAddress refuses ${JSON.stringify(text)}`, () =>
