@@ -7,11 +7,15 @@ export function fingerprint(path: string): string {
   return [dev, ino, size, mtimeNs, ctimeNs].join(':');
 }
 
+/** The text of a file, as `readRegularBytes` reads it. */
+export const readRegularFile = (path: string, bytesMax: number): string =>
+  readRegularBytes(path, bytesMax).toString('utf8');
+
 /**
- * The text of a file. A pipe or a device, which would hold the event loop until somebody writes to it, is a `UsageError`, and so
+ * The bytes of a file. A pipe or a device, which would hold the event loop until somebody writes to it, is a `UsageError`, and so
  * is a file longer than `bytesMax`.
  */
-export function readRegularFile(path: string, bytesMax: number): string {
+export function readRegularBytes(path: string, bytesMax: number): Buffer {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   try {
     const stat = fstatSync(fd);
@@ -21,7 +25,7 @@ export function readRegularFile(path: string, bytesMax: number): string {
     let length = 0;
     for (let count = -1; count !== 0 && length < bytes.length; length += count)
       count = readSync(fd, bytes, length, bytes.length - length, null);
-    return bytes.toString('utf8', 0, length);
+    return bytes.subarray(0, length);
   } finally {
     closeSync(fd);
   }

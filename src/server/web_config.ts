@@ -1,7 +1,8 @@
+import { isUtf8 } from 'node:buffer';
 import { dirname, resolve } from 'node:path';
 import { hasErrno, messageOf, UsageError } from '../core/errors.ts';
 import { parseDuration } from '../core/flag.ts';
-import { fingerprint, readRegularFile } from './regular_file.ts';
+import { fingerprint, readRegularBytes } from './regular_file.ts';
 import { createYamlReader, type Section, sectionOf } from './section.ts';
 
 export const CLIENT_AUTH_TYPES = [
@@ -192,7 +193,11 @@ export async function openWebConfig(path: string): Promise<() => WebConfig> {
   const readYaml = await createYamlReader();
   let seen = '';
   let read: { readonly config: WebConfig } | { readonly error: UsageError } | undefined;
-  const load = (): WebConfig => parseWebConfig(readYaml(readRegularFile(path, CONFIG_BYTES_MAX)), dirname(path));
+  const load = (): WebConfig => {
+    const bytes = readRegularBytes(path, CONFIG_BYTES_MAX);
+    if (!isUtf8(bytes)) throw new UsageError('not UTF-8');
+    return parseWebConfig(readYaml(bytes.toString('utf8')), dirname(path));
+  };
   const tried = (): NonNullable<typeof read> => {
     try {
       return { config: load() };

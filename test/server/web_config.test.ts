@@ -86,12 +86,20 @@ for (const [text, why] of [
   ['tls_server_config: {cert: a, key: b, client_allowed_sans: x}', /not a list of texts/],
   ['tls_server_config: 3', /tls_server_config is not a mapping: "3"/],
   ['http_server_config: {http2: maybe}', /http2 is not true or false: "maybe"/],
+  ['http_server_config: {http2: "true"}', /http2 is not true or false: "true"/],
+  ["http_server_config: {http2: 'no'}", /http2 is not true or false: "no"/],
+  ['http_server_config: {http2: !!str yes}', /http2 is not true or false: "yes"/],
+  ['http_server_config: {http2: ""}', /http2 is not true or false: ""/],
+  ['# \x07\nhttp_server_config: {http2: on}', /control characters are not allowed/],
   ['http_server_config: {headers: {X-Other: a}}', /HTTP header "X-Other" can not be configured/],
   ['http_server_config: {headers: {X-Frame-Options: allow}}', /"allow" is not one of deny, sameorigin/],
   ['http_server_config: {headers: {Content-Security-Policy: "a\\nb"}}', /no header may hold/],
   ['rate_limit: {interval: 5}', /invalid duration "5"/],
   ['rate_limit: {interval: 5parsecs}', /invalid duration/],
-  ['rate_limit: {interval: 1s, burst: 1.5}', /burst is not an integer: "1.5"/],
+  ['rate_limit: {interval: 1s, burst: "5"}', /burst is not an integer: "5"/],
+  ['rate_limit: {interval: 1s, burst: .inf}', /burst is not an integer: ".inf"/],
+  ['rate_limit: {interval: 1s, burst: 9223372036854775808}', /burst is not an integer: "9223372036854775808"/],
+  ['rate_limit: {interval: 1s, burst: 1.5.0}', /burst is not an integer: "1.5.0"/],
   ['basic_auth_users: {ops: secret}', /basic_auth_users.ops is not a bcrypt hash/],
   ['basic_auth_users: {ops: 1}', /not a bcrypt hash/],
   ['basic_auth_users: {ops: [x]}', /not a text/],
@@ -121,6 +129,39 @@ for (const [word, expected] of [
     const { tls } = read(`tls_server_config: {cert: a, key: b, prefer_server_cipher_suites: ${word}}`);
     assert.equal(tls?.preferServerCiphers, expected);
   });
+
+for (const [text, expected] of [
+  ['7', 7],
+  ['-1', -1],
+  ['1.5', 1],
+  ['1e1', 10],
+  ['.5', 0],
+  ['1_000', 1000],
+  ['0x10', 16],
+  ['0b11', 3],
+  ['010', 8],
+  ['09', 9],
+  ['~', 0],
+] as const)
+  test(`an integer may be written ${text}`, () =>
+    assert.equal(read(`rate_limit: {interval: 1s, burst: ${text}}`).rateLimit?.burst, expected));
+
+test('a file that is not UTF-8 is refused, wherever that stands', async (t) => {
+  const path = join(tree(t, {}), 'web.yml');
+  writeFileSync(path, '# gr\xfc\xdfe\nhttp_server_config: {http2: true}\n', 'latin1');
+  const config = await openWebConfig(path);
+  assert.throws(config, { name: 'UsageError', message: `${path}: not UTF-8` });
+  writeFileSync(path, '\ufeff# grüße 日本\nhttp_server_config: {http2: true}\n');
+  assert.deepEqual(config().headers, {});
+});
+
+test('a configuration may lie below folders of any name, with its certificates', async (t) => {
+  for (const name of ['ré', '日本']) {
+    const root = tree(t, { [`${name}/web.yml`]: 'tls_server_config: {cert_file: ü.crt, key_file: ü.key}' });
+    const { tls } = (await openWebConfig(join(root, name, 'web.yml')))();
+    assert.deepEqual(tls?.cert, { file: join(root, name, 'ü.crt') });
+  }
+});
 
 test('a scalar is the text that stands in the file, whatever YAML takes it for', () => {
   const { users, headers } = read(`
