@@ -51,10 +51,13 @@ export function parseDuration(text: string): number {
   return sign === '-' ? -totalMs : totalMs;
 }
 
-/** As the reference's command line, which takes `40`, `4e1` and `40.5` for the same. */
+const DIGITS = String.raw`\d(?:_?\d)*`;
+const INTEGER = new RegExp(`^[+-]?(?:${DIGITS}\\.?(?:${DIGITS})?|\\.${DIGITS})(?:e[+-]?${DIGITS})?$`, 'i');
+
+/** As the reference's command line, which takes `40`, `4e1`, `4_0` and `40.5` for the same. */
 function parseInteger(text: string): number {
-  const value = Math.trunc(Number(text));
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) || !Number.isSafeInteger(value))
+  const value = Math.trunc(Number(text.replaceAll('_', '')));
+  if (!INTEGER.test(text) || !Number.isSafeInteger(value))
     throw new UsageError(`${JSON.stringify(text)} is not an integer`);
   return value;
 }

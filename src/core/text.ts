@@ -57,14 +57,14 @@ export function autoInt(text: string | undefined): number | undefined {
 }
 
 const FLOAT = /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$/;
-const SPECIAL = /^([+-]?)(?:(inf|infinity)|(nan))$/i;
+const SPECIAL = /^(?:([+-]?)(?:inf|infinity)|(nan))$/i;
 
-/** A floating-point number, or `undefined`. Takes `inf` and `nan` in any case, as Go's ParseFloat. */
+/** A floating-point number, or `undefined`. Takes `inf` and `nan` in any case, the latter without a sign, as Go's ParseFloat. */
 export function float(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (UINT.test(text) || FLOAT.test(text)) return Number(text);
   const special = SPECIAL.exec(text);
   if (special === null) return undefined;
-  if (special[3] !== undefined) return Number.NaN;
+  if (special[2] !== undefined) return Number.NaN;
   return special[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }

@@ -68,6 +68,9 @@ for (const [argv, message, hint] of [
   [['-hx'], "unknown short flag '-x'", 'try --help'],
   [['--web.max-requests=x'], '--web.max-requests: "x" is not an integer'],
   [['--web.max-requests='], '--web.max-requests: "" is not an integer'],
+  [['--web.max-requests=1__0'], '--web.max-requests: "1__0" is not an integer'],
+  [['--web.max-requests=_10'], '--web.max-requests: "_10" is not an integer'],
+  [['--web.max-requests=10_'], '--web.max-requests: "10_" is not an integer'],
   [['--log.format=LOGFMT'], "--log.format: enum value must be one of logfmt,json, got 'LOGFMT'"],
   [['--collector.timeout=5'], '--collector.timeout: time: invalid duration "5"'],
 ] as readonly (readonly [argv: readonly string[], message: string, hint?: string])[])
@@ -86,6 +89,8 @@ test('integers may be written as floating-point numbers', () => {
     ['40.9', 40],
     ['-1', -1],
     ['+7', 7],
+    ['1_000', 1000],
+    ['1_2.5_0e+0_1', 125],
   ] as const)
     assert.equal(parse(`--web.max-requests=${text}`).valueOf(flags.max), value);
 });

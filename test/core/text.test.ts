@@ -41,6 +41,8 @@ const numbers: readonly (readonly [(text: string | undefined) => unknown, string
   [float, '+Inf', Number.POSITIVE_INFINITY],
   [float, '-infinity', Number.NEGATIVE_INFINITY],
   [float, 'NaN', Number.NaN],
+  [float, '+nan', undefined],
+  [float, '-NaN', undefined],
   [float, '', undefined],
   [float, '1e', undefined],
   [float, '0x', undefined],
