@@ -47,9 +47,15 @@ export function ruleOf(file: string): string {
   return before < 0 ? '' : file.slice(before + 1, -1);
 }
 
+/** The file of a zone that `TZ` names, in the database or by its path. */
+const zoneFile = (zone: string): string => bytesOf(zone.startsWith('/') ? zone.slice(1) : `usr/share/zoneinfo/${zone}`);
+
+/** Whether `TZ` holds a rule of POSIX, such as `UTC+3`: the reference takes it for the name of a zone, finds none, and says UTC. */
+const isRule = (etc: Tree, zone: string): boolean => RULE.exec(zone)?.[2] !== undefined && !etc.exists(zoneFile(zone));
+
 /** The rules that may be this process's: its zone's in the database (which a container may lack), then the machine's own. */
-function readRules(etc: Tree, zone: string | undefined): string[] {
-  const files = zone === undefined || zone === '' ? [] : [`usr/share/zoneinfo/${bytesOf(zone.replace(/^:/, ''))}`];
+function readRules(etc: Tree, zone: string): string[] {
+  const files = zone === '' ? [] : [zoneFile(zone)];
   // A container that was given a file which its host lacks has a folder of that name.
   const textOf = (path: string): string => etc.passing(path).tryText(unsaid) ?? '';
   return [...files, 'etc/localtime'].map((path) => ruleOf(textOf(path)));
@@ -90,13 +96,16 @@ export default defineCollector({
     ),
   },
   setup({ sys, openTree, system }, metrics) {
-    const rules = readRules(openTree('/'), system.timeZone);
+    const given = (system.timeZone ?? '').replace(/^:/, '');
+    const etc = openTree('/');
+    const isUtc = isRule(etc, given);
+    const rules = isUtc ? [] : readRules(etc, given);
     // The zone's name is looked for again only when its offset is another.
     let zone = { offsetSeconds: Number.NaN, name: '' };
     return [
       (out) => {
         const nowMs = system.now();
-        const offsetSeconds = -new Date(nowMs).getTimezoneOffset() * 60;
+        const offsetSeconds = isUtc ? 0 : -new Date(nowMs).getTimezoneOffset() * 60;
         if (offsetSeconds !== zone.offsetSeconds) zone = { offsetSeconds, name: nameOf(rules, offsetSeconds) };
         out.sample(metrics.seconds, nowMs / 1000);
         out.sample(metrics.zone, offsetSeconds, zone.name);

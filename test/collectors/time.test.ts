@@ -67,6 +67,13 @@ for (const [zone, at, expected] of [
   ['Europe/Berlin', '2026-01-01', 'time_zone="CET"} 3600'],
   ['America/New_York', '2026-01-01', 'time_zone="EST"} -18000'],
   ['Asia/Kathmandu', '2026-01-01', 'time_zone="+0545"} 20700'],
+  ['/usr/share/zoneinfo/Asia/Tokyo', '2026-01-01', 'time_zone="JST"} 32400'],
+  // As Go, which knows names only: one that holds a rule is there, or is UTC.
+  ['EST5EDT', '2026-01-01', 'time_zone="EST"} -18000'],
+  ['UTC+3', '2026-01-01', 'time_zone="UTC"} 0'],
+  [':UTC+3', '2026-01-01', 'time_zone="UTC"} 0'],
+  ['GMT-02:30', '2026-01-01', 'time_zone="UTC"} 0'],
+  ['CET-1CEST,M3.5.0,M10.5.0/3', '2026-07-01', 'time_zone="UTC"} 0'],
 ] as const)
   test(`time tells the zone ${zone} on ${at}`, async (t) => {
     setZone(t, zone);
