@@ -1,7 +1,7 @@
 import type { CollectorState } from './collector_state.ts';
 import { DeadlineError, errnoOf, messageOf, NoDataError } from './errors.ts';
 import type { Collect } from './host.ts';
-import type { Logger } from './log.ts';
+import type { LogFields, Logger } from './log.ts';
 import { NotYet } from './not_yet.ts';
 import { Samples } from './samples.ts';
 import { createTurn, type Deadline, notDone, type Pace, type RunTurn } from './turn.ts';
@@ -67,17 +67,18 @@ export function createRunner({ name, parts, isForeign = false }: Ready, options:
     faultsTotal: 0,
   };
 
-  const conclude = (error: unknown, seconds: number): void => {
+  const conclude = (error: unknown, seconds: number, faults: readonly unknown[] = [error]): void => {
     last.seconds = seconds;
     last.error = error;
     last.state = error === undefined ? 'ok' : error instanceof NoDataError ? 'no_data' : 'failed';
-    report(error, seconds);
+    report(error, faults, seconds);
   };
   const finish = (lateness?: unknown): void => {
     samples.close();
     last.isLate = lateness !== undefined;
     last.faultsTotal += samples.faultCount;
-    conclude(lateness ?? whyOf(samples.faults), secondsOf(clock() - startedAt));
+    const faults = lateness === undefined ? samples.faults : [lateness];
+    conclude(lateness ?? whyOf(faults), secondsOf(clock() - startedAt), faults);
   };
 
   const wait = async (work: Promise<void>, deadline: Deadline): Promise<void> => {
@@ -191,20 +192,47 @@ async function answerWithin({ answered, giveUp }: NotYet, ms: number): Promise<v
   clearTimeout(timer);
 }
 
-/** A fault is logged when it comes and when it changes, not at every scrape. */
-function createReporter(log: Logger, name: string): (error: unknown, seconds: number) => void {
-  let before = '';
-  return (error, seconds) => {
+const SAID_MAX = 64;
+
+/** What stands for a fault, whatever its counters count: a number by itself is one. Names hold digits too. */
+const kindOf = (message: string): string => message.replace(/(?<![\w.:/-])[-+]?\d[\d.]*(?![\w:/])/g, '0');
+
+/** Every fault is logged when it comes, and not again until the collector has succeeded. */
+function createReporter(
+  log: Logger,
+  name: string,
+): (error: unknown, faults: readonly unknown[], seconds: number) => void {
+  const said = new Set<string>();
+  let hasFailed = false;
+  const isNews = (message: string): boolean => {
+    const kind = kindOf(message);
+    if (said.has(kind) || said.size >= SAID_MAX) return false;
+    said.add(kind);
+    return true;
+  };
+  const succeeded = (fields: LogFields): void => {
+    if (hasFailed) log.info('collector works again', fields);
+    else log.debug('collector succeeded', fields);
+    hasFailed = false;
+    said.clear();
+  };
+  return (error, faults, seconds) => {
     // The common case makes nothing.
-    if (error === undefined && before === '' && !log.isDebug) return;
+    if (error === undefined && !hasFailed && !log.isDebug) return;
     const fields = { name, duration_seconds: seconds };
-    if (error === undefined && before === '') return log.debug('collector succeeded', fields);
-    const message = error === undefined ? '' : messageOf(error);
-    const failed = error === undefined ? fields : { ...fields, code: errnoOf(error), err: message };
-    if (error === undefined) log.info('collector works again', failed);
-    else if (error instanceof NoDataError) log.debug('collector returned no data', failed);
-    else if (message === before) log.debug('collector failed again', failed);
-    else log.error('collector failed', failed);
-    before = error === undefined || error instanceof NoDataError ? '' : message;
+    if (error === undefined) return succeeded(fields);
+    let isFailure = false;
+    for (const fault of faults) {
+      const failed = { ...fields, code: errnoOf(fault), err: messageOf(fault) };
+      if (fault instanceof NoDataError) {
+        log.debug('collector returned no data', failed);
+        continue;
+      }
+      isFailure = true;
+      if (isNews(failed.err)) log.error('collector failed', failed);
+      else log.debug('collector failed again', failed);
+    }
+    hasFailed = isFailure;
+    if (!isFailure) said.clear();
   };
 }

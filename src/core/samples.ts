@@ -5,7 +5,9 @@ import { type Compound, compoundOf, type Family } from './metric.ts';
 import { NotYet } from './not_yet.ts';
 import type { HistogramValue, SummaryValue, Writer } from './writer.ts';
 
-const FAULTS_MAX = 16;
+/** How many are kept to be logged; all are counted. */
+const FAULTS_MAX = 64;
+const PASSED_OVER_MAX = 16;
 const BOUNDS_MAX = 1024;
 
 /**
@@ -89,7 +91,7 @@ export class Samples implements Writer {
   }
 
   passedOver(what: string): void {
-    if (this.#passedOver.has(what) || this.#passedOver.size >= FAULTS_MAX) return;
+    if (this.#passedOver.has(what) || this.#passedOver.size >= PASSED_OVER_MAX) return;
     this.#passedOver.add(what);
     this.#onPassedOver(what);
   }

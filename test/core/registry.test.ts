@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LimitError, NoDataError } from '../../src/core/errors.ts';
+import { LimitError, NoDataError, ParseError } from '../../src/core/errors.ts';
 import { createLogger, silent } from '../../src/core/log.ts';
 import { gauge } from '../../src/core/metric.ts';
 import { createRegistry, type Ready } from '../../src/core/registry.ts';
@@ -112,6 +112,35 @@ test('a fault is logged when it comes, when it changes and when it goes, not at 
     ['ERROR', 'collector failed', 'LIMIT', 'two'],
     ['INFO', 'collector works again', undefined, undefined],
   ]);
+});
+
+test('every fault of a collector is logged once, whatever numbers are in it', async () => {
+  const lines: string[] = [];
+  const log = createLogger({ level: 'info', format: 'logfmt', write: (line) => lines.push(line) });
+  let faults: readonly (readonly [file: string, line: string])[] = [];
+  const partly: Ready = {
+    name: 'partly',
+    parts: [
+      (out) => {
+        for (const [file, line] of faults) out.fault(new ParseError(file, line));
+      },
+    ],
+  };
+  const scrape = scraper(createRegistry([partly], { timeoutMs: 1000, log }));
+  const quoted = async (...next: typeof faults): Promise<(string | undefined)[]> => {
+    faults = next;
+    lines.length = 0;
+    await scrape();
+    return lines.map((line) => /err="(.*?): cannot/.exec(line)?.[1] ?? line);
+  };
+  const disk = (name: string, flying: number): [string, string] => ['/proc/diskstats', `8 0 ${name} 5 ${flying} -1`];
+  assert.deepEqual(await quoted(['BAT0/capacity', 'x'], ['BAT1/capacity', 'y']), ['BAT0/capacity', 'BAT1/capacity']);
+  assert.deepEqual(await quoted(['BAT0/capacity', 'x'], ['BAT1/capacity', 'y']), []);
+  assert.deepEqual(await quoted(['BAT0/capacity', 'x'], disk('sda1', 1)), ['/proc/diskstats']);
+  assert.deepEqual(await quoted(['BAT0/capacity', 'x'], disk('sda1', 2)), [], 'a counter has moved');
+  assert.deepEqual(await quoted(disk('sda1', -3), disk('sda2', 3)), ['/proc/diskstats'], 'another disk is news');
+  assert.match((await quoted())[0] ?? '', /works again/);
+  assert.deepEqual(await quoted(['BAT0/capacity', 'x']), ['BAT0/capacity']);
 });
 
 test('a collector with much to do lets others run, and is stopped when its time is over', async () => {

@@ -94,13 +94,13 @@ test('parts run one after the other', async () => {
 
 test('faults are counted, those of a part and those that it reports; having no data is none', async () => {
   const reporting: Collect = (out) => {
-    for (let i = 0; i < 40; i += 1) out.fault(new ParseError('f', `${i}`));
+    for (let i = 0; i < 100; i += 1) out.fault(new ParseError('f', `${i}`));
   };
   const { runner, run } = runnerOf([reporting]);
   await run();
-  assert.deepEqual([runner.state, runner.faultsTotal, runner.samples.faults.length], ['failed', 40, 16]);
+  assert.deepEqual([runner.state, runner.faultsTotal, runner.samples.faults.length], ['failed', 100, 64]);
   await run();
-  assert.equal(runner.faultsTotal, 80);
+  assert.equal(runner.faultsTotal, 200);
   const none = runnerOf([throwing(new NoDataError('none'))]);
   await none.run();
   assert.deepEqual([none.runner.state, none.runner.faultsTotal], ['no_data', 0]);
