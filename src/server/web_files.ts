@@ -1,9 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { optional } from '../core/errors.ts';
+import { isRefusal, UsageError } from '../core/errors.ts';
+import { readRegularFile } from './regular_file.ts';
 
 const FILE_KEY = /\b(?:cert|key|client_ca)_file["']?\s*:\s*["']?([^"',}#\n]+)/g;
 const CONFIG_BYTES_MAX = 1 << 20;
+
+/** A pipe or a device would hold the start until somebody writes to it, or for ever. */
+function textOf(path: string): string {
+  try {
+    return readRegularFile(path, CONFIG_BYTES_MAX);
+  } catch (error) {
+    if (!(error instanceof UsageError || isRefusal(error))) throw error;
+    return '';
+  }
+}
 
 /**
  * The files that serving by this web configuration reads: itself, certificates, keys. Only looked for, not checked, so that
@@ -11,7 +21,6 @@ const CONFIG_BYTES_MAX = 1 << 20;
  */
 export function webFiles(path: string): string[] {
   if (path === '') return [];
-  const text = optional(() => readFileSync(path, 'utf8'), ['ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR', 'ELOOP']) ?? '';
-  const named = [...text.slice(0, CONFIG_BYTES_MAX).matchAll(FILE_KEY)].map((match) => (match[1] as string).trim());
+  const named = [...textOf(path).matchAll(FILE_KEY)].map((match) => (match[1] as string).trim());
   return [resolve(path), ...named.map((file) => resolve(dirname(path), file))];
 }

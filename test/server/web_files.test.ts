@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,4 +25,12 @@ test('the files that a web configuration names', (t) => {
     './a.crt',
     './b.key',
   ]);
+});
+
+test('a pipe that nobody writes to and a device without an end hold nothing up', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'keyhole-web-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  for (const path of [pipe, '/dev/zero']) assert.deepEqual(webFiles(path), [path]);
 });
