@@ -22,18 +22,21 @@ function requireFolder(flag: string, path: string): void {
   if (!isFolder(path)) throw new UsageError(`--${flag}: ${path} is not a directory`);
 }
 
-/** Some machines have no sysfs: what is read below it is absent then, and the rest works. */
+/** Some machines have no sysfs: what is read below it is absent then, and the rest works. No path at all would be the root. */
 function lookForFolder(flag: string, path: string, log: Logger): void {
-  if (optional(() => statSync(path), NOTHING) !== undefined) requireFolder(flag, path);
+  if (path === '' || optional(() => statSync(path), NOTHING) !== undefined) requireFolder(flag, path);
   else log.warn('no such folder: what is read from it will be missing', { flag: `--${flag}`, path });
 }
+
+/** There is no such folder. */
+const NOWHERE = '/dev/null/none';
 
 /**
  * The chart gives `--path.udev.data` only with image tags of 1.4.0 and later, which are not ours: in a container what is below
  * the host's root serves as well.
  */
 function udevFolder(parsed: ParsedFlags, rootfs: string): string {
-  const given = parsed.valueOf(programFlags.udevData);
+  const given = parsed.valueOf(programFlags.udevData) || NOWHERE;
   const below = `${rootfs}${given}`;
   return rootfs !== '/' && !parsed.isGiven(programFlags.udevData) && !isFolder(given) && isFolder(below)
     ? below
