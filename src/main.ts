@@ -233,6 +233,7 @@ const programOf = ({ program }: CommandLine, declared: Declared): Program => ({
   declared,
   collectors,
   openMachine: machineOf,
+  checkListening: async (addresses, path) => (await import('./server/check_config.ts')).checkListening(addresses, path),
   checkWebConfig: async (path) => (await import('./server/check_config.ts')).checkWebConfig(path),
   async ownMetrics() {
     const { metrics } = await import('./server/handler.ts');

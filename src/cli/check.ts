@@ -1,8 +1,9 @@
 import { enabledOf } from '../core/assemble.ts';
-import { parseFlags } from '../core/flag.ts';
+import { type ParsedFlags, parseFlags } from '../core/flag.ts';
 import { createLogger } from '../core/log.ts';
+import { userOf } from '../privilege/user.ts';
 import { warnAbout } from './command_line.ts';
-import type { Command } from './commands.ts';
+import type { Command, Program } from './commands.ts';
 import { findingRows } from './doctor.ts';
 import { textfileFindings, webConfigFinding } from './findings.ts';
 import { programFlags } from './flags.ts';
@@ -13,6 +14,14 @@ const HELP = `usage: keyhole check [flags]
 Checks what the flags ask for, without serving: the flags themselves, the collectors that they switch on, the web
 configuration with its certificates, and the folders of text files. The status is 0, or 1 where something cannot be used.
 `;
+
+/** What ends the start beside flags that cannot be read. */
+async function checkServing({ checkListening }: Program, parsed: ParsedFlags): Promise<void> {
+  // Sockets that systemd hands over are used in place of addresses.
+  const addresses = parsed.valueOf(programFlags.systemdSocket) ? [] : parsed.valueOf(programFlags.listenAddress);
+  await checkListening(addresses, parsed.valueOf(programFlags.telemetryPath));
+  if (parsed.valueOf(programFlags.privilegeMode) !== 'none') userOf(parsed.valueOf(programFlags.privilegeUser));
+}
 
 /** `keyhole check`. Throws a `UsageError` for a command line that the server would refuse. */
 export const check: Command = async (argv, program) => {
@@ -25,6 +34,7 @@ export const check: Command = async (argv, program) => {
   warnAbout(parsed, declared, createLogger({ level: 'info', format: 'logfmt', write }));
   const enabled = enabledOf(program.collectors, parsed, parsed.valueOf(programFlags.disableDefaults));
   openTrial(program, parsed, enabled).close();
+  await checkServing(program, parsed);
   const findings = [
     { topic: 'flags', level: 'ok', text: `can be used; ${enabled.length} collectors are switched on` } as const,
     await webConfigFinding(program, parsed),

@@ -29,6 +29,8 @@ export interface Program {
   readonly collectors: readonly AnyCollector[];
   /** The machine that these flags name. Throws a `UsageError` where it is not there. */
   openMachine(parsed: ParsedFlags, log: Logger): OpenMachine;
+  /** Throws a `UsageError` where the server would not take these addresses, or this path of the metrics. */
+  checkListening(addresses: readonly string[], telemetryPath: string): Promise<void>;
   /** Reads a web configuration as the server does, with its certificates. Throws a `UsageError`. */
   checkWebConfig(path: string): Promise<WebConfigFacts>;
   /** What the exporter says of itself, beside its collectors. */

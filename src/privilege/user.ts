@@ -31,6 +31,10 @@ export function parseUser(text: string, passwd: () => string): User {
   throw new UsageError(`--privilege.user: /etc/passwd has no ${JSON.stringify(text)}`);
 }
 
+/** The user of `--privilege.user`; `undefined` where that is left to the program. */
+export const userOf = (wish: string): User | undefined =>
+  wish === AUTO ? undefined : parseUser(wish, () => readFileSync('/etc/passwd', 'utf8'));
+
 export interface UserParts {
   readonly wish: string;
   /** The enabled collectors. */
@@ -161,7 +165,7 @@ const shown = (lost: readonly string[]): string =>
 /** The user to become before the process serves; `undefined` to stay. Says in the log what decided it. */
 export function chooseUser(parts: UserParts): User | undefined {
   const { wish, log } = parts;
-  const given = wish === AUTO ? undefined : parseUser(wish, () => readFileSync('/etc/passwd', 'utf8'));
+  const given = userOf(wish);
   const isRoot = process.geteuid?.() === ROOT.uid;
   if (!isRoot || (ownPrivileges().permitted & CHANGE_USER) !== CHANGE_USER) {
     if (given !== undefined && given.uid !== process.geteuid?.())

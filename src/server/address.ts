@@ -3,6 +3,12 @@ import { isAddress } from '../core/ip_address.ts';
 import { fields, lines } from '../core/text.ts';
 import { readRegularFile } from './regular_file.ts';
 
+/** The path of `--web.telemetry-path`. */
+export function requirePath(path: string): void {
+  if (!path.startsWith('/'))
+    throw new UsageError(`--web.telemetry-path: ${JSON.stringify(path)} does not begin with a slash`);
+}
+
 export interface ListenAddress {
   /** Empty for every address of the machine, IPv6 and IPv4. */
   readonly host: string;

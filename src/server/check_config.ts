@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { silent } from '../core/log.ts';
+import { parseAddress, requirePath } from './address.ts';
 import { createTlsCarrier, pem } from './tls.ts';
 import { openWebConfig } from './web_config.ts';
 
@@ -9,6 +10,12 @@ export interface WebConfigFacts {
   readonly certificateEnds?: Date;
   readonly users: number;
   readonly rateLimit: boolean;
+}
+
+/** Throws a `UsageError` where the server would not take these addresses, or this path of the metrics. */
+export function checkListening(addresses: readonly string[], telemetryPath: string): void {
+  for (const text of addresses) parseAddress(text);
+  requirePath(telemetryPath);
 }
 
 /** Reads a web configuration and its certificates as the server does, without serving. Throws a `UsageError`. */

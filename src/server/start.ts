@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { NOTHING, optional, UsageError } from '../core/errors.ts';
+import { NOTHING, optional } from '../core/errors.ts';
 import { parseLimits } from '../parse/limits.ts';
-import type { ListenAddress } from './address.ts';
+import { type ListenAddress, requirePath } from './address.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
 import { createHandler, type HandlerOptions } from './handler.ts';
 import { type Inherited, type Listener, listen } from './listen.ts';
@@ -48,8 +48,7 @@ function createPlainCarrier({ onRequest, watch }: Requests): (socket: Socket) =>
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { telemetryPath, listenOn, webConfigFile } = options;
   const log = options.log.with({ source: 'server.ts' });
-  if (!telemetryPath.startsWith('/'))
-    throw new UsageError(`--web.telemetry-path: ${JSON.stringify(telemetryPath)} does not begin with a slash`);
+  requirePath(telemetryPath);
   const connections = createConnections({ ...CONNECTION_LIMITS, connectionsMax: affordable(), ...options.limits });
   const webConfig = webConfigFile === '' ? undefined : await openWebConfig(webConfigFile);
   const handler = createHandler({ ...options, log, makeRoom: connections.dropSlow });

@@ -38,6 +38,22 @@ for (const command of [collectorsCommand, check])
     assert.match(text, /^usage: keyhole (collectors|check) /);
   });
 
+for (const [flag, why] of [
+  ['--web.listen-address=nonsense', /missing port/],
+  ['--web.listen-address=127.1:9100', /no such host/],
+  ['--web.telemetry-path=metrics', /does not begin with a slash/],
+  ['--privilege.user=nobody there', /etc.passwd has no "nobody there"/],
+] as const)
+  test(`check refuses ${flag} as the server does`, async () => {
+    const argv = [...OVER_FIXTURES, '--collector.disable-defaults', flag];
+    await assert.rejects(runCommand(check, ...argv), (error) => error instanceof UsageError && why.test(error.message));
+  });
+
+test('check passes over what the server does not look at', async () => {
+  const argv = ['--web.systemd-socket', '--web.listen-address=x', '--privilege.mode=none', '--privilege.user=x y'];
+  assert.equal((await runCommand(check, ...OVER_FIXTURES, '--collector.disable-defaults', ...argv)).status, 0);
+});
+
 test('check finds what the server could not use', async () => {
   const good = await runCommand(check, ...OVER_FIXTURES, '--collector.disable-defaults', '--collector.cpu');
   assert.equal(good.status, 0);

@@ -5,7 +5,7 @@ import type { Command, Program } from '../../src/cli/commands.ts';
 import { collectors } from '../../src/collectors/index.ts';
 import { scrapeMetrics } from '../../src/core/registry.ts';
 import { openMachine } from '../../src/machine.ts';
-import { checkWebConfig } from '../../src/server/check_config.ts';
+import { checkListening, checkWebConfig } from '../../src/server/check_config.ts';
 import { FIXTURES } from './scrape.ts';
 
 /** Flags that make the fixtures the machine. */
@@ -21,6 +21,7 @@ export const programThat = (write: (text: string) => void): Program => ({
   declared: declare(collectors),
   collectors,
   openMachine: (parsed, log) => openMachine(parsed, log, { needsProc: true, end() {} }),
+  checkListening: async (addresses, path) => checkListening(addresses, path),
   checkWebConfig,
   ownMetrics: async () => Object.values(scrapeMetrics),
   write,
