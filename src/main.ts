@@ -16,7 +16,7 @@ import { collectors } from './collectors/index.ts';
 import { type AnyCollector, enabledOf, hostOf, type Machine, setUp } from './core/assemble.ts';
 import type { Metric } from './core/collector.ts';
 import { withArgumentFiles } from './core/command_line.ts';
-import { messageOf, UsageError } from './core/errors.ts';
+import { hasErrno, messageOf, UsageError } from './core/errors.ts';
 import type { ParsedFlags } from './core/flag.ts';
 import { boundedWrite, createLogger, type Logger } from './core/log.ts';
 import { loadPatterns } from './core/pattern.ts';
@@ -246,6 +246,13 @@ const programOf = ({ program }: CommandLine, declared: Declared): Program => ({
 async function main(): Promise<void> {
   // Whoever read it has gone: nothing to do about that.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  process.stdout.on('error', (error) => {
+    // A full disk is another matter: what was asked for is not there.
+    if (hasErrno(error, ['EPIPE'])) return;
+    process.on('exit', () => {
+      process.exitCode ||= 1;
+    });
+  });
   const program = programName(process.argv);
   try {
     const argv = withArgumentFiles(process.argv.slice(2));
