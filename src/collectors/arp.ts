@@ -12,6 +12,8 @@ import { parseIpv4Neighbour } from '../netlink/rtnetlink.ts';
 const HEADING_COLUMNS = 9;
 const COLUMNS = 6;
 const HARDWARE_ADDRESS = /^[0-9a-f]{2}(?:[:-][0-9a-f]{2})*$/i;
+/** `ARPHRD_ETHER` of <linux/if_arp.h>. Addresses of others are written in other ways, such as `N0CALL-1` of AX.25. */
+const ETHERNET = 1;
 /** `ATF_PUBL` of <linux/if_arp.h>. */
 const PUBLISHED = 0x8;
 /** `NUD_NOARP` of <linux/neighbour.h>: an address that nobody is asked for, such as one for multicast. */
@@ -21,7 +23,9 @@ const NOARP = 0x40;
 function parseRow(line: Line): { device: string; isPublished: boolean } {
   const flags = autoInt(line.find(2));
   const address = line.find(3) ?? '';
-  if (line.length !== COLUMNS || flags === undefined || !HARDWARE_ADDRESS.test(address)) throw line.fault();
+  const isEthernet = autoInt(line.find(1)) === ETHERNET;
+  const isOdd = isEthernet && !HARDWARE_ADDRESS.test(address);
+  if (line.length !== COLUMNS || flags === undefined || isOdd) throw line.fault();
   return { device: line.word(5), isPublished: (flags & PUBLISHED) !== 0 };
 }
 

@@ -37,9 +37,10 @@ export default defineCollector({
         for (const master of followedNames(lines, sys.file(masters)) ?? []) {
           const slaves = followedNames(lines, sys.file(`class/net/${master}/bonding/slaves`));
           if (slaves === undefined) continue;
-          const active = slaves.filter((slave) => isUp(sys, lines, master, slave) === true);
+          const links = slaves.map((slave) => isUp(sys, lines, master, slave));
           out.sample(metrics.slaves, slaves.length, decodeName(master));
-          out.sample(metrics.active, active.length, decodeName(master));
+          // A slave of which nobody says whether it is up is not one that is down.
+          if (!links.includes(undefined)) out.sample(metrics.active, links.filter(Boolean).length, decodeName(master));
         }
       },
       { ifAbsent: noData('there is no bonding on this machine'), mayBeEmpty: true },

@@ -1,5 +1,6 @@
 import { nothing } from '../core/absent.ts';
 import { defineCollector, type Host } from '../core/collector.ts';
+import { type Faults, unsaid } from '../core/faults.ts';
 import type { Beside, Collect, Device, Lines } from '../core/host.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { BTRFS_ERRORS, type BtrfsDevice } from '../core/system.ts';
@@ -21,10 +22,16 @@ const COPIES: Readonly<Record<string, number>> = {
   raid1c4: 4,
 };
 
-/** How much of the disks a byte takes in a profile; 0 where the profile is not known. */
-export function allocationRatio(profile: string, devices: number): number {
-  if (profile === 'raid5') return devices / (devices - 1);
-  if (profile === 'raid6') return devices / (devices - 2);
+/** How many of the devices hold parity. */
+const PARITIES: Readonly<Record<string, number>> = { raid5: 1, raid6: 2 };
+
+/**
+ * How much of the disks a byte takes in a profile; 0 where the profile is not known, and `undefined` where the number of devices
+ * does not say it: some are missing, or cannot be counted.
+ */
+export function allocationRatio(profile: string, devices: number | undefined): number | undefined {
+  const parity = Object.hasOwn(PARITIES, profile) ? (PARITIES[profile] as number) : 0;
+  if (parity > 0) return devices === undefined || devices <= parity ? undefined : devices / (devices - parity);
   return Object.hasOwn(COPIES, profile) ? (COPIES[profile] as number) : 0;
 }
 
@@ -93,16 +100,16 @@ function parseMountPoints(mountinfo: string, rootfs: string): ReadonlyMap<string
 }
 
 /** The mount points of each file system, of the machine, or of this process where those are hidden. */
-function openMountPoints({ proc, rootfs }: Pick<Host, 'proc' | 'rootfs'>): () => (readonly string[])[] {
+function openMountPoints({ proc, rootfs }: Pick<Host, 'proc' | 'rootfs'>): (faults?: Faults) => (readonly string[])[] {
   const [first, own] = ['1/mountinfo', 'self/mountinfo'].map((file) =>
     proc.passing(file).as((text) => parseMountPoints(text, rootfs)),
   );
-  return () => [...(first?.() ?? own?.() ?? new Map<string, string[]>()).values()];
+  return (faults = unsaid) => [...(first?.(faults) ?? own?.(faults) ?? new Map<string, string[]>()).values()];
 }
 
 /** What file systems answered at this scrape, by their UUIDs. */
 interface Asked extends Beside {
-  ask(): Promise<void>;
+  ask(faults: Faults): Promise<void>;
   /** Another one as soon as others answer. */
   readonly version: number;
   readonly devices: ReadonlyMap<string, readonly BtrfsDevice[]>;
@@ -115,11 +122,11 @@ function createAsked(host: Pick<Host, 'proc' | 'rootfs' | 'system'>): Asked {
     version: 0,
     devices: new Map<string, readonly BtrfsDevice[]>(),
     tryRead: () => true,
-    async ask() {
+    async ask(faults: Faults) {
       const before = [...asked.devices.keys()].join();
       asked.devices = new Map();
       try {
-        for (const paths of mountPoints())
+        for (const paths of mountPoints(faults))
           for (const path of paths) {
             const answer = await host.system.btrfsDevices(path);
             if (answer === undefined) continue;
@@ -151,7 +158,7 @@ function writeCommits(lines: Lines, uuid: string, out: LayoutWriter): void {
   });
 }
 
-function writeGroup(group: Device, uuid: string, devices: number, out: LayoutWriter): void {
+function writeGroup(group: Device, uuid: string, devices: number | undefined, out: LayoutWriter): void {
   out.sample(metrics.reserved, group.number('bytes_reserved'), uuid, group.id);
   for (const mode of group.list()) {
     // A profile is a folder; the others are files.
@@ -168,16 +175,17 @@ function writeFilesystem(filesystem: Device, isAsked: boolean, out: LayoutWriter
   const { id, number, all } = filesystem;
   const uuid = filesystem.fixed('metadata_uuid') || id;
   const [names, devices] = [all(), all('devices')];
-  if (names.includes('label')) out.sample(metrics.info, 1, uuid, filesystem.word('label') ?? '');
+  if (names?.includes('label')) out.sample(metrics.info, 1, uuid, filesystem.word('label') ?? '');
   out.sample(metrics.globalReserve, number('allocation/global_rsv_size'), uuid);
   const commits = filesystem.lines('commit_stats');
   if (commits !== undefined) writeCommits(commits, uuid, out);
   // Older kernels do not count them.
-  else if (!names.includes('commit_stats')) for (const [family] of COMMITS.values()) out.sample(family, 0, uuid);
+  else if (names?.includes('commit_stats') === false)
+    for (const [family] of COMMITS.values()) out.sample(family, 0, uuid);
   if (!isAsked)
-    for (const name of devices)
+    for (const name of devices ?? [])
       out.sample(metrics.deviceSize, number(`devices/${name}/size`)?.times(BYTES_OF_SECTOR), uuid, name);
-  for (const type of GROUPS) writeGroup(filesystem.inside(`allocation/${type}`), uuid, devices.length, out);
+  for (const type of GROUPS) writeGroup(filesystem.inside(`allocation/${type}`), uuid, devices?.length, out);
 }
 
 export default defineCollector({
@@ -207,10 +215,10 @@ export default defineCollector({
     const ask: Collect = (out) => {
       const ids = folder.tryNames().filter((name) => FILESYSTEM.test(name));
       if (ids.length === 0) return undefined;
-      return asked.ask().finally(() => {
+      return asked.ask(out).finally(() => {
         for (const id of ids) {
           const devices = asked.devices.get(id);
-          const uuid = sys.passing(`${FOLDER}/${id}/metadata_uuid`).tryText()?.trim() || id;
+          const uuid = sys.passing(`${FOLDER}/${id}/metadata_uuid`).tryText(out)?.trim() || id;
           if (devices !== undefined) writeDevices(uuid, devices, out);
         }
       });

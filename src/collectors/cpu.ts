@@ -273,7 +273,9 @@ function createOnline(sys: Tree, cpus: () => readonly CpuFiles[]): Collect {
 }
 
 function createIsolated(sys: Tree): Collect {
-  const isolated = sys.settled(`${DIR}/isolated`).as((text) => parseCpulist(text, 'isolated').map(String));
+  const isolated = sys
+    .settled(`${DIR}/isolated`)
+    .as((text) => parseCpulist(text === '(null)\n' ? '' : text, 'isolated').map(String));
   return (out) => {
     for (const cpu of isolated(out) ?? []) out.sample(metrics.isolated, 1, cpu);
   };

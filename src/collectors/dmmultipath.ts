@@ -37,18 +37,21 @@ export default defineCollector({
         const uuid = dm.word('dm/uuid');
         if (uuid?.startsWith('mpath-') !== true) return;
         const device = dm.word('dm/name') ?? '';
-        const paths = dm
-          .all('slaves')
-          .map((name) => ({ name, state: dm.inside(`slaves/${name}`).word('device/state') }));
-        const working = paths.filter(({ state }) => state !== undefined && WORKING.includes(state)).length;
         out.sample(metrics.info, 1, device, dm.id, uuid);
         out.sample(metrics.active, oneIf(dm.word('dm/suspended'), '0'), device, dm.id);
         out.sample(metrics.size, dm.number('size')?.times(BYTES_OF_SECTOR), device, dm.id);
+        const paths = dm
+          .all('slaves')
+          ?.map((name) => ({ name, state: dm.inside(`slaves/${name}`).word('device/state') }));
+        if (paths === undefined) return;
         out.sample(metrics.paths, paths.length, device, dm.id);
-        out.sample(metrics.pathsActive, working, device, dm.id);
-        out.sample(metrics.pathsFailed, paths.length - working, device, dm.id);
         for (const { name, state } of paths)
           if (state !== undefined) out.sample(metrics.pathState, 1, device, name, state);
+        // A path whose state nobody says has neither failed nor does it work.
+        if (paths.some(({ state }) => state === undefined)) return;
+        const working = paths.filter(({ state }) => WORKING.includes(state as string)).length;
+        out.sample(metrics.pathsActive, working, device, dm.id);
+        out.sample(metrics.pathsFailed, paths.length - working, device, dm.id);
       },
       { ifAbsent: noData('no block devices') },
     );

@@ -67,10 +67,11 @@ export default defineCollector({
         out.row(metrics.info, 1, [host.id, ...values]);
         // A port that has never been up has seen nothing yet, whether or not its driver shows that.
         const isUnknown = (host.word('port_state') ?? 'Unknown') === 'Unknown';
-        const there = new Set(host.all('statistics'));
+        const there = host.all('statistics');
+        if (there === undefined) return;
         for (const [file, family] of Object.entries(counters)) {
-          const value = there.has(file) ? host.auto(`statistics/${file}`, NOT_COUNTED) : undefined;
-          out.sample(family, value ?? (isUnknown && !there.has(file) ? 0 : undefined), host.id);
+          const value = there.includes(file) ? host.auto(`statistics/${file}`, NOT_COUNTED) : undefined;
+          out.sample(family, value ?? (isUnknown && !there.includes(file) ? 0 : undefined), host.id);
         }
       },
       { ifAbsent: noData('no Fibre Channel host') },

@@ -182,10 +182,14 @@ function createWants(
 /** A mount of the host that is not propagated into our namespace: what is at its path is what it would be mounted on. */
 const OTHER = 'another file system is at this path';
 
-function errorOf({ deviceNumber }: ShownMount, answer: StatfsAnswer): string {
+/** Each subvolume of btrfs has a number of its own: there the kind of file system has to do. include/uapi/linux/magic.h */
+const BTRFS_SUPER_MAGIC = 0x9123683e;
+
+function errorOf({ deviceNumber, fsType }: ShownMount, answer: StatfsAnswer): string {
   if ('refusal' in answer) return answer.refusal;
-  const isOther =
-    deviceNumber !== undefined && answer.deviceNumber !== undefined && answer.deviceNumber !== deviceNumber;
+  const [expected, found] =
+    fsType === 'btrfs' ? [BTRFS_SUPER_MAGIC, answer.magic] : [deviceNumber, answer.deviceNumber];
+  const isOther = expected !== undefined && found !== undefined && found !== expected;
   return isOther ? OTHER : '';
 }
 

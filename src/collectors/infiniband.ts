@@ -144,24 +144,30 @@ const GROUPS: readonly (readonly [folder: string, families: Readonly<Record<stri
 const IN_WORDS = new Set(['port_rcv_data', 'port_xmit_data', 'port_rcv_data_64', 'port_xmit_data_64']);
 
 /** Parses `state` or `phys_state`: `4: ACTIVE`. https://docs.kernel.org/admin-guide/abi-stable.html (class/infiniband) */
-export function parseState(text: string): number {
+export function parseState(text: string, file: string): number {
   const id = text.includes(':') ? uint(text.slice(0, text.indexOf(':')).trim()) : undefined;
-  if (id === undefined) throw new ParseError('infiniband state', text);
+  if (id === undefined) throw new ParseError(file, text);
   return id;
 }
 
 /** Parses `rate`, `100 Gb/sec (4X EDR)`, in bytes per second. Computed in single precision, as the reference does. */
-export function parseRate(text: string): number {
+export function parseRate(text: string, file: string): number {
   const blank = text.indexOf(' ');
   const gigabits = blank < 0 ? undefined : float(text.slice(0, blank));
-  if (gigabits === undefined) throw new ParseError('infiniband rate', text);
+  if (gigabits === undefined) throw new ParseError(file, text);
   return Math.trunc(Math.fround(gigabits) * BYTES_PER_GIGABIT);
 }
 
-/** What `parse` makes of a text; one that it cannot read costs itself alone. */
-function parsedOr<T>(out: LayoutWriter, text: string | undefined, parse: (text: string) => T): T | undefined {
+/** What `parse` makes of an attribute; one that it cannot read costs itself alone. */
+function parsedOr<T>(
+  out: LayoutWriter,
+  port: Device,
+  name: string,
+  parse: (text: string, file: string) => T,
+): T | undefined {
+  const text = port.word(name);
   try {
-    return text === undefined ? undefined : parse(text);
+    return text === undefined ? undefined : parse(text, `${port.path}/${name}`);
   } catch (error) {
     out.fault(error);
     return undefined;
@@ -170,9 +176,9 @@ function parsedOr<T>(out: LayoutWriter, text: string | undefined, parse: (text: 
 
 function writePort(port: Device, device: string, out: LayoutWriter): void {
   const labels = [device, port.id] as const;
-  out.sample(metrics.state, parsedOr(out, port.word('state'), parseState), ...labels);
-  out.sample(metrics.physical, parsedOr(out, port.word('phys_state'), parseState), ...labels);
-  out.sample(metrics.rate, parsedOr(out, port.word('rate'), parseRate), ...labels);
+  out.sample(metrics.state, parsedOr(out, port, 'state', parseState), ...labels);
+  out.sample(metrics.physical, parsedOr(out, port, 'phys_state', parseState), ...labels);
+  out.sample(metrics.rate, parsedOr(out, port, 'rate', parseRate), ...labels);
   for (const [folder, families] of GROUPS) {
     for (const file of port.list(folder)) {
       const family = Object.hasOwn(families, file) ? families[file] : undefined;
@@ -205,7 +211,7 @@ export default defineCollector({
       /./,
       (device, out) => {
         const ports = device.list('ports');
-        if (!passes(device.id, include, exclude) || ports.length === 0) return;
+        if (!passes(device.id, include, exclude)) return;
         const [board, firmware, type] = ['board_id', 'fw_ver', 'hca_type'].map((file) => device.fixed(file) ?? '');
         out.sample(metrics.info, 1, device.id, board as string, firmware as string, type as string);
         for (const port of ports) writePort(device.inside(`ports/${port}`), device.id, out);

@@ -1,4 +1,4 @@
-import { noData, nothing } from '../core/absent.ts';
+import { noData, nothing, refusalOf } from '../core/absent.ts';
 import { type Collect, defineCollector } from '../core/collector.ts';
 import { ParseError, unlessOdd } from '../core/errors.ts';
 import { gauge } from '../core/metric.ts';
@@ -19,18 +19,20 @@ export interface MdArray {
 }
 
 /** `12 blocks super 1.2 [2/1] [U_]`: disks required, disks active. */
-const DISKS = /\[(\d+)\/(\d+)\] \[[U_]+\]/;
+const DISKS = /\[(\d+)\/(\d+)\] \[[A-Z_]+\]/;
 /** `recovery = 12.6% (37043392/292945152)` */
 const PROGRESS = /\((\d+)\/\d+\)/;
-const SYNC = ['recovery', 'reshape', 'check', 'resync'] as const;
-const STATE_OF_SYNC = {
+/** `[==>....]  recovery = 12.6% …`, `resync=DELAYED`; other lines hold names of files, which may be any words. */
+const SYNC = /^\s*(?:\[[=>.]*\]\s+)?(recovery|reshape|check|resync)\s*=/;
+const STATE_OF_SYNC: Readonly<Record<string, string>> = {
   recovery: 'recovering',
   reshape: 'reshaping',
   check: 'checking',
   resync: 'resyncing',
-} as const;
+};
 
-const count = (text: string, what: string): number => text.split(what).length - 1;
+/** A disk of an array: `sda1[0]`, `sdb1[1](F)`. */
+const DISK = /\[\d+\]/;
 
 export interface Mdstat {
   readonly arrays: readonly MdArray[];
@@ -55,30 +57,37 @@ export function parseMdstat(text: string): Mdstat {
   return { arrays, faults };
 }
 
-function parseArray(line: string, [status = '', ...more]: readonly string[]): MdArray {
-  const [name = '', colon, activity] = fields(line);
+function parseArray(line: string, [status = '', ...below]: readonly string[]): MdArray {
+  const [name = '', colon, activity, ...more] = fields(line);
   const blocks = uint(fields(status)[0]);
   if (colon !== ':' || activity === undefined) throw new ParseError('mdstat', line);
   if (blocks === undefined) throw new ParseError('mdstat', status === '' ? line : status);
-  const [disksRequired, disksActive] = disksOf(line, status);
-  const syncLine = more.find((each) => SYNC.some((word) => each.includes(word)));
-  const sync = SYNC.find((word) => syncLine?.includes(word));
+  const disks = more.filter((word) => DISK.test(word));
+  const level = more.find((word) => !word.startsWith('(') && !DISK.test(word));
+  const [disksRequired, disksActive] = disksOf(activity, level, disks.length, status);
+  const syncLine = below.find((each) => SYNC.test(each));
+  const sync = SYNC.exec(syncLine ?? '')?.[1];
   return {
     name,
-    state: sync === undefined ? activity : STATE_OF_SYNC[sync],
+    state: sync === undefined ? activity : (STATE_OF_SYNC[sync] as string),
     disksActive,
-    disksFailed: count(line, '(F)'),
-    disksSpare: count(line, '(S)'),
+    disksFailed: disks.filter((disk) => disk.includes('(F)')).length,
+    disksSpare: disks.filter((disk) => disk.includes('(S)')).length,
     disksRequired,
     blocks,
     blocksSynced: syncLine === undefined ? blocks : blocksSynced(syncLine),
   };
 }
 
-function disksOf(line: string, status: string): [required: number, active: number] {
-  // Without redundancy there are no counts: every disk is needed, and each has its number in brackets.
-  if (line.includes('raid0') || line.includes('linear')) return [count(line, '['), count(line, '[')];
-  if (line.includes('inactive')) return [0, 0];
+function disksOf(
+  activity: string,
+  level: string | undefined,
+  disks: number,
+  status: string,
+): [required: number, active: number] {
+  // Without redundancy there are no counts: every disk is needed.
+  if (level === 'raid0' || level === 'linear') return [disks, disks];
+  if (activity === 'inactive') return [0, 0];
   const [, required, active] = DISKS.exec(status) ?? [];
   if (required === undefined) throw new ParseError('mdstat', status);
   return [Number(required), Number(active)];
@@ -123,11 +132,12 @@ export default defineCollector({
       ['check', 'checking'],
     ] as const;
     // Replaced when the module is loaded anew.
-    const mdstat = proc.passing('mdstat').as(parseMdstat);
+    const file = proc.passing('mdstat');
+    const mdstat = file.as(parseMdstat);
     const none = noData('no software RAID');
     const arrays: Collect = (out) => {
-      const known = mdstat();
-      if (known === undefined) return out.fault(none());
+      const known = mdstat(out);
+      if (known === undefined) return out.fault(refusalOf([file]) ?? none());
       for (const { name, blocksSynced: synced, ...array } of known.arrays) {
         for (const [label, state] of states) out.sample(metrics.state, array.state === state ? 1 : 0, name, label);
         out.sample(metrics.disks, array.disksActive, name, 'active');

@@ -5,11 +5,17 @@ import { dynamic } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
 import { BYTES_OF_KIB } from '../core/units.ts';
 
-/** The value in a node's `meminfo`, `Node 0 Active(anon): 1568 kB`: bytes, or pages where the kernel gives no unit. */
-function quantityOf(line: Line): Reading {
-  const unit = line.find(4);
-  if (line.length > 5 || (unit !== undefined && unit !== 'kB')) throw line.fault();
-  return unit === undefined ? line.number(3) : line.number(3).times(BYTES_OF_KIB);
+/**
+ * The value in a node's `meminfo`, `Node 0 Active(anon): 1568 kB`: bytes, or pages where the kernel gives no unit. A number of
+ * eight digits may touch its name.
+ */
+function quantityOf(line: Line, name: string): Reading {
+  const isTouching = name !== line.word(2);
+  const column = isTouching ? 2 : 3;
+  const value = line.number(column, isTouching ? name : '');
+  const unit = line.find(column + 1);
+  if (line.length > column + 2 || (unit !== undefined && unit !== 'kB')) throw line.fault();
+  return unit === undefined ? value : value.times(BYTES_OF_KIB);
 }
 
 /** As it stands in the metric's name: `Active_anon`. */
@@ -33,8 +39,8 @@ export default defineCollector({
       ({ id, lines }, out) => {
         lines('meminfo')?.each((line) => {
           if (line.find(0) === undefined) return;
-          const [node, name] = [line.word(1), line.word(2)];
-          out.sample(metrics.memory.of(keyOf(name)), quantityOf(line), node);
+          const [node, name] = [line.word(1), line.upTo(2, ':') ?? line.word(2)];
+          out.sample(metrics.memory.of(keyOf(name)), quantityOf(line, name), node);
         });
         const number = /[0-9]+/.exec(id)?.[0] ?? '';
         lines('numastat')?.each((line) => {

@@ -155,13 +155,13 @@ export default defineCollector({
     const mountinfo = proc.file('self/mountinfo').as((text) => parseMountinfo(text));
     return async (out, turn) => {
       file.read();
-      const { mounts = [], faults = [] } = mountstats() ?? {};
+      const { mounts = [], faults = [] } = mountstats(out) ?? {};
       const known = (mounts.length === 0 ? undefined : mountinfo(out)) ?? [];
       const seen = new Set<string>();
       const once = (...key: readonly string[]): boolean => seen.size !== seen.add(key.join('\0')).size;
       for (const mount of mounts) {
         await turn.pause();
-        const protocol = mount.transports.find((each) => each !== undefined)?.protocol;
+        const { protocol } = mount;
         if (protocol === undefined) continue;
         // The kernel's escapes for blanks (`\040`) stay in the labels, as in the reference's.
         const labels: Labels = [mount.device, protocol, addressOf(mount, known)];

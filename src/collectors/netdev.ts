@@ -269,7 +269,8 @@ function fromRows({ proc, sys }: Pick<Host, 'proc' | 'sys'>, options: Options): 
       // Old kernels leave no blank before a first counter of eight digits.
       const touching = first.slice(0, colon + 1);
       const offset = touching === first ? 1 : 0;
-      if (colon <= 0 || line.length !== PROC_COLUMNS.length + offset) throw line.fault();
+      // A kernel may count more behind these.
+      if (colon <= 0 || line.length < PROC_COLUMNS.length + offset) throw line.fault();
       const device = first.slice(0, colon);
       const counters = PROC_COLUMNS.map((_, i) => (i + offset === 0 ? line.uint(0, touching) : line.uint(i + offset)));
       if (!isWanted(device)) return;

@@ -31,7 +31,7 @@ export default defineCollector({
   },
   setup({ proc, flags }, metrics) {
     const isWanted = (protocol: string, name: string): boolean => flags.fields?.test(`${protocol}_${name}`) ?? true;
-    /** A line of names above one of values. Every value must be a number, wanted or not. */
+    /** A line of names above one of values. */
     const writePair = (names: Line, values: Line | undefined, out: LayoutWriter): void => {
       const label = names.word(0);
       if (values === undefined) throw names.fault();
@@ -39,8 +39,7 @@ export default defineCollector({
       const protocol = label.slice(0, -1);
       for (let i = 1; i < names.length; i += 1) {
         const name = names.word(i);
-        const value = values.number(i);
-        if (isWanted(protocol, name)) out.sample(metrics.statistic.of(protocol, name), value);
+        if (isWanted(protocol, name)) out.sample(metrics.statistic.of(protocol, name), values.number(i));
       }
     };
     /** https://docs.kernel.org/networking/snmp_counter.html */
@@ -57,8 +56,7 @@ export default defineCollector({
       const name = line.find(0) ?? '';
       if (!name.includes('6')) return;
       const [protocol, statistic] = splitSnmp6(name);
-      const value = line.number(1);
-      if (isWanted(protocol, statistic)) out.sample(metrics.statistic.of(protocol, statistic), value);
+      if (isWanted(protocol, statistic)) out.sample(metrics.statistic.of(protocol, statistic), line.number(1));
     };
     return [
       proc.table('net/netstat', pairs),

@@ -4,8 +4,8 @@ import { gauge } from '../core/metric.ts';
 
 const STATES = ['connecting', 'dead', 'deleting', 'live', 'new', 'resetting', 'unknown'] as const;
 
-/** The kernel tells more of one state: `deleting (no IO)`. */
-export function stateOf(text = ''): (typeof STATES)[number] {
+/** The kernel reports more of one state: `deleting (no IO)`. */
+export function stateOf(text: string): (typeof STATES)[number] {
   const [word] = text.split(' ');
   return STATES.find((state) => state === word) ?? 'unknown';
 }
@@ -47,21 +47,26 @@ export default defineCollector({
       /^nvme-subsys/,
       (subsystem, out) => {
         const { id, word } = subsystem;
+        // Without multipath there is no policy, and old kernels do not say it.
+        out.row(metrics.info, 1, [id, ...['subsysnqn', 'model', 'serial', 'iopolicy'].map((file) => word(file) ?? '')]);
         const entries = subsystem.all();
+        if (entries === undefined) return;
         const controllers = entries
           .filter((name) => /^nvme\d+$/.test(name))
           .map((name) => ({
             name,
-            state: stateOf(word(`${name}/state`)),
+            state: word(`${name}/state`),
             transport: word(`${name}/transport`) ?? '',
           }));
-        // Without multipath there is no policy, and old kernels do not say it.
-        out.row(metrics.info, 1, [id, ...['subsysnqn', 'model', 'serial', 'iopolicy'].map((file) => word(file) ?? '')]);
         for (const name of entries) if (/^nvme\d+n\d+$/.test(name)) out.sample(metrics.namespace, 1, id, name);
         out.sample(metrics.paths, controllers.length, id);
-        out.sample(metrics.pathsLive, controllers.filter(({ state }) => state === 'live').length, id);
-        for (const { name, state, transport } of controllers)
-          for (const each of STATES) out.row(metrics.pathState, each === state ? 1 : 0, [id, name, transport, each]);
+        const known = controllers.filter(({ state }) => state !== undefined);
+        const live = known.filter(({ state }) => state === 'live').length;
+        if (known.length === controllers.length) out.sample(metrics.pathsLive, live, id);
+        for (const { name, state, transport } of known) {
+          const now = stateOf(state as string);
+          for (const each of STATES) out.row(metrics.pathState, each === now ? 1 : 0, [id, name, transport, each]);
+        }
       },
       { ifAbsent: noData('no NVMe subsystems') },
     );

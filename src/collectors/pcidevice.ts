@@ -127,7 +127,8 @@ function writeDevice(device: Device, namesOf: NamesOf | undefined, out: LayoutWr
   writeSpeed(device, place, 'current_link_speed', metrics.speed, out);
   writeWidth(metrics.width, 'current_link_width');
   const names = device.all();
-  for (const [family, file] of NUMBERS) out.sample(family, names.includes(file) ? device.number(file) : 0, ...place);
+  for (const [family, file] of NUMBERS)
+    out.sample(family, (names?.includes(file) ?? true) ? device.number(file) : 0, ...place);
   const power = device.word('power_state');
   if (power !== undefined)
     for (const state of STATES) out.row(metrics.power, state === power ? 1 : 0, [...place, state]);

@@ -1,6 +1,7 @@
+import { refusalOf } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError } from '../core/errors.ts';
-import type { Collect, Line } from '../core/host.ts';
+import type { Collect, KernelFile, Line } from '../core/host.ts';
 import { counter } from '../core/metric.ts';
 import type { Reading } from '../core/reading.ts';
 import { MS_OF_SECOND, US_OF_MS } from '../core/units.ts';
@@ -47,19 +48,21 @@ export default defineCollector({
   },
   setup({ proc }, metrics) {
     let found = 0;
+    const files = RESOURCES.map(({ resource }) => proc.file(`pressure/${resource}`));
     /** What is asked last says whether the kernel watches anything at all. */
     const conclude = (): void => {
       const some = found;
       found = 0;
-      if (some === 0) throw new NoDataError('this kernel does not watch pressure, or was booted with psi=0');
+      if (some === 0)
+        throw refusalOf(files) ?? new NoDataError('this kernel does not watch pressure, or was booted with psi=0');
     };
-    const parts = RESOURCES.map(({ resource, some, full }): Collect => {
+    const parts = RESOURCES.map(({ resource, some, full }, i): Collect => {
       const table = proc.lineTable(`pressure/${resource}`, (line, out) => {
         const kind = line.find(0);
         if (kind === 'some' && some !== undefined) out.sample(metrics[some], totalOf(line));
         if (kind === 'full' && full !== undefined) out.sample(metrics[full], totalOf(line));
       });
-      const file = proc.file(`pressure/${resource}`);
+      const file = files[i] as KernelFile;
       // Where the kernel does not account a resource, as interrupts on some, it refuses to open that file alone.
       return (out, turn) => {
         if (!file.tryRead(out)) return undefined;

@@ -37,7 +37,8 @@ export default defineCollector({
   setup({ proc, sys, root }, metrics) {
     const enforce = sys.file(ENFORCE);
     const label = proc.passing('self/attr/current');
-    const configMode = root.passing('etc/selinux/config').as(parseConfigMode);
+    const config = root.passing('etc/selinux/config');
+    const configMode = config.as(parseConfigMode);
     // Until a policy is loaded everything runs with the label of the kernel itself.
     const hasPolicy = (out: Writer): boolean => label.tryText(out)?.replace(/[\0\n]+$/, '') !== 'kernel';
     const isThere = (): boolean => {
@@ -49,7 +50,8 @@ export default defineCollector({
       const isOn = isThere() && hasPolicy(out);
       out.sample(metrics.enabled, isOn ? 1 : 0);
       if (!isOn) return;
-      out.sample(metrics.config, configMode(out) ?? DISABLED);
+      // What may not be read may say anything.
+      out.sample(metrics.config, configMode(out) ?? (hasErrno(config.failure()) ? DISABLED : undefined));
       out.sample(metrics.current, enforce.number(out));
     };
   },

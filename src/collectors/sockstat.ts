@@ -7,6 +7,8 @@ import type { Reading } from '../core/reading.ts';
 /** What is written of each protocol that has it. */
 const KEYS = ['orphan', 'tw', 'alloc', 'mem', 'memory'] as const;
 
+const KNOWN = /^(sockets|(TCP|UDP|UDPLITE|RAW|FRAG)6?)$/;
+
 /** What a line counts, by the kernel's names. */
 function countsOf(line: Line): Map<string, Reading> {
   const counts = new Map<string, Reading>();
@@ -39,8 +41,10 @@ export default defineCollector({
     const layout: Layout = (lines, out) =>
       lines.each((line) => {
         const label = line.word(0);
-        if (!label.endsWith(':')) throw line.fault();
-        const protocol = label.slice(0, -1);
+        const [protocol = ''] = label.split(':');
+        // A protocol that is new to us may count in ways of its own.
+        if (!KNOWN.test(protocol) && (line.length < 3 || line.length % 2 !== 1)) return out.passedOver(label);
+        if (label !== `${protocol}:`) throw line.fault();
         const counts = countsOf(line);
         if (protocol === 'sockets') return out.sample(metrics.used, counts.get('used'));
         out.sample(metrics.inuse.of(protocol), counts.get('inuse') ?? 0);

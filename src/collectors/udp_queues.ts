@@ -1,3 +1,4 @@
+import { refusalOf } from '../core/absent.ts';
 import { defineCollector } from '../core/collector.ts';
 import { NoDataError, ParseError } from '../core/errors.ts';
 import type { Collect, KernelFile } from '../core/host.ts';
@@ -116,7 +117,8 @@ export default defineCollector({
         found += 1;
         write(out, ip, file);
       }
-      if (found === 0) throw new NoDataError('there is no UDP on this machine');
+      if (found === 0)
+        throw refusalOf(files.map(([, file]) => file)) ?? new NoDataError('there is no UDP on this machine');
     };
     return collect;
   },

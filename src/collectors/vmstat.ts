@@ -17,8 +17,7 @@ export default defineCollector({
   setup({ proc, flags }, metrics) {
     return proc.lineTable('vmstat', (line, out) => {
       const name = line.word(0);
-      const value = line.number(1);
-      if (flags.fields?.test(name) ?? true) out.sample(metrics.field.of(name), value);
+      if (flags.fields?.test(name) ?? true) out.sample(metrics.field.of(name), line.number(1));
     });
   },
 });

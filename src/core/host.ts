@@ -111,8 +111,11 @@ export interface Device {
   lines(file: string): Lines | undefined;
   /** The names in the folder, or in one below it; empty where it is absent or refused. */
   list(folder?: string): readonly string[];
-  /** The same where names are counted, or where one that is missing says something: throws where they are refused. */
-  all(folder?: string): readonly string[];
+  /**
+   * The same where names are counted, or where one that is missing says something: `undefined` where they are refused, which is
+   * a fault of what needs them.
+   */
+  all(folder?: string): readonly string[] | undefined;
   /** Where a symbolic link in the folder points; looked at as `fixed`. */
   link(name: string): string | undefined;
   /** The path of the folder or of one below it without symbolic links; looked at as `fixed`. */

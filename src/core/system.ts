@@ -74,6 +74,8 @@ export interface FileSystemSize {
   readonly filesFree: number;
   /** `st_dev` of stat(2) at the same path: which file system answered. */
   readonly deviceNumber?: number;
+  /** What kind of file system that is (include/uapi/linux/magic.h). */
+  readonly magic?: number;
 }
 
 /** A file system's size, or what the system call (or the one who would have made it) says instead. */

@@ -41,6 +41,8 @@ export interface NfsMount {
   readonly bytes: readonly number[];
   /** The numbers of the line `events:` but the waits for congestion, which are no longer counted; empty where there is none. */
   readonly events: readonly number[];
+  /** `tcp`, `udp` or `rdma`, of the first connection. */
+  readonly protocol: string | undefined;
   /** By their numbers; `undefined` where the line is odd. */
   readonly transports: readonly (NfsTransport | undefined)[];
   readonly operations: readonly NfsOperation[];
@@ -49,19 +51,27 @@ export interface NfsMount {
 const FILE = 'mountstats';
 const BYTES_FIELDS = 8;
 const EVENTS_FIELDS = 27;
+const EVENTS_FIELDS_BEFORE_PNFS = 25;
 const CONGESTION_WAIT = 18;
 const OPERATION_FIELDS = 8;
-/** Fields behind the protocol, by statvers. */
+/** Fields behind the protocol, by statvers; a kernel may add to them. */
 const TRANSPORT_FIELDS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   '1.0': { tcp: 10, udp: 7 },
   '1.1': { tcp: 13, udp: 10, rdma: 10 },
 };
+const PROTOCOLS = ['tcp', 'udp', 'rdma'] as const;
 const EXACT_MAX = 2 ** 53;
 
 function numbersOf(texts: readonly string[], atLeast: number, line: string): number[] {
   const numbers = texts.map(uint);
   if (numbers.length < atLeast || numbers.includes(undefined)) throw new ParseError(FILE, line);
   return numbers as number[];
+}
+
+/** Kernels before 2.6.39 know no pNFS, and count less. */
+function eventsOf(texts: readonly string[], line: string): number[] {
+  const atLeast = texts.length === EVENTS_FIELDS_BEFORE_PNFS ? EVENTS_FIELDS_BEFORE_PNFS : EVENTS_FIELDS;
+  return numbersOf(texts, atLeast, line).toSpliced(CONGESTION_WAIT, 1);
 }
 
 /** The times of the kernel wrap at 2^64; beyond 2^53 they are cut to what a double holds exactly. */
@@ -72,7 +82,6 @@ function cut(text: string | undefined, number: number): number {
 function parseTransport(line: string, [protocol = '', ...texts]: readonly string[], version: string): NfsTransport {
   const expected = TRANSPORT_FIELDS[version]?.[protocol];
   if (expected === undefined) throw new ParseError(FILE, line);
-  if (protocol !== 'rdma' && texts.length !== expected) throw new ParseError(FILE, line);
   const numbers = numbersOf(texts, expected, line);
   const udp = protocol === 'udp';
   // UDP has no connections: the fields for connects, connect time and idle time are not there.
@@ -128,6 +137,7 @@ function parseBlock(
   let events: readonly number[] = [];
   const transports: (NfsTransport | undefined)[] = [];
   const operations: NfsOperation[] = [];
+  let protocol: string | undefined;
   let perOperation = false;
   const take = (line: string): void => {
     const [key, ...texts] = fields(line);
@@ -135,20 +145,24 @@ function parseBlock(
     if (perOperation) operations.push(parseOperation(line));
     else if (key === 'age:') [mount.ageSeconds] = numbersOf(texts, 1, line) as [number];
     else if (key === 'bytes:') bytes = numbersOf(texts, BYTES_FIELDS, line);
-    else if (key === 'events:') events = numbersOf(texts, EVENTS_FIELDS, line).toSpliced(CONGESTION_WAIT, 1);
+    else if (key === 'events:') events = eventsOf(texts, line);
     else if (key === 'xprt:') {
       transports.push(undefined);
+      protocol ??= PROTOCOLS.find((each) => each === texts[0]);
       transports[transports.length - 1] = parseTransport(line, texts, version);
     } else if (key === 'per-op') perOperation = true;
   };
   for (const line of block) unlessOdd(faults, () => take(line));
-  return { ...mount, bytes, events, transports, operations };
+  return { ...mount, bytes, events, protocol, transports, operations };
 }
+
+/** A mount may have no device at all, and its point may have gone. */
+const HEAD = /^device (.*) mounted on (\S*) with fstype (\S+)(?: (statvers=\S+))?/;
 
 /** `device <d> mounted on <m> with fstype <t> statvers=<v>`; `undefined` for what is not NFS or keeps no statistics. */
 function parseHead(line: string, index: number): Head | undefined {
-  const [, device, , , mountPoint, , , type, statvers] = fields(line);
-  if (device === undefined || mountPoint === undefined || type === undefined) throw new ParseError(FILE, line);
+  const [, device = '', mountPoint = '', type, statvers] = HEAD.exec(line) ?? [];
+  if (type === undefined) throw new ParseError(FILE, line);
   if (statvers === undefined || (type !== 'nfs' && type !== 'nfs4')) return undefined;
   const version = statvers.replace(/^statvers=/, '');
   if (TRANSPORT_FIELDS[version] === undefined) throw new ParseError(FILE, line);

@@ -76,7 +76,10 @@ export class DeviceInputs {
       lines: (file) => this.#lines(at(file)),
       fixed: (file) => this.#askQuietly('fixed', at(file), textOf),
       list: (folder = '') => namesIn(this.#askQuietly('list', at(folder), list)),
-      all: (folder = '') => namesIn(this.#ask(`all ${at(folder)}`, () => optional(() => list(at(folder))))),
+      all: (folder = '') => {
+        const path = at(folder);
+        return this.#unlessOdd(() => namesIn(this.#ask(`all ${path}`, () => optional(() => list(path)))));
+      },
       link: (name) => this.#askQuietly('link', at(name), tree.link),
       real: (name = '') => this.#askQuietly('real', at(name), tree.real),
       inside: (folder) => this.device(folder.slice(folder.lastIndexOf('/') + 1), at(folder)),

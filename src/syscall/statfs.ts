@@ -3,32 +3,16 @@ import { stat, statfs } from 'node:fs/promises';
 import { getSystemErrorMessage } from 'node:util';
 import type { StatfsAnswer } from '../core/system.ts';
 import { pathOf } from '../core/utf8.ts';
+import { ERRNO_TEXTS } from './errno_texts.ts';
 import { callOnPool } from './thread_pool.ts';
-
-/** Texts where libuv has none, or another than Go's syscall package, whose texts dashboards and alerts know. */
-const TEXTS: Readonly<Record<number, string>> = {
-  5: 'input/output error',
-  12: 'cannot allocate memory',
-  14: 'bad address',
-  36: 'file name too long',
-  40: 'too many levels of symbolic links',
-  67: 'link has been severed',
-  70: 'communication error on send',
-  95: 'operation not supported',
-  107: 'transport endpoint is not connected',
-  113: 'no route to host',
-  116: 'stale NFS file handle',
-  117: 'structure needs cleaning',
-  126: 'required key not available',
-  127: 'key has expired',
-};
 
 const EINVAL = 22;
 
 /** The text of an errno (positive), as Go's syscall package has it: in lower case, without the errno's name. */
-export const errnoText = (errno: number): string => TEXTS[errno] ?? getSystemErrorMessage(-errno);
+export const errnoText = (errno: number): string => ERRNO_TEXTS[errno] ?? getSystemErrorMessage(-errno);
 
-const sizeOf = ({ bsize, blocks, bfree, bavail, files, ffree }: StatsFs, deviceNumber: number): StatfsAnswer => ({
+const sizeOf = ({ type, bsize, blocks, bfree, bavail, files, ffree }: StatsFs, deviceNumber: number): StatfsAnswer => ({
+  magic: type,
   blockBytes: bsize,
   blocks,
   blocksFree: bfree,

@@ -28,6 +28,7 @@ testFile(arp, 'proc/net/arp', [
     ['node_arp_entries{device="eth0"} 2'],
   ],
   ['a heading alone', HEADING, []],
+  ['an address of AX.25', HEADING + ROW.replace('0x1', '0x3').replace(/\w+(:\w+)+/, 'N0CALL-1'), one],
   ...(
     [
       ['a row that is too short', ROW.replace('*', '')],

@@ -25,6 +25,10 @@ for (const [profile, devices, ratio] of [
   ['raid1c4', 4, 4],
   ['raid5', 4, 4 / 3],
   ['raid6', 4, 2],
+  ['raid5', 1, undefined],
+  ['raid6', 2, undefined],
+  ['raid6', undefined, undefined],
+  ['raid1', undefined, 2],
   ['constructor', 4, 0],
 ] as const)
   test(`a byte takes ${ratio} in ${profile} of ${devices}`, () =>

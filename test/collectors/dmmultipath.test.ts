@@ -29,13 +29,12 @@ test('a suspended device is not active; an NVMe path works when it is live', asy
   assert.match(text, /node_dmmultipath_device_size_bytes\{device="mpathb",sysfs_name="dm-3"\} 4096\n/);
 });
 
-test('a path without a state does not work; a size that is no number costs itself alone', async (t) => {
+test('a path without a state neither works nor has failed; a size that is no number costs itself alone', async (t) => {
   const { [STATE]: _, ...lacking } = multipath('0', '8');
   const without = await scrape(dmmultipath, { root: tree(t, lacking) });
   assert.equal(without.success, true);
   assert.match(without.text, /node_dmmultipath_device_paths\{device="mpathb",sysfs_name="dm-3"\} 1\n/);
-  assert.match(without.text, /node_dmmultipath_device_paths_active\{device="mpathb",sysfs_name="dm-3"\} 0\n/);
-  assert.doesNotMatch(without.text, /node_dmmultipath_path_state/);
+  assert.doesNotMatch(without.text, /node_dmmultipath_(path_state|device_paths_(active|failed))/);
   const { text, error } = await scrape(dmmultipath, { root: tree(t, multipath('0', 'x')) });
   assert.ok(error instanceof ParseError);
   assert.match(text, /node_dmmultipath_device_active\{device="mpathb",sysfs_name="dm-3"\} 1\n/);

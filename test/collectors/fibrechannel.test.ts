@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fibrechannel from '../../src/collectors/fibrechannel.ts';
-import { NoDataError, ParseError } from '../../src/core/errors.ts';
-import { refusingDisk } from '../helpers/disk.ts';
+import { errnoOf, NoDataError, ParseError } from '../../src/core/errors.ts';
+import { closedDisk, refusingDisk } from '../helpers/disk.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const HOST = 'sys/class/fc_host/host0';
@@ -13,6 +13,13 @@ test('fibrechannel: the fixtures scrape to the golden text', (t) => golden(t, fi
 
 test('without the class there are no data', async (t) => {
   assert.ok((await scrape(fibrechannel, { root: tree(t, {}) })).error instanceof NoDataError);
+});
+
+test('statistics that may not be listed cost themselves alone', async () => {
+  const { text, error } = await scrape(fibrechannel, { disk: closedDisk('EACCES', 'host3/statistics') });
+  assert.equal(errnoOf(error), 'EACCES');
+  assert.match(text, /node_fibrechannel_info\{.*fc_host="host3"/);
+  assert.doesNotMatch(text, /_total\{fc_host="host3"/);
 });
 
 test('an online host that lacks a statistic gives the others', async (t) => {

@@ -60,22 +60,25 @@ for (const [major, minor, expected] of [
 ] as const)
   test(`deviceNumberOf(${major}, ${minor})`, () => assert.equal(deviceNumberOf(major, minor), expected));
 
-const sizeOf = (deviceNumber: number) => ({
+const [EXT4, BTRFS] = [0xef53, 0x9123683e];
+const sizeOf = (deviceNumber: number, magic: number) => ({
   ...{ blockBytes: 1, blocks: 3, blocksFree: 2, blocksAvailable: 1, files: 3, filesFree: 2 },
   deviceNumber,
+  magic,
 });
 
-for (const [why, fsType, seen, isShown] of [
+for (const [why, fsType, seen, isShown, magic = EXT4] of [
   ['is at its path', 'ext4', 0x802, true],
   ['is not propagated: what it would stand on answers', 'ext4', 0x801, false],
-  ['is a subvolume with a number of its own', 'btrfs', 0x31, true],
+  ['is a subvolume with a number of its own', 'btrfs', 0x31, true, BTRFS],
+  ['is not propagated: another kind answers', 'btrfs', 0x801, false],
 ] as const)
   for (const type of ['quick', 'slow'])
     test(`filesystem: a mount that ${why} (${fsType}, ${type})`, async (t) => {
       const root = tree(t, {
         'proc/1/mountinfo': `1 0 8:1 / / rw - ${type === 'quick' ? 'ext4' : 'fuse'} a rw\n2 1 8:2 / /boot rw - ${fsType} b rw\n`,
       });
-      const statfs = (path: string) => sizeOf(path === '/' ? 0x801 : seen);
+      const statfs = (path: string) => (path === '/' ? sizeOf(0x801, EXT4) : sizeOf(seen, magic));
       const createStatfsAsker = () => ({
         ask: async (mounts: readonly AskedMount[]) => new Map(mounts.map(({ path }) => [path, statfs(path)])),
       });

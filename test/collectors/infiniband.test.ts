@@ -13,12 +13,12 @@ const BASE = {
 };
 
 test('parseState takes the number before the colon', () => {
-  assert.equal(parseState('4: ACTIVE\n'), 4);
-  assert.equal(parseState('0:'), 0);
+  assert.equal(parseState('4: ACTIVE\n', 'state'), 4);
+  assert.equal(parseState('0:', 'state'), 0);
 });
 
 for (const text of ['', 'ACTIVE', '4', ': x', '-1: x'])
-  test(`parseState refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseState(text), ParseError));
+  test(`parseState refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseState(text, 'state'), ParseError));
 
 for (const [text, bytes] of [
   ['2.5 Gb/sec (1X SDR)\n', 312_500_000],
@@ -26,10 +26,10 @@ for (const [text, bytes] of [
   // The single-precision number nearest to 14.1 is a bit above it.
   ['14.1 Gb/sec (1X FDR)', 1_762_500_047],
 ] as const)
-  test(`parseRate reads ${JSON.stringify(text)}`, () => assert.equal(parseRate(text), bytes));
+  test(`parseRate reads ${JSON.stringify(text)}`, () => assert.equal(parseRate(text, 'rate'), bytes));
 
 for (const text of ['', '100', 'fast Gb/sec', ' 1'])
-  test(`parseRate refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseRate(text), ParseError));
+  test(`parseRate refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseRate(text, 'rate'), ParseError));
 
 test('infiniband: the fixtures scrape to the golden text', (t) => golden(t, infiniband));
 
@@ -50,6 +50,12 @@ test('a device of an older driver has empty labels and no counters', async (t) =
       '',
     ].join('\n'),
   );
+});
+
+test('a device without ports is shown', async (t) => {
+  const { text, success } = await scrape(infiniband, { root: tree(t, { 'sys/class/infiniband/rxe0/fw_ver': '1\n' }) });
+  assert.ok(success);
+  assert.match(text, /^node_infiniband_info\{board_id="",device="rxe0",firmware_version="1",hca_type=""\} 1$/m);
 });
 
 test('devices may be left out or chosen', async () => {

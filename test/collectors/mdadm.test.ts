@@ -46,6 +46,20 @@ for (const [why, text, expected] of [
   ['a resync elsewhere', `${RAID1}      \tresync=REMOTE\n`, { ...ARRAY, state: 'resyncing', blocksSynced: undefined }],
   ['no redundancy', 'md0 : active raid0 sda1[0] sdb1[1]\n      100 blocks 64k chunks\n', ARRAY],
   [
+    'a disk that a vendor marks',
+    'md0 : active raid1 sdb1[1](E)\n      100 blocks [2/1] [_E]\n',
+    { ...ARRAY, disksActive: 1 },
+  ],
+  ...['md_inactive', 'md_linear', 'md_raid0'].map(
+    (name) => [`the name ${name}`, RAID1.replace('md0', name), { ...ARRAY, name }] as const,
+  ),
+  ['an array that is only read', RAID1.replace('active', 'active (auto-read-only)'), ARRAY],
+  [
+    'a bitmap in a file whose path holds a word of ours',
+    `${RAID1}      bitmap: 0/1 pages [0KB], 65536KB chunk, file: /var/lib/recovery/check=1\n`,
+    ARRAY,
+  ],
+  [
     'an inactive array',
     'md0 : inactive sda[0](S)\n      100 blocks super external:imsm\n',
     { ...ARRAY, state: 'inactive', disksActive: 0, disksRequired: 0, disksSpare: 1 },

@@ -23,6 +23,8 @@ testFile(meminfo, 'proc/meminfo', [
   ['an empty file', '', [], ''],
   ['an empty line', `\n${FREE}`, [FREE_SAMPLE]],
   ['names that are not exposed', `${FREE}constructor: 1 kB\n`, [FREE_SAMPLE]],
+  ['a number that touches a name that is not exposed', `ShadowCallStack:10373888 kB\n${FREE}`, [FREE_SAMPLE]],
+  ['what is new', `NewThing: yes\nOther: 5 MB\nThird: 1 kB more\n${FREE}`, [FREE_SAMPLE]],
   ['a name twice', `${FREE}MemFree: 3 kB\n`, [FREE_SAMPLE]],
   ...(
     [
@@ -33,7 +35,7 @@ testFile(meminfo, 'proc/meminfo', [
       ['a negative number', 'MemTotal: -1 kB'],
       ['a number with a plus', 'MemTotal: +1 kB'],
       ['a hexadecimal number', 'MemTotal: 0x10 kB'],
-      ['what is not a number in a line that is not exposed', 'KReclaimable: x kB'],
+      ['a number that touches a name', 'MemTotal:1 kB'],
     ] as const
   ).map(([why, line]) => [why, `${line}\n${FREE}`, [FREE_SAMPLE], line] as const),
 ]);

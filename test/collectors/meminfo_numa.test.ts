@@ -13,6 +13,11 @@ const active = ['node_memory_numa_Active_anon{node="3"} 2048'];
 testFile(meminfoNuma, `${NODE}/meminfo`, [
   ['bytes', ACTIVE, active],
   ['pages', 'Node 3 HugePages_Total: 4\n', ['node_memory_numa_HugePages_Total{node="3"} 4']],
+  [
+    'a number that touches its name',
+    'Node 3 ShadowCallStack:10373888 kB\n',
+    ['node_memory_numa_ShadowCallStack{node="3"} 1.0622861312e+10'],
+  ],
   ['an empty line', `\n${ACTIVE}`, active],
   ['a line that is too short', `Node 3 MemTotal:\n${ACTIVE}`, active, 'Node 3 MemTotal:'],
   ['another unit', `Node 3 MemTotal: 1 MB\n${ACTIVE}`, active, 'Node 3 MemTotal: 1 MB'],

@@ -48,7 +48,7 @@ const INFO = info('s:/a', '/a', 'rw,addr=10.0.0.1') + info('s:/b', '/b', 'rw,add
 
 for (const [why, text, odd, isWithout] of [
   ['an age that is none', A.replace('age:\t1', 'age:\t-1') + B, 'age:\t-1', /age_seconds_total\{export="s:\/a"/],
-  ['a transport that is none', A.replace('tcp 1', 'tcp x') + B, 'tcp x', /export="s:\/a"/],
+  ['a transport that is odd', A.replace('tcp 1', 'tcp x') + B, 'tcp x', /_transport_.*export="s:\/a"/],
   ['a first line that is cut short', `device s:/a mounted\n${B}`, 'device s:/a mounted', /export="s:\/a"/],
   ['a version that is new to us', A.replace('=1.1', '=9') + B, 'statvers=9', /export="s:\/a"/],
 ] as const)

@@ -48,7 +48,14 @@ testFile(
 testFile(
   netstat,
   NETSTAT,
-  [['a value that is not wanted and no number', `Tcp: InSegs New\nTcp: 1 x\n${UDP}`, [ip, udp], 'Tcp: 1 x']],
+  [
+    [
+      'a value that is not wanted and no number',
+      `Tcp: InSegs New\nTcp: 1 x\n${UDP}`,
+      [ip, 'node_netstat_Tcp_InSegs 1', udp],
+    ],
+    ['a group that is new', `New: A\nNew: x\n${UDP}`, [ip, udp]],
+  ],
   { files: IP },
 );
 
@@ -88,15 +95,15 @@ testFile(
     ['a name and a value', 'Ip6InOctets \t7\n', ['node_netstat_Ip6_InOctets 7', ip]],
     [
       'what is not of IPv6, or has no value',
-      'Other 1\nIp6Lonely\n\nUdp6NoPorts 1\n',
+      'Other 1\nIp6Lonely\nIp6InOctets\n\nUdp6NoPorts 1\n',
       [ip, 'node_netstat_Udp6_NoPorts 1'],
-      'Ip6Lonely',
+      'Ip6InOctets',
     ],
     [
       'what is not a number',
-      'Ip6InReceives x\nUdp6NoPorts 1\n',
+      'Ip6InReceives x\nIp6InOctets x\nUdp6NoPorts 1\n',
       [ip, 'node_netstat_Udp6_NoPorts 1'],
-      'Ip6InReceives x',
+      'Ip6InOctets x',
     ],
   ],
   { files: { ...IP, [NETSTAT]: 'X:\nX:\n' } },

@@ -13,7 +13,6 @@ for (const [text, state] of [
   ['deleting (no IO)', 'deleting'],
   ['what is new', 'unknown'],
   ['', 'unknown'],
-  [undefined, 'unknown'],
 ] as const)
   test(`the state '${text}' is ${state}`, () => assert.equal(stateOf(text), state));
 
@@ -47,6 +46,14 @@ test('paths that are live are counted among all, and a path is no namespace', as
     samples.filter((sample) => sample.includes('namespace')),
     ['node_nvmesubsystem_namespace_info{device="nvme0n1",subsystem="nvme-subsys0"} 1'],
   );
+});
+
+test('a path whose state is not known is neither live nor not', async (t) => {
+  const root = tree(t, FILES);
+  const { text } = await scrape(nvmesubsystem, { root, disk: refusingDisk('EACCES', '/nvme1/state') });
+  assert.match(text, /^node_nvmesubsystem_paths\{subsystem="nvme-subsys0"\} 3$/m);
+  assert.doesNotMatch(text, /paths_live|path_state\{controller="nvme1"/);
+  assert.match(text, /path_state\{controller="nvme2"/);
 });
 
 for (const [file, usually, then] of [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import pressure from '../../src/collectors/pressure.ts';
-import { NoDataError } from '../../src/core/errors.ts';
+import { errnoOf, NoDataError } from '../../src/core/errors.ts';
 import { alteredDisk, refusal } from '../helpers/disk.ts';
 import { testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
@@ -66,6 +66,11 @@ const refusing = (code: string, end = '') =>
 
 test('pressure has no data where the kernel was booted without it', async () => {
   assert.ok((await scrape(pressure, { disk: refusing('ENOTSUP') })).error instanceof NoDataError);
+});
+
+test('pressure that may not be read is not pressure that is not watched', async () => {
+  const { error, text } = await scrape(pressure, { disk: refusing('EACCES') });
+  assert.deepEqual([errnoOf(error), text], ['EACCES', '']);
 });
 
 for (const code of ['ENOENT', 'EACCES', 'ENOTSUP'])

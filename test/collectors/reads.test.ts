@@ -19,6 +19,7 @@ const INSTEAD: Readonly<Record<string, readonly string[]>> = {
   btrfs: ['/proc/self/mountinfo'],
   cpu: ['/sys/devices/system/cpu/online'],
   filesystem: ['/proc/self/mountinfo'],
+  softnet: ['/sys/devices/system/cpu/online'],
 };
 
 const withoutRoot = (path: string): string =>

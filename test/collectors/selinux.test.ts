@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import selinux, { parseConfigMode } from '../../src/collectors/selinux.ts';
 import { ParseError } from '../../src/core/errors.ts';
+import { refusingDisk } from '../helpers/disk.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 for (const [text, mode] of [
@@ -29,6 +30,17 @@ test('without a config no mode is set', async (t) => {
     'node_selinux_current_mode 0',
     'node_selinux_enabled 1',
   ]);
+});
+
+test('a config that may not be read may say anything', async (t) => {
+  const root = tree(t, { ...ON, 'etc/selinux/config': 'SELINUX=enforcing\n' });
+  const { text, success } = await scrape(selinux, {
+    root,
+    rootfs: root,
+    disk: refusingDisk('EACCES', 'selinux/config'),
+  });
+  assert.ok(success);
+  assert.doesNotMatch(text, /config_mode/);
 });
 
 for (const [why, files] of [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import softnet from '../../src/collectors/softnet.ts';
-import { testFile } from '../helpers/odd.ts';
+import { samplesIn, testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
 const row = (columns: number): string =>
@@ -40,6 +40,18 @@ testFile(softnet, 'proc/net/softnet_stat', [
     ([what, bad]) => [`${what} that is not hexadecimal`, bad + row(13), samples([28], 25, 26, 27), bad.trim()] as const,
   ),
 ]);
+
+for (const [online, cpus] of [
+  ['0-1,8-9\n', [0, 1, 8, 9]],
+  [undefined, [0, 1, 2, 3]],
+  ['0-2\n', []],
+] as const)
+  test(`softnet: rows without a CPU, with ${JSON.stringify(online)} online`, async (t) => {
+    const list = online === undefined ? {} : { 'sys/devices/system/cpu/online': online };
+    const root = tree(t, { 'proc/net/softnet_stat': row(10).repeat(4), ...list });
+    const { text, success } = await scrape(softnet, { root });
+    assert.deepEqual([samplesIn(text), success], [samples(cpus, 25, 0, 0), cpus.length > 0]);
+  });
 
 test('softnet: fails without its file', async (t) => {
   assert.equal((await scrape(softnet, { root: tree(t, {}) })).success, false);

@@ -27,6 +27,7 @@ const CODES = [...REFUSED, ...NO_VALUE, ...UNEXPECTED];
 /** By collector; findings read `<path> <strike>: <fault>`. */
 const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
   cpu: [[/cpu0\/online removed: others/, 'where the first CPU has none, the machine takes no CPU offline']],
+  bonding: [[/mii_status .*: others are lost: node_bonding_active/, 'how many are up is not known then']],
   hwmon: [[/pwm2 removed: others/, 'beside a bare file another is called _input']],
   textfile: [[/an unexpected answer is a success/, 'node_textfile_scrape_error says so']],
   mdadm: [[/level .* made up: .*_degraded/, 'a container has no level either, and lacks no disk']],

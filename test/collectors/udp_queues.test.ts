@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import udpQueues from '../../src/collectors/udp_queues.ts';
-import { NoDataError } from '../../src/core/errors.ts';
+import { errnoOf, NoDataError } from '../../src/core/errors.ts';
+import { alteredDisk, refusal } from '../helpers/disk.ts';
 import { testFile } from '../helpers/odd.ts';
 import { golden, scrape, tree } from '../helpers/scrape.ts';
 
@@ -33,6 +34,17 @@ testFile(udpQueues, 'proc/net/udp', [
 ]);
 
 testFile(udpQueues, 'proc/net/udp6', [['one kind of sockets is enough', HEADING + ROW, queues(21, 10, 'v6')]]);
+
+test('udp_queues: files that may not be read are not sockets that are not there', async () => {
+  const { error } = await scrape(udpQueues, {
+    disk: alteredDisk({
+      bytes: (path) => {
+        throw refusal('EACCES', path);
+      },
+    }),
+  });
+  assert.equal(errnoOf(error), 'EACCES');
+});
 
 test('udp_queues: without both kinds of sockets there is no data', async (t) => {
   assert.ok((await scrape(udpQueues, { root: tree(t, {}) })).error instanceof NoDataError);

@@ -14,7 +14,7 @@ testFile(vmstat, 'proc/vmstat', [
   ...(
     [
       ['a line with one field', 'oom_kill'],
-      ['what is not a number, in whichever field', 'nr_dirty x'],
+      ['what is not a number', 'pgpgin x'],
     ] as const
   ).map(([why, line]) => [why, `${line}\n${PGFAULT}`, [pgfault], line] as const),
 ]);

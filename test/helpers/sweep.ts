@@ -138,9 +138,6 @@ export const shortOf = (path: string): string => path.slice(FIXTURES.length);
 
 /** Where what is refused shows in a number, by collector; findings read `<path> <errno>: <fault>`. */
 export const OF_REFUSED: Readonly<Record<string, Exceptions>> = {
-  bonding: [[/ made up: .*_active/, 'a slave that does not say that its link is up is not counted']],
-  dmmultipath: [[/ made up: .*_paths_/, 'a path that does not say that it works counts as failed']],
-  nvmesubsystem: [[/ made up: .*_path(_state|s_live)/, 'the state is `unknown` then']],
   pcidevice: [[/_link_(speed|width) .* made up: .* -1$/, '-1 says that it is not known']],
   processes: [[/ made up: /, 'it is one less, and success is 0']],
   textfile: [

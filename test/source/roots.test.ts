@@ -9,12 +9,18 @@ import { messageOf } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import { silent } from '../../src/core/log.ts';
 import { openMachine } from '../../src/machine.ts';
+import type { Netlink } from '../../src/netlink/netlink.ts';
 import { createSource } from '../../src/source/source.ts';
 import { FLAGS, PAST_HOST } from '../helpers/collected.ts';
+import { kernelOf } from '../helpers/netlink.ts';
 import { FIXTURES, scrape, tree } from '../helpers/scrape.ts';
 
 /** Letters of one byte in Latin-1, and beyond. */
 const NAMES = ['ré', '日本', 'ré 日本'];
+
+/** What netlink reports is this machine's. */
+const closed = (): Netlink => kernelOf(() => EPERM);
+const EPERM = 1;
 
 const above = mkdtempSync(join(tmpdir(), 'keyhole-roots-'));
 after(() => rmSync(above, { recursive: true }));
@@ -26,7 +32,8 @@ for (const collector of collectors.filter(({ name }) => !Object.hasOwn(PAST_HOST
     const seen = async (name: string): Promise<string> => {
       const root = join(above, name);
       const argv = (FLAGS[collector.name] ?? []).map((flag) => flag.replace(FIXTURES, `${root}/`));
-      const { text, error } = await scrape(collector, { root, rootfs: root, argv, now: 1_700_000_000_000 });
+      const machine = { root, rootfs: root, netlink: closed, now: 1_700_000_000_000 };
+      const { text, error } = await scrape(collector, { ...machine, argv });
       return `${text}${error === undefined ? '' : messageOf(error).replaceAll(`${root}/`, '<root>/')}`;
     };
     const plain = await seen('plain');

@@ -31,4 +31,11 @@ test('errnoText has the words that alerts know', () => {
   assert.equal(errnoText(13), 'permission denied');
   assert.equal(errnoText(107), 'transport endpoint is not connected');
   assert.equal(errnoText(116), 'stale NFS file handle');
+  assert.deepEqual([16, 37, 74, 122, 123].map(errnoText), [
+    'device or resource busy',
+    'no locks available',
+    'bad message',
+    'disk quota exceeded',
+    'no medium found',
+  ]);
 });
