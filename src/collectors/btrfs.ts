@@ -5,6 +5,7 @@ import type { Beside, Collect, Device, Lines } from '../core/host.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { BTRFS_ERRORS, type BtrfsDevice } from '../core/system.ts';
 import { BYTES_OF_SECTOR, MS_OF_SECOND } from '../core/units.ts';
+import { bytesOf } from '../core/utf8.ts';
 import type { LayoutWriter, Writer } from '../core/writer.ts';
 import { parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
 
@@ -87,24 +88,26 @@ const COMMITS: ReadonlyMap<string, readonly [Family<readonly ['uuid']>, number]>
   ['total_commit_ms', [metrics.commitTime, MS_OF_SECOND]],
 ]);
 
-/** Where Btrfs is mounted, by the number of its device: bytes, one per character (latin1), under `--path.rootfs`. */
+/** Where Btrfs is mounted, by the number of its device, under `--path.rootfs`; all are bytes, one per character (latin1). */
 function parseMountPoints(mountinfo: string, rootfs: string): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
   for (const { fsType, major, minor, mountPoint } of parseMountinfo(mountinfo)) {
     if (fsType !== 'btrfs') continue;
     const device = `${major}:${minor}`;
     const path = `${rootfs === '/' ? '' : rootfs}${unescapeMount(mountPoint)}`;
-    found.set(device, [...(found.get(device) ?? []), Buffer.from(path).toString('latin1')]);
+    found.set(device, [...(found.get(device) ?? []), path]);
   }
   return found;
 }
 
 /** The mount points of each file system, of the machine, or of this process where those are hidden. */
 function openMountPoints({ proc, rootfs }: Pick<Host, 'proc' | 'rootfs'>): (faults?: Faults) => (readonly string[])[] {
-  const [first, own] = ['1/mountinfo', 'self/mountinfo'].map((file) =>
-    proc.passing(file).as((text) => parseMountPoints(text, rootfs)),
-  );
-  return (faults = unsaid) => [...(first?.(faults) ?? own?.(faults) ?? new Map<string, string[]>()).values()];
+  const files = ['1/mountinfo', 'self/mountinfo'].map((file) => proc.passing(file));
+  return (faults = unsaid) => {
+    const file = files.find((each) => each.tryRead(faults));
+    if (file === undefined) return [];
+    return [...parseMountPoints(file.bytes.toString('latin1', 0, file.length), bytesOf(rootfs)).values()];
+  };
 }
 
 /** What file systems answered at this scrape, by their UUIDs. */

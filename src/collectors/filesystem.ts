@@ -1,11 +1,12 @@
 import { defineCollector } from '../core/collector.ts';
 import { eachOf } from '../core/each.ts';
+import { type Faults, unsaid } from '../core/faults.ts';
 import { createFilter } from '../core/filter.ts';
 import { flag } from '../core/flag.ts';
 import type { KernelFile, Tree } from '../core/host.ts';
 import { gauge } from '../core/metric.ts';
 import type { AskedMount, StatfsAnswer } from '../core/system.ts';
-import { decodeName } from '../core/utf8.ts';
+import { bytesOf, decodeName } from '../core/utf8.ts';
 import type { Writer } from '../core/writer.ts';
 import { type Mount, mayHang, parseMountinfo, parseMountOptions, unescapeMount } from '../parse/mountinfo.ts';
 
@@ -48,7 +49,7 @@ const hasOption = (options: string, name: string): boolean =>
 function showMount(mount: Mount, rootfs: string): ShownMount {
   const { options, superOptions } = mount;
   const label = mount.mountPoint.replaceAll('\\040', ' ').replaceAll('\\011', '\t');
-  const whole = stripRootfs(unescapeMount(mount.mountPoint), Buffer.from(rootfs).toString('latin1'));
+  const whole = stripRootfs(unescapeMount(mount.mountPoint), bytesOf(rootfs));
   return {
     device: decodeName(mount.source),
     mountPoint: stripRootfs(decodeName(label), rootfs),
@@ -58,7 +59,7 @@ function showMount(mount: Mount, rootfs: string): ShownMount {
     // Each subvolume of btrfs has a number of its own.
     deviceNumber: mount.fsType === 'btrfs' ? undefined : deviceNumberOf(mount.major, mount.minor),
     readonly: hasOption(options, 'ro') || hasOption(superOptions, 'ro') || hasOption(superOptions, 'emergency_ro'),
-    path: rootfs === '/' ? whole : `${Buffer.from(rootfs).toString('latin1')}${whole}`,
+    path: rootfs === '/' ? whole : `${bytesOf(rootfs)}${whole}`,
   };
 }
 
@@ -84,10 +85,10 @@ const distinct = (mounts: readonly ShownMount[]): Iterable<ShownMount> =>
  * The mounts of process 1 or, where it is hidden or refused, of this process; one character per byte. Not kept open: the
  * descriptor would hold on to a root that is left behind by a change of root.
  */
-function openMountinfo(proc: Tree): () => KernelFile {
+function openMountinfo(proc: Tree): (faults: Faults) => KernelFile {
   const [first, own] = [proc.passing('1/mountinfo'), proc.passing('self/mountinfo')];
-  return () => {
-    if (first.tryRead() && first.length > 0) return first;
+  return (faults) => {
+    if (first.tryRead(faults) && first.length > 0) return first;
     own.read();
     return own;
   };
@@ -258,7 +259,7 @@ export default defineCollector({
   },
   needs: ({ proc, rootfs, flags, isGiven }) => ({
     asksAbout() {
-      const { bytes, length } = openMountinfo(proc)();
+      const { bytes, length } = openMountinfo(proc)(unsaid);
       const mounts = parseMountinfo(bytes.toString('latin1', 0, length)).map((mount) => showMount(mount, rootfs));
       return mounts.filter(createWants(flags, isGiven)).map(({ path }) => path);
     },
@@ -273,8 +274,8 @@ export default defineCollector({
     const mountinfo = openMountinfo(proc);
     // Mounts change seldom, and a machine may have thousands.
     let known: Known | undefined;
-    const currentMounts = (): Known => {
-      const file = mountinfo();
+    const currentMounts = (out: Writer): Known => {
+      const file = mountinfo(out);
       if (known !== undefined && known.file === file && known.version === file.version) return known;
       const faults: unknown[] = [];
       const all = parseMountinfo(file.bytes.toString('latin1', 0, file.length), (fault) => void faults.push(fault));
@@ -282,7 +283,7 @@ export default defineCollector({
         .map((mount) => showMount(mount, rootfs))
         .filter(wants);
       const mounts = [...distinct(shown)];
-      const bytes = Buffer.from(rootfs).toString('latin1');
+      const bytes = bytesOf(rootfs);
       const quick = quickPaths(all, mounts, bytes);
       known = {
         file,
@@ -310,7 +311,7 @@ export default defineCollector({
       out.sample(metrics.info, 1, device, major, minor, mountPoint);
     };
     return (out, turn) => {
-      const { faults, mounts, quick, slow } = currentMounts();
+      const { faults, mounts, quick, slow } = currentMounts(out);
       for (const fault of faults) out.fault(fault);
       const writeAll = (answers: ReadonlyMap<string, StatfsAnswer> | undefined): void | Promise<void> =>
         eachOf(mounts, turn, (mount) => {

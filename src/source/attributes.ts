@@ -179,7 +179,8 @@ export class DeviceInputs {
     if (isText(attribute, attribute.none) || !takeWhole(file.bytes, file.length, take, one, 0)) {
       attribute.isWord = true;
       const text = trimmed(file);
-      if (none !== ANY && text !== '' && text !== none) this.#samples.fault(new ParseError(file.path, text));
+      if (none !== ANY && text !== '' && text !== none)
+        this.#samples.fault(new ParseError(decodeName(file.path), text));
       return undefined;
     }
     attribute.place = this.numbers.push(one[0] as number) - 1;

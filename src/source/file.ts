@@ -2,7 +2,7 @@ import { hasErrno, isRefusal, LimitError, NOTHING, ParseError, REFUSED, withPath
 import type { Faults } from '../core/faults.ts';
 import type { KernelFile } from '../core/host.ts';
 import { NotYet } from '../core/not_yet.ts';
-import { decodeUtf8 } from '../core/utf8.ts';
+import { decodeName, decodeUtf8 } from '../core/utf8.ts';
 import type { SourceClock } from './clock.ts';
 import type { Descriptors, Keeper } from './descriptors.ts';
 import { type Disk, FILE_BYTES_MAX } from './disk.ts';
@@ -203,7 +203,7 @@ export class TreeFile implements KernelFile, Keeper {
       const isOne = takeWhole(this.bytes, this.length, takeNumber, one, 0);
       const text = isOne ? '' : this.#decoded().trim();
       if (text !== '') {
-        const odd = new ParseError(this.path, text);
+        const odd = new ParseError(decodeName(this.path), text);
         if (faults === undefined) throw odd;
         faults.fault(odd);
         return undefined;

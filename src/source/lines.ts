@@ -1,6 +1,7 @@
 import { ExporterError, isRefusal, ParseError } from '../core/errors.ts';
 import type { KernelFile, Line, Lines, Take } from '../core/host.ts';
 import { Reading } from '../core/reading.ts';
+import { decodeName } from '../core/utf8.ts';
 import type { Bytes } from './numbers.ts';
 import { isBlank } from './numbers.ts';
 import { OP, type Program, TAKES } from './program.ts';
@@ -238,7 +239,7 @@ class LaidLine implements Line {
   }
 
   fault(): ParseError {
-    return new ParseError(this.#file, this.#bytes.toString('utf8', this.#start, this.#end));
+    return new ParseError(decodeName(this.#file), this.#bytes.toString('utf8', this.#start, this.#end));
   }
 
   /** An odd line is odd as long as none of its bytes is another. */

@@ -5,6 +5,7 @@ import { closeUnused, type FilesBeside, hasOther } from '../core/files_beside.ts
 import type { Beside, Collect, KernelFile, Layout, PartOptions, TableOptions } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
 import type { Readings } from '../core/reading.ts';
+import { decodeName } from '../core/utf8.ts';
 import type { Writer } from '../core/writer.ts';
 import type { SourceClock } from './clock.ts';
 import { LaidLines } from './lines.ts';
@@ -51,7 +52,7 @@ export function createTable(
     const found: number[] = [];
     const lines = new LaidLines(file.path, file.bytes, file.length, found, out);
     if (lines.length > 0) layout(lines, out);
-    else if (!mayBeEmpty) out.fault(new ParseError(file.path, ''));
+    else if (!mayBeEmpty) out.fault(new ParseError(decodeName(file.path), ''));
     const numbers = Float64Array.from(found);
     adjust?.(numbers);
     if (out.families.length === block.count && out.isIn(block, 0, 0)) setReadings(block, 0, out.values, numbers);
