@@ -101,10 +101,10 @@ function kernelFilesPage(collectors: readonly AnyCollector[]): string {
     for (const file of reads) readers.set(file, [...(readers.get(file) ?? []), name]);
   const rows = [...readers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([file, names]) => [code(file), names.join(', ')]);
   const intro =
-    'What Keyhole reads, and which collectors read it. `/proc`, `/sys` and `/run/udev/data` stand for `--path.procfs`, `--path.sysfs` and `--path.udev.data`.\n';
+    'This page lists what Keyhole reads, and which collectors read it. `/proc`, `/sys` and `/run/udev/data` stand for `--path.procfs`, `--path.sysfs` and `--path.udev.data`.\n';
   const own = ownReads.map(([file, why]) => [code(file), why]);
   const aboutOwn =
-    'Whatever collectors run. To these come the files that flags name: `@file`, the web configuration with its keys and certificates.\n';
+    'The program reads these files with any set of collectors. It also reads the files that flags name: `@file`, the web configuration with its keys and certificates.\n';
   return `${NOTE}# Kernel files\n\n${intro}\n${table(['file', 'collectors'], rows)}\n## What the program reads for itself\n\n${aboutOwn}\n${table(['file', 'for what'], own)}`;
 }
 

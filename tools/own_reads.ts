@@ -1,4 +1,4 @@
-/** What the program reads for itself, whatever collectors run, and why; as a collector's `reads`. test/e2e/own_reads.test.ts holds it. */
+/** What the program reads with any set of collectors, and why; written as a collector's `reads`. test/e2e/own_reads.test.ts holds it. */
 export const ownReads: readonly (readonly [file: string, why: string])[] = [
   [
     '/proc/self/stat',
@@ -34,5 +34,18 @@ export const ownReads: readonly (readonly [file: string, why: string])[] = [
     'the C library, the loader and OpenSSL, at the start',
   ],
   ['/{proc/meminfo,proc/version_signature,sys/devices/system/cpu/online}', 'the runtime, at the start'],
+  ['syscall:perf_event_open', 'the counters of `--collector.perf`, at the start; `keyhole doctor` tries two of them'],
+  [
+    '/proc/{version,sys/kernel/osrelease,sys/kernel/perf_event_paranoid}',
+    'why counters are denied: the perf collector, and `keyhole doctor`',
+  ],
+  [
+    '/{sys/kernel/security/lsm,proc/self/attr/current,proc/cpuinfo,sys/hypervisor/type}',
+    '`keyhole doctor`: security modules, and whether this is a virtual machine',
+  ],
+  [
+    '/{.dockerenv,run/.containerenv}',
+    '`keyhole doctor`: whether it is in a container (it only checks that they exist)',
+  ],
   ['/proc/<pid>/{cmdline,cgroup}', '`keyhole doctor`: which exporter runs here, and in which unit'],
 ];
