@@ -64,10 +64,11 @@ const choices = dashboards
 
 /** Metrics that a machine may lack, and why: no panel or rule may be empty for any other reason. */
 const MAY_LACK: readonly (readonly [names: RegExp, why: string])[] = [
-  [/^(instance|model):node_perf_/, 'recorded from counters that it has not'],
+  [/^(instance|model|cgroup):node_perf_/, 'recorded from counters that it has not'],
   [/^node_perf_(cpu_covered|context_switches|cpu_migrations|m..or_faults)/, 'perf is denied'],
   [/^node_perf_(topdown|energy|memory|event_missing)/, 'no such events'],
   [/^node_perf_/, 'no PMU'],
+  [/^keyhole_perf_(cgroups|opener_up)$/, 'no cgroups are asked for'],
   [/^keyhole_perf_unavailable$/, 'every kind of counters is there'],
   [/^node_rapl_/, 'RAPL is root’s'],
   [/^node_(hwmon|cpu_scaling|cpu_info)/, 'a virtual machine'],
@@ -221,7 +222,9 @@ ${job('live', exporter.port)}${job('recorded', (recorded.address() as { port: nu
 
   /** The metrics that an expression asks for and this machine does not give. */
   const lackingIn = async (expression: string): Promise<string[]> => {
-    const names = new Set(expression.match(/(?<![\w:"$])(?:(?:instance|model):)?(?:node|keyhole|process)_[\w:]+/g));
+    const names = new Set(
+      expression.match(/(?<![\w:"$])(?:(?:instance|model|cgroup):)?(?:node|keyhole|process)_[\w:]+/g),
+    );
     const lacking: string[] = [];
     for (const name of names) if ((await query(`{__name__="${name}",job="live"}`)).length === 0) lacking.push(name);
     return lacking;
@@ -276,6 +279,9 @@ ${job('live', exporter.port)}${job('recorded', (recorded.address() as { port: nu
       ['instance:node_perf_stalled_backend:ratio_rate5m', 0.4],
       ['instance:node_perf_group_running:min_ratio_rate5m', 0.5],
       ['instance:node_perf_cpu_covered:avg', 1],
+      ['instance:node_perf_cpi:ratio_rate5m', 2 / 3],
+      ['cgroup:node_perf_cpi:ratio_rate5m', 2],
+      ['container:node_perf_cpi:ratio_rate5m', 2],
     ] as const)
       for (const { metric, value } of await query(`${name}{job="recorded"}`))
         assert.ok(
@@ -299,7 +305,7 @@ test('the rules of the operator’s resource are those of the files', { skip }, 
   try {
     const file = join(folder, 'rules.yml');
     writeFileSync(file, JSON.stringify(manifest.spec));
-    assert.match(execFileSync(promtool, ['check', 'rules', file], { encoding: 'utf8' }), /SUCCESS: 30 rules found/);
+    assert.match(execFileSync(promtool, ['check', 'rules', file], { encoding: 'utf8' }), /SUCCESS: 36 rules found/);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -44,6 +44,10 @@ const RATES: Readonly<Record<string, number>> = {
   'node_perf_energy_joules_total{package="0",domain="pkg"}': 60,
   'node_perf_energy_joules_total{package="0",domain="ram"}': 6,
   'node_perf_memory_bytes_total{package="0",die="0",direction="read"}': 1e9,
+  'node_perf_cgroup_cycles_total{cgroup="/kubepods/pod1/c1"}': 2e9,
+  'node_perf_cgroup_instructions_total{cgroup="/kubepods/pod1/c1"}': 1e9,
+  'node_perf_cgroup_enabled_seconds_total{cgroup="/kubepods/pod1/c1"}': 1,
+  'node_perf_cgroup_running_seconds_total{cgroup="/kubepods/pod1/c1"}': 1,
   'node_rapl_package_joules_total{index="0",path="/sys/class/powercap/intel-rapl:0"}': 60,
 };
 
@@ -53,6 +57,9 @@ const GAUGES: Readonly<Record<string, number>> = {
   'node_perf_available{kind="tracepoint"}': 0,
   'keyhole_perf_unavailable{kind="tracepoint",reason="no_tracefs"}': 1,
   'node_perf_event_missing{kind="event",pmu="gpu",event="busy"}': 1,
+  'keyhole_perf_cgroups{state="counted"}': 1,
+  keyhole_perf_opener_up: 1,
+  'container_last_seen{id="/kubepods/pod1/c1",namespace="shop",pod="web-1",container="web"}': 1,
   'node_hwmon_temp_celsius{chip="platform_coretemp_0",sensor="temp1"}': 50,
   'node_scrape_collector_success{collector="zfs"}': 0,
 };

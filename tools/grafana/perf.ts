@@ -239,6 +239,59 @@ const caches = [
   }),
 ];
 
+const CGROUP = '{{instance}} {{cgroup}}';
+/** Of so many as a graph can show. */
+const most = (expr: string): Query => ({ expr: `topk(20, ${expr})`, legend: CGROUP });
+const RECORDED_CPI = `cgroup:node_perf_cpi:ratio_rate5m{${CHOSEN}}`;
+
+const cgroups = [
+  row('Cgroups'),
+  graph({
+    title: 'Cycles per instruction, by cgroup',
+    about:
+      'The twenty with most. What takes more cycles than it usually does is slowed down. --collector.perf.cgroup-include gives cgroups.',
+    unit: 'none',
+    queries: [most(`${rate('node_perf_cgroup_cycles_total')} / (${rate('node_perf_cgroup_instructions_total')} > 0)`)],
+  }),
+  graph({
+    title: 'Cycles per instruction: how far from the last day’s',
+    about: 'In standard deviations, by the recording rules: above 2 for some minutes somebody is slowed down.',
+    unit: 'none',
+    queries: [most(`(${RECORDED_CPI} - avg_over_time(${RECORDED_CPI}[1d])) / stddev_over_time(${RECORDED_CPI}[1d])`)],
+  }),
+  graph({
+    title: 'Cycles per second, by cgroup',
+    about: 'Who has the CPUs: the twenty with most.',
+    unit: 'hertz',
+    queries: [most(rate('node_perf_cgroup_cycles_total'))],
+  }),
+  graph({
+    title: 'Time really counted, by cgroup',
+    about: 'The twenty that waited most. Below 1 counts are estimated, since groups take turns on the hardware.',
+    ...share,
+    queries: [
+      {
+        expr: `bottomk(20, ${rate('node_perf_cgroup_running_seconds_total')} / (${rate('node_perf_cgroup_enabled_seconds_total')} > 0))`,
+        legend: CGROUP,
+      },
+    ],
+  }),
+  graph({
+    title: 'Cgroups, by what becomes of them',
+    about:
+      'Left out: more than --collector.perf.cgroup-max. Late: they came when no counters could be opened any more. Refused: the log says why.',
+    unit: 'none',
+    queries: [{ expr: `keyhole_perf_cgroups{${CHOSEN}}`, legend: '{{instance}} {{state}}' }],
+  }),
+  graph({
+    title: 'The process that opens counters',
+    about: '1 while it is there, with --privilege.mode=separated. Without it, cgroups that come later are not counted.',
+    unit: 'none',
+    max: 1,
+    queries: [{ expr: `keyhole_perf_opener_up{${CHOSEN}}`, legend: MACHINE }],
+  }),
+];
+
 const trust = [
   row('How far to trust the numbers'),
   graph({
@@ -331,5 +384,5 @@ export const perfDashboard = dashboard({
   about:
     'Instructions per cycle, misses of caches, TLBs and branch prediction, stalls, energy, and how far to trust them.',
   metric: 'node_perf_available',
-  panels: [...overview, ...work, ...caches, ...trust, ...energy, ...software],
+  panels: [...overview, ...work, ...caches, ...cgroups, ...trust, ...energy, ...software],
 });
