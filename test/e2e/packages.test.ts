@@ -240,6 +240,21 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
       assert.match(status, new RegExp(`^Groups:\\t.*\\b${id('getent group prometheus | cut -d: -f3')}\\b`, 'm'));
     });
 
+    test('the way back is one that a reboot keeps, and so is the way there', async () => {
+      const states = (): string => root.run('systemctl is-enabled keyhole prometheus-node-exporter').out;
+      root.must('systemctl disable --now keyhole.service && systemctl enable --now prometheus-node-exporter.service');
+      assert.equal(states(), 'disabled\nenabled\n');
+      await root.until(`${curl} | grep ^go_info`);
+      root.must('systemctl disable --now prometheus-node-exporter.service && systemctl enable --now keyhole.service');
+      assert.equal(states(), 'enabled\ndisabled\n');
+      await root.until(`${curl} | grep ^keyhole_`);
+      // Why the page advises to leave Debian's package installed.
+      assert.match(
+        root.must('apt-cache depends prometheus-node-exporter-collectors'),
+        /^ +Depends: prometheus-node-exporter$/m,
+      );
+    });
+
     test('starting the other one ends it, and the other way round', async () => {
       root.must('systemctl start prometheus-node-exporter.service');
       assert.equal(root.run('systemctl is-active keyhole').out, 'inactive\n');
@@ -284,6 +299,25 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
       assert.match(root.must('getcap /usr/bin/keyhole'), /cap_perfmon=p$/m);
     });
 
+    test('removed and installed again, it serves again, unless policy-rc.d or the other exporter is in the way', async () => {
+      const metrics = 'curl -sf http://127.0.0.1:9112/metrics';
+      const again = (): string => root.must(`dpkg -i --force-confold /root/${basename(deb)} 2>&1`);
+      const remove = (): string => root.must('apt remove -y keyhole && ! systemctl is-active keyhole');
+      remove();
+      again();
+      await root.until(`${metrics} | grep ^keyhole_`);
+      remove();
+      root.must("printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d");
+      again();
+      assert.equal(root.run('systemctl is-active keyhole').out, 'inactive\n');
+      root.must('rm /usr/sbin/policy-rc.d');
+      remove();
+      root.must('systemctl start prometheus-node-exporter');
+      assert.match(again(), /not started, since prometheus-node-exporter\.service is running and holds port 9100/);
+      assert.equal(root.must('systemctl is-active prometheus-node-exporter'), 'active\n');
+      root.must('systemctl start keyhole');
+    });
+
     test('purged, nothing of it is left, and Debian’s exporter serves again', async () => {
       root.must('dpkg -P keyhole');
       assert.equal(
@@ -295,6 +329,23 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
       assert.match(root.must(curl), /^backup_last_success_seconds/m);
     });
 
+    test('beside upstream’s unit it says where the flags are', () => {
+      root.must(`systemctl disable --now prometheus-node-exporter
+        printf '[Service]\\nExecStart=/usr/bin/prometheus-node-exporter --no-collector.ipvs\\n[Install]\\nWantedBy=multi-user.target\\n' \
+          >/etc/systemd/system/node_exporter.service
+        systemctl daemon-reload && systemctl enable --now node_exporter`);
+      const said = root.must(`dpkg -i /root/${basename(deb)} 2>&1`);
+      assert.match(
+        said,
+        /its unit \(systemctl cat node_exporter\.service\)\.\nCopy them into ARGS of \/etc\/default\/keyhole\./,
+      );
+      assert.doesNotMatch(said, /with its flags/);
+      assert.equal(root.must('systemctl is-active node_exporter'), 'active\n');
+      root.must(
+        'dpkg -P keyhole && systemctl disable --now node_exporter && rm /etc/systemd/system/node_exporter.service',
+      );
+    });
+
     test('where nothing holds the port, it starts by itself', async () => {
       root.must('apt remove -y prometheus-node-exporter');
       root.must(`dpkg -P prometheus-node-exporter && rm -rf /etc/default/keyhole && dpkg -i /root/${basename(deb)}`);
@@ -302,13 +353,16 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
       await root.until('curl -sf http://localhost:9100/metrics | grep -q ^node_load1');
     });
 
-    test('the scripts of the .rpm do the same, but for the start', () => {
+    test('the scripts of the .rpm do the same, but for the start', async () => {
       root.must('dpkg -P keyhole && userdel keyhole && userdel prometheus && ! getent group prometheus');
+      // As Fedora's and EPEL's package of node_exporter has it: the same file and the same variable as Debian's.
+      root.must(`echo 'ARGS="--web.listen-address=:9113"' >/etc/default/prometheus-node-exporter`);
       const at = ['--root', root.path, '--nodeps', '--dbpath', '/var/lib/rpm'];
       assert.match(output('rpm', '-i', ...at, rpm), /^To start Keyhole: systemctl enable --now keyhole\.service/m);
       root.must('getent group prometheus && getent passwd keyhole');
       assert.match(root.must('getcap /usr/bin/keyhole'), /cap_perfmon=p$/m);
       root.must('systemctl daemon-reload && systemctl start keyhole');
+      await root.until('curl -sf http://localhost:9113/metrics | grep -q ^node_load1');
       output('rpm', '-U', '--force', ...at, rpm);
       assert.match(root.must('getcap /usr/bin/keyhole'), /cap_perfmon=p$/m);
       output('rpm', '-e', ...at, 'keyhole');

@@ -89,7 +89,6 @@ const ELSEWHERE: readonly (readonly [command: RegExp, file: string, words: strin
     'test/e2e/packages.test.ts',
     'apt install ./${basename(deb)}',
   ],
-  [/^apt remove prometheus-node-exporter$/, 'test/e2e/packages.test.ts', 'apt remove -y prometheus-node-exporter'],
   [/^(mkdir|cp|systemctl (daemon-reload|enable|disable|start)) /, 'test/e2e/packages.test.ts', ''],
   [/^install -m 644 deploy\/systemd\/|^systemd-analyze /, 'test/e2e/systemd.test.ts', 'keyhole.socket'],
   [/^(kubectl|oc) apply -k /, 'test/e2e/manifests.test.ts', 'KUSTOMIZATIONS'],
@@ -116,7 +115,7 @@ const NOBODY: readonly (readonly [command: RegExp, why: string])[] = [
   [/^cosign /, 'needs a registry'],
   [/^trivy /, 'no such program in Debian'],
   [/^systemd-run -Pq |^systemctl edit /, 'needs the machine’s own systemd and a terminal'],
-  [/^strace -f$|^apt purge$/, 'half a command'],
+  [/^strace -f$/, 'half a command'],
   [/^keyhole (opener|compare( OLD NEW)?|check|explain)$/, 'the name of a command, which is looked up'],
 ];
 
