@@ -1,7 +1,7 @@
 import { nothing } from '../core/absent.ts';
 import { defineCollector, type Host } from '../core/collector.ts';
 import { type Faults, unsaid } from '../core/faults.ts';
-import type { Beside, Collect, Device, Lines } from '../core/host.ts';
+import type { Beside, Collect, Device, KernelFile, Lines } from '../core/host.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
 import { BTRFS_ERRORS, type BtrfsDevice } from '../core/system.ts';
 import { BYTES_OF_SECTOR, MS_OF_SECOND } from '../core/units.ts';
@@ -103,10 +103,17 @@ function parseMountPoints(mountinfo: string, rootfs: string): ReadonlyMap<string
 /** The mount points of each file system, of the machine, or of this process where those are hidden. */
 function openMountPoints({ proc, rootfs }: Pick<Host, 'proc' | 'rootfs'>): (faults?: Faults) => (readonly string[])[] {
   const files = ['1/mountinfo', 'self/mountinfo'].map((file) => proc.passing(file));
+  let known:
+    | { readonly file: KernelFile; readonly version: number; readonly points: (readonly string[])[] }
+    | undefined;
   return (faults = unsaid) => {
     const file = files.find((each) => each.tryRead(faults));
     if (file === undefined) return [];
-    return [...parseMountPoints(file.bytes.toString('latin1', 0, file.length), bytesOf(rootfs)).values()];
+    if (known?.file !== file || known.version !== file.version) {
+      const found = parseMountPoints(file.bytes.toString('latin1', 0, file.length), bytesOf(rootfs));
+      known = { file, version: file.version, points: [...found.values()] };
+    }
+    return known.points;
   };
 }
 
