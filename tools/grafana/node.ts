@@ -11,7 +11,7 @@ const LOCAL = ', fstype!~"tmpfs|ramfs|squashfs|overlay"';
 const overview = [
   row('At a glance'),
   figure({
-    title: 'Up since',
+    title: 'Uptime',
     about: 'Since the machine was started.',
     unit: 's',
     queries: [query(`node_time_seconds${M} - node_boot_time_seconds${M}`, MACHINE)],
