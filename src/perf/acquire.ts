@@ -126,8 +126,8 @@ function acquireCgroups(host: PerfHost, machine: MachineView, kernel: PerfKernel
   if (root === undefined) return { ...nothing, missing: [NO_TREE] };
   const { batches, missing } = planCgroups(host, machine, cpusToCount(host.flags.cpus, machine.online));
   const { paths } = findCgroups(root, include, host.flags.cgroupDepth);
-  const cgroups = chooseCgroups(root, paths, [], host.flags.cgroupMax);
-  return { ...openCgroups({ kernel, fdMax, batches }, cgroups), missing };
+  const { chosen } = chooseCgroups(root, paths, [], host.flags.cgroupMax);
+  return { ...openCgroups({ kernel, fdMax, batches }, chosen), missing };
 }
 
 const filesMax = (): number => parseFilesMax(openTree('/proc').readOnce('self/limits'));

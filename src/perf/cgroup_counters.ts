@@ -1,10 +1,11 @@
 import type { Acquired, Turn } from '../core/collector.ts';
 import type { Writer } from '../core/writer.ts';
 import { laterCgroups, type PerfHost } from './acquire.ts';
-import { type CgroupOpening, isFinal, openCgroup, refusalOf } from './cgroup_open.ts';
+import { type CgroupOpening, isFinal, mayGo, openCgroup, refusalOf } from './cgroup_open.ts';
 import { type Cgroup, cgroupLabel, chooseCgroups, findCgroups, findCgroupTree, VISITED_MAX } from './cgroup_tree.ts';
 import { isStarved } from './counts.ts';
 import type { CgroupFacts, PerfFacts } from './facts.ts';
+import { isOpenerUp } from './kernel.ts';
 import { createLive, fdsOf, type LiveGroup, type LiveGroups } from './live.ts';
 import { cgroupMetrics } from './metrics.ts';
 
@@ -92,6 +93,8 @@ interface Book {
   readonly reported: Set<string>;
   /** The inodes of those that were refused when all were opened last: they did not come later. */
   refused: ReadonlySet<string>;
+  /** The inodes of those that seemed to be just being removed. Who is still there at the next scrape is not. */
+  going: ReadonlySet<string>;
 }
 
 function reportOnce({ host, reported }: Book, what: string, fields: Record<string, string | number>): void {
@@ -134,12 +137,16 @@ const CLOSED = ['EACCES', 'EPERM', 'EPIPE', 'EAGAIN'];
 
 /** Opens what came since, until one is refused for a reason that the next will meet too. */
 function openEach(book: Book, opening: CgroupOpening, fresh: readonly Cgroup[]): void {
-  const { states } = book;
+  const { states, going: before } = book;
+  const going = new Set<string>();
+  book.going = going;
   for (const [i, cgroup] of fresh.entries()) {
     const result = openCgroup(opening, cgroup);
     if (result.facts !== undefined) add(book, result.facts, fdsOf(result.held));
     const errno = refusalOf(result);
     if (errno === undefined) continue;
+    if (mayGo(errno)) going.add(cgroup.inode);
+    if (mayGo(errno) && !before.has(cgroup.inode)) continue;
     const without = isFinal(errno) ? fresh.length - i : 1;
     if (CLOSED.includes(errno)) states.late += without;
     else {
@@ -148,6 +155,13 @@ function openEach(book: Book, opening: CgroupOpening, fresh: readonly Cgroup[]):
     }
     if (isFinal(errno)) return;
   }
+}
+
+/** What would have them counted. Who has a process that opens counters is told what is wrong with it. */
+function remedyOfLate(): string {
+  const isUp = isOpenerUp();
+  if (isUp === undefined) return '--privilege.mode=separated';
+  return isUp ? "run 'keyhole doctor'" : 'start again: the process that opens counters has ended';
 }
 
 /** Opens what came since, where this process may. */
@@ -159,7 +173,7 @@ function openNew(book: Book, chosen: readonly Cgroup[]): void {
   states.late = opening === undefined ? fresh.length - states.refused : 0;
   if (opening !== undefined) openEach(book, opening, fresh);
   if (states.late > 0) {
-    const remedy = '--privilege.mode=separated';
+    const remedy = remedyOfLate();
     reportOnce(book, 'cgroups that came after the start are not counted', { cgroups: states.late, remedy });
   }
 }
@@ -173,14 +187,13 @@ function refresh(book: Book): void {
   const { paths, isCut } = findCgroups(root, include, depth);
   if (isCut) reportOnce(book, 'there are more cgroups than are looked at', { looked_at: VISITED_MAX });
   const known = [...all.values()].map(({ cgroup }) => cgroup);
-  const chosen = chooseCgroups(root, paths, known, max);
+  const { chosen, leftOut } = chooseCgroups(root, paths, known, max);
   const inodes = new Map(chosen.map(({ path, inode }) => [path, inode]));
   for (const counted of all.values()) if (inodes.get(counted.cgroup.path) !== counted.cgroup.inode) end(book, counted);
   openNew(book, chosen);
   states.counted = all.size;
-  states.leftOut = Math.max(0, paths.length - chosen.length);
-  if (states.leftOut > 0)
-    reportOnce(book, 'more cgroups than --collector.perf.cgroup-max', { max, left_out: states.leftOut });
+  states.leftOut = leftOut;
+  if (leftOut > 0) reportOnce(book, 'more cgroups than --collector.perf.cgroup-max', { max, left_out: leftOut });
 }
 
 /** Adds the online CPUs whose counters are dead to `lost`. */
@@ -197,8 +210,9 @@ function readCounted(counted: Counted, online: readonly number[], lost: Set<numb
 /** The counters of cgroups, from those that were open at the start. */
 export function createCgroupCounters(host: PerfHost, first: Acquired): CgroupCounters {
   const states: States = { counted: 0, leftOut: 0, late: 0, refused: 0 };
-  const book: Book = { host, all: new Map(), closed: new Map(), states, reported: new Set(), refused: new Set() };
-  const { all, closed } = book;
+  const none: ReadonlySet<string> = new Set();
+  const [all, closed, reported] = [new Map<string, Counted>(), new Map<string, Counted>(), new Set<string>()];
+  const book: Book = { host, all, closed, states, reported, refused: none, going: none };
   adopt(book, first);
   return {
     async update(turn, online, lostBefore) {

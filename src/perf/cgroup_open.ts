@@ -41,8 +41,13 @@ export function openCgroup({ kernel, fdMax, batches }: CgroupOpening, cgroup: Cg
 export const refusalOf = ({ facts, unopened }: OpenedCgroup): string | undefined =>
   facts === undefined ? unopened.map(({ errno }) => errno).find((errno) => errno !== 'ESTALE') : undefined;
 
+/**
+ * What is answered for a cgroup that is just being removed, whose folder is still there for a moment; and for an event that the
+ * machine does not have.
+ */
+export const mayGo = (errno: string): boolean => errno === 'ENOENT' || errno === 'NO_EVENT';
 /** Whether the next cgroup will meet the same. Whoever owns a cgroup may keep others out of its folder, and of no other. */
-export const isFinal = (errno: string): boolean => errno !== 'ENOTDIR';
+export const isFinal = (errno: string): boolean => errno !== 'ENOTDIR' && !mayGo(errno);
 
 export interface OpenedCgroups {
   readonly held: readonly Held[];
@@ -58,16 +63,20 @@ export function openCgroups(opening: CgroupOpening, cgroups: readonly Cgroup[]):
   const opened: CgroupFacts[] = [];
   const refused: string[] = [];
   let unopened: readonly Unopened[] = [];
+  let going: readonly Unopened[] = [];
   for (const [i, cgroup] of cgroups.entries()) {
     const result = openCgroup(opening, cgroup);
     held.push(...result.held);
     if (result.facts !== undefined) opened.push(result.facts);
     const errno = refusalOf(result);
     if (errno === undefined) continue;
-    unopened = result.unopened;
+    if (mayGo(errno)) going = result.unopened;
+    else unopened = result.unopened;
     const without = isFinal(errno) ? cgroups.slice(i) : [cgroup];
     refused.push(...without.map(({ inode }) => inode));
     if (isFinal(errno)) break;
   }
+  // Where another cgroup has the events, this machine has them.
+  if (unopened.length === 0 && opened.length === 0) unopened = going;
   return { held, cgroups: opened, refused, unopened };
 }

@@ -64,25 +64,34 @@ export function findCgroups(root: string, include: Pattern, depth: number): Foun
   return { paths, isCut: visited > VISITED_MAX };
 }
 
+export interface ChosenCgroups {
+  readonly chosen: readonly Cgroup[];
+  /** How many there are besides. Some of them may have gone by now, but never all. */
+  readonly leftOut: number;
+}
+
 /** The cgroups to count for: those that are counted already stay, and the first of the others fill up to `max`. */
 export function chooseCgroups(
   root: string,
   paths: readonly string[],
   counted: readonly Cgroup[],
   max: number,
-): Cgroup[] {
+): ChosenCgroups {
   const known = new Map(counted.map((cgroup) => [cgroup.path, cgroup]));
   const now = paths.flatMap((path) => {
     const inode = known.has(path) ? inodeOf(root, path) : undefined;
     return inode !== undefined && known.get(path)?.inode === inode ? [{ path, inode }] : [];
   });
   const staying = new Set(now.map(({ path }) => path));
-  for (const path of paths) {
-    if (now.length >= max) break;
-    const inode = staying.has(path) ? undefined : inodeOf(root, path);
-    if (inode !== undefined) now.push({ path, inode });
+  const others = paths.filter((path) => !staying.has(path));
+  const chosen = [...now];
+  for (const [i, path] of others.entries()) {
+    const inode = inodeOf(root, path);
+    if (inode === undefined) continue;
+    if (chosen.length >= max) return { chosen, leftOut: others.length - i };
+    chosen.push({ path, inode });
   }
-  return now;
+  return { chosen, leftOut: 0 };
 }
 
 /** Which cgroup is at a path now; `undefined` where none is. */

@@ -274,7 +274,7 @@ export function fileCapability(path = '/proc/self/exe'): FileCapability | undefi
   const value = new Uint8Array(ATTRIBUTE_BYTES_MAX);
   const length = optional(
     () => syscall('getxattr', Buffer.from(`${path}\0`), Buffer.from('security.capability\0'), value, value.length),
-    ['ENODATA', 'ENOTSUP', 'EOPNOTSUPP'],
+    ['ENODATA', 'ENOTSUP'],
   );
   return length === undefined ? undefined : parseFileCapability(value.subarray(0, length));
 }

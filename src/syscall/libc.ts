@@ -14,6 +14,11 @@ export class NoSyscallsError extends ExporterError {
   readonly code = 'NO_SYSCALLS';
 }
 
+/** What is asked for by name, and Node calls "Unknown system error -116". */
+const NAMELESS: ReadonlyMap<number, readonly [code: string, message: string]> = new Map([
+  [116, ['ESTALE', 'stale file handle']],
+]);
+
 /** What the kernel answered instead of doing it. `code`, `errno` and `syscall` are as in the errors of `node:fs`. */
 export class SyscallError extends Error {
   override readonly name = 'SyscallError';
@@ -22,8 +27,8 @@ export class SyscallError extends Error {
   readonly errno: number;
   readonly syscall: string;
   constructor(syscall: string, errno: number) {
-    const code = getSystemErrorName(-errno);
-    super(`${code}: ${getSystemErrorMessage(-errno)}, ${syscall}`);
+    const [code, message] = NAMELESS.get(errno) ?? [getSystemErrorName(-errno), getSystemErrorMessage(-errno)];
+    super(`${code}: ${message}, ${syscall}`);
     this.code = code;
     this.errno = -errno;
     this.syscall = syscall;
@@ -119,8 +124,8 @@ type Decoded<F extends Fields> = { -readonly [K in keyof F]: F[K] extends 'i64' 
 export interface Struct<F extends Fields> {
   readonly sizeBytes: number;
   readonly offsets: Readonly<Record<keyof F, number>>;
-  /** Members that are not given are zero. */
-  encode(values: Partial<Decoded<F>>): Uint8Array<ArrayBuffer>;
+  /** Members that are not given are zero. `into` is for what is encoded again and again. */
+  encode(values: Partial<Decoded<F>>, into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
   decode(bytes: Uint8Array): Decoded<F>;
 }
 
@@ -139,9 +144,9 @@ export function struct<const F extends Fields>(fields: F, sizeBytes?: number): S
   return {
     sizeBytes: size,
     offsets: offsets as Record<keyof F, number>,
-    encode(values) {
-      const bytes = new Uint8Array(size);
-      const view = new DataView(bytes.buffer);
+    encode(values, into) {
+      const bytes = into?.fill(0) ?? new Uint8Array(size);
+      const view = new DataView(bytes.buffer, bytes.byteOffset, size);
       for (const { name, type, offset } of places) {
         const value = (values as Record<string, number | bigint | undefined>)[name];
         if (value === undefined) continue;

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { openCgroup, openCgroups } from '../../src/perf/cgroup_open.ts';
-import type { Cgroup } from '../../src/perf/cgroup_tree.ts';
+import { type Cgroup, findCgroupTree } from '../../src/perf/cgroup_tree.ts';
+import { perfKernel } from '../../src/perf/kernel.ts';
 import type { PerfKernel } from '../../src/perf/open.ts';
 import type { Batch, PlannedEvent } from '../../src/perf/planned.ts';
+import { openTree } from '../../src/source/source.ts';
+import { lacksCgroups, makeCgroup, OWN, removeAll, removeCgroup } from '../helpers/cgroups.ts';
+import { loudly } from '../helpers/debian.ts';
 
 /** A kernel that opens whatever it is not to refuse; `refuse` is asked for an errno. */
 function machine(
@@ -134,6 +138,16 @@ test('a refusal that the next will meet too ends it, and is told; those before s
   assert.ok(!asked.some((each) => each.startsWith('c ')));
 });
 
+test('one that is just being removed costs itself alone', () => {
+  const { kernel } = machine((_, __, path) => (path === 'going' ? 'ENOENT' : undefined));
+  const opened = openCgroups({ kernel, fdMax: LIMIT, batches: BATCHES }, ['a', 'going', 'b'].map(cgroup));
+  assert.deepEqual(
+    opened.cgroups.map(({ path }) => path),
+    ['a', 'b'],
+  );
+  assert.deepEqual(opened.unopened, [], 'the machine has the events');
+});
+
 test('a folder that nobody may read costs its own cgroup alone, which is asked for once', () => {
   const { kernel, open, asked } = machine((_, __, path) => (path === 'shut' ? 'ENOTDIR' : undefined));
   const opened = openCgroups({ kernel, fdMax: LIMIT, batches: BATCHES }, ['a', 'shut', 'b'].map(cgroup));
@@ -148,4 +162,23 @@ test('a folder that nobody may read costs its own cgroup alone, which is asked f
     asked.filter((each) => each.startsWith('shut ')).length,
     (perBatch[0] as number) + (perBatch[1] as number),
   );
+});
+
+describe('with the kernel itself', { skip: loudly(lacksCgroups()) }, () => {
+  after(() => removeAll());
+
+  test('one that has gone since it was listed costs none of those after it', async () => {
+    for (const name of ['a', 'gone', 'z']) makeCgroup(name);
+    await removeCgroup('gone');
+    const kernel = perfKernel(findCgroupTree(openTree('/sys')));
+    const software = { ...batch([{ name: 'cs', type: 1, config: 3n }]), cpus: [0] };
+    const asked = ['a', 'gone', 'z'].map((name) => cgroup(`${OWN}/${name}`));
+    const { held, cgroups, refused, unopened } = openCgroups({ kernel, fdMax: LIMIT, batches: [software] }, asked);
+    for (const { fd } of held) kernel.close(fd);
+    assert.deepEqual(
+      cgroups.map(({ path }) => path),
+      [`${OWN}/a`, `${OWN}/z`],
+    );
+    assert.deepEqual([refused, unopened], [[], []]);
+  });
 });

@@ -51,7 +51,7 @@ test('a tree that somebody has filled is looked at in part', (t) => {
 test('those that are counted stay when others come before them; one at the same path is another', (t) => {
   const root = cgroups(t, 'b', 'c');
   const choose = (counted: Parameters<typeof chooseCgroups>[2], max = 2) =>
-    chooseCgroups(root, findCgroups(root, compilePattern(''), 1).paths, counted, max);
+    chooseCgroups(root, findCgroups(root, compilePattern(''), 1).paths, counted, max).chosen;
   const first = choose([]);
   assert.deepEqual(
     first.map(({ path }) => path),
@@ -72,6 +72,15 @@ test('those that are counted stay when others come before them; one at the same 
   assert.notEqual(other?.inode, first[1]?.inode);
 });
 
+test('left out is what is there beyond the maximum, and never what has gone since it was listed', (t) => {
+  const root = cgroups(t, 'a', 'b', 'c');
+  const leftOut = (paths: readonly string[], max: number) => chooseCgroups(root, paths, [], max).leftOut;
+  assert.equal(leftOut(['a', 'gone', 'b', 'c'], 9), 0);
+  assert.equal(leftOut(['a', 'gone', 'b', 'c', 'gone too'], 3), 0);
+  assert.equal(leftOut(['a', 'b', 'gone', 'c'], 2), 1);
+  assert.equal(leftOut(['a', 'b', 'c'], 1), 2);
+});
+
 test('only a tree of cgroups is one', (t) => {
   assert.throws(() => openCgroupFolders(cgroups(t)), /is no tree of cgroups/);
 });
@@ -84,7 +93,7 @@ test('a cgroup may be called anything, and so may the folders above the tree', (
   assert.deepEqual(find('^/café$'), ['caf\xc3\xa9'], 'what is wanted is said in text');
   assert.deepEqual(names.map(cgroupLabel), ['/café', '/caf\ufffd', '/caf\ufffd/below']);
   assert.deepEqual(
-    chooseCgroups(root, find(''), [], 9).map(({ path }) => path),
+    chooseCgroups(root, find(''), [], 9).chosen.map(({ path }) => path),
     names,
   );
 });

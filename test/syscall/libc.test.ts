@@ -29,6 +29,8 @@ test('a refusal is an error as those of node:fs', () => {
     message: 'EBADF: bad file descriptor, fcntl',
   });
   assert.equal(new SyscallError('ioctl', 95).code, 'ENOTSUP');
+  const { code, message } = new SyscallError('openat2', 116);
+  assert.deepEqual([code, message], ['ESTALE', 'ESTALE: stale file handle, openat2'], 'Node has no name for it');
   assert.equal(trySyscall('fcntl', -1, F_GETFD), -9, 'the same without an error');
 });
 
