@@ -14,6 +14,17 @@ import { type TopdownMemory, writeGroups, writeState } from '../perf/write.ts';
 
 /** Says once what is not there although it was asked for. */
 function report(host: PerfHost, facts: PerfFacts, kinds: readonly [PerfKind, ...PerfKind[]]): void {
+  const ofCgroups = verdictOf(facts, 'cgroup');
+  const hasNoCgroup = kinds.includes('cgroup') && facts.cgroups.length === 0 && ofCgroups.reason === 'no_cgroup';
+  if (hasNoCgroup) {
+    const { why, remedy } = ofCgroups;
+    host.log.warn('there are no cgroups to count for', {
+      pattern: host.flags.cgroupInclude?.source ?? '',
+      why,
+      remedy,
+    });
+    if (kinds.length === 1) return;
+  }
   if (facts.groups.length + facts.cgroups.length === 0) {
     const { reason, why } = denial(facts, kinds);
     host.log.warn("perf counters are denied: run 'keyhole doctor' to see what to change", { reason, why });

@@ -15,6 +15,7 @@ export type Reason =
   | 'seccomp'
   | 'no_pmu'
   | 'no_event'
+  | 'no_cgroup'
   | 'no_room'
   | 'no_tracefs'
   | 'files_limit'
@@ -183,6 +184,7 @@ const PLAIN: Readonly<Record<string, Verdict>> = {
     why: 'this runtime cannot call the kernel directly',
     remedy: 'use the executable that Keyhole ships',
   },
+  NO_EVENT: { reason: 'no_event', why: 'the event source has no such event', remedy: '' },
   NO_ROOM: {
     reason: 'no_room',
     why: 'a group needs more counters at once than the PMU has',

@@ -87,13 +87,19 @@ export const verdictsOf = (unopened: readonly Unopened[], access: Access): Recor
 
 const NOTHING: Verdict = { reason: 'cpu_offline', why: 'none of the CPUs asked for is online', remedy: '' };
 
+const NO_CGROUP: Verdict = {
+  reason: 'no_cgroup',
+  why: 'there is no cgroup that --collector.perf.cgroup-include matches',
+  remedy: 'look at the pattern, and at --collector.perf.cgroup-depth',
+};
+
 /** Why there are no counters of a kind: what was refused comes before what the PMU lacks. */
-export function verdictOf({ unopened, missing, verdicts }: PerfFacts, kind: PerfKind): Verdict {
+export function verdictOf({ cpus, unopened, missing, verdicts }: PerfFacts, kind: PerfKind): Verdict {
   const own = unopened.filter((each) => each.kind === kind);
   const first = own.find(({ lacks }) => !lacks) ?? own[0];
   if (first !== undefined) return verdicts[first.errno] ?? NOTHING;
   const absent = missing.find((each) => each.kind === kind);
-  if (absent === undefined) return NOTHING;
+  if (absent === undefined) return kind === 'cgroup' && cpus.length > 0 ? NO_CGROUP : NOTHING;
   const reason = kind === 'tracepoint' ? 'no_tracefs' : 'no_event';
   return { reason, why: `${absent.event}: ${absent.why}`, remedy: '' };
 }

@@ -153,6 +153,20 @@ test('what was refused at the start is not called late', async (t) => {
   });
 });
 
+test('a pattern that no cgroup matches is the reason, and told', async (t) => {
+  const root = machine(t, 'system.slice');
+  const { acquired } = acquiring(t, root, [], { cpus: [0, 1] });
+  const warnings: unknown[] = [];
+  const warn = (message: string, fields?: object) => void warnings.push([message, fields]);
+  const log = { ...silent, warn, with: () => log };
+  const { text, error } = await prepared(perf, { root, acquired, argv: ARGV, log })();
+  assert.match(text, /^keyhole_perf_unavailable\{kind="cgroup",reason="no_cgroup"\} 1$/m);
+  assert.match(String(error), /no counters: there is no cgroup that --collector.perf.cgroup-include matches/);
+  const why = 'there is no cgroup that --collector.perf.cgroup-include matches';
+  const remedy = 'look at the pattern, and at --collector.perf.cgroup-depth';
+  assert.deepEqual(warnings, [['there are no cgroups to count for', { pattern: '^/kubepods', why, remedy }]]);
+});
+
 test('a CPU that went and came between two scrapes takes along the counters that seem to rest', async (t) => {
   const root = machine(t, POD);
   const { acquired, next } = acquiring(t, root, [

@@ -93,6 +93,8 @@ for (const [what, some, kind, reason] of [
   ],
   ['another kind was refused', { unopened: [refused('cache', 'EBUSY', false)] }, 'hardware', 'cpu_offline'],
   ['nobody judged it', { unopened: [refused('cache', 'EBUSY', false)], verdicts: {} }, 'cache', 'cpu_offline'],
+  ['there is no such cgroup', {}, 'cgroup', 'no_cgroup'],
+  ['there is none, and no CPU either', { cpus: [] }, 'cgroup', 'cpu_offline'],
   ['a tracepoint was not found', { missing: [missing('tracepoint')] }, 'tracepoint', 'no_tracefs'],
   ['an event was not found', { missing: [missing('event')] }, 'event', 'no_event'],
   ['an event of another kind was not found', { missing: [missing('event')] }, 'topdown', 'cpu_offline'],
