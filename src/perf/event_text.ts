@@ -1,4 +1,5 @@
 import { UsageError } from '../core/errors.ts';
+import { genericEvent } from './generic_events.ts';
 import { GROUP_EVENTS_MAX } from './planned.ts';
 
 /**
@@ -12,7 +13,7 @@ export interface EventText {
   readonly pmu?: string;
   /** `instructions`, where no PMU is written. */
   readonly name?: string;
-  /** Between the slashes; `r1c0` is a term `config`. */
+  /** Between the slashes; `r1c0` is a term `config`. A name has none but `config1` and `config2`. */
   readonly terms: readonly TermText[];
   /** Those of `ukhHG` that are written; empty where everything is counted. */
   readonly modifiers: string;
@@ -87,14 +88,20 @@ export function termValue(text: string): bigint | undefined {
   return value < 1n << 64n ? value : undefined;
 }
 
+/** `r1c0`: the number of a raw event, with any zeros in front. */
+function rawOf(name: string): bigint | undefined {
+  const [, digits] = /^r0*([0-9a-fA-F]{1,16})$/.exec(name) ?? [];
+  return digits === undefined ? undefined : BigInt(`0x${digits}`);
+}
+
 function parseTerm(text: string, whole: string): TermText {
   const [, name, given] = /^([\w.-]+)(?:=(\w+))?$/.exec(text) ?? [];
   if (name === undefined || /^\.+$/.test(name))
     return refuse(whole, `${quote(text)} is no term; one is written as in event=0x3c`);
   if (SAMPLING_TERMS.includes(name))
     return refuse(whole, `the term ${name} is about samples or about perf itself, and Keyhole counts`);
-  const [, raw] = given === undefined ? (/^r([0-9a-fA-F]{1,16})$/.exec(name) ?? []) : [];
-  if (raw !== undefined) return { name: 'config', value: BigInt(`0x${raw}`) };
+  const raw = given === undefined ? rawOf(name) : undefined;
+  if (raw !== undefined) return { name: 'config', value: raw };
   if (given === undefined) return { name };
   const value = termValue(given);
   if (value === undefined) return refuse(whole, `${quote(given)} is no number for the term ${name}`);
@@ -105,34 +112,51 @@ function parseTerm(text: string, whole: string): TermText {
 function parseTerms(inside: string, whole: string): { terms: TermText[]; name: string | undefined } {
   const texts = inside.split(',').map((text) => text.trim());
   const names = texts.filter((text) => text.startsWith('name='));
-  const [name] = names.map((text) => text.slice('name='.length));
+  const [name] = names.map((text) => text.slice('name='.length).replace(/^'(.*)'$/, '$1'));
   if (names.length > 1 || (name !== undefined && !/^[\w.:-]+$/.test(name))) refuse(whole, 'its name= is no name');
   const terms = texts.filter((text) => !text.startsWith('name=')).map((text) => parseTerm(text, whole));
-  if (terms.length === 0) refuse(whole, 'it has no terms');
   return { terms, name };
+}
+
+/** What a name of no event source is: `instructions`, or a raw number. */
+function sourceless(name: string): Pick<EventText, 'name' | 'terms'> {
+  const raw = rawOf(name);
+  return raw === undefined ? { name, terms: [] } : { terms: [{ name: 'config', value: raw }] };
+}
+
+/** `cycles//u`, `r1c0/name=foo/`: slashes after what is no event source, where perf(1) takes but a few terms. */
+function parseNamed(event: string, inside: string, own: string, text: string, more: string): EventText {
+  const { terms, name } = inside.trim() === '' ? { terms: [], name: undefined } : parseTerms(inside, text);
+  const wrong = terms.find((term) => !/^config[12]$/.test(term.name) || term.value === undefined);
+  if (wrong !== undefined)
+    refuse(text, `the term ${wrong.name} is for event sources; ${event} takes name=, config1= and config2=`);
+  const modifiers = joined(parseModifiers(own, text), more);
+  const what = sourceless(event);
+  const written = terms.length === 0 ? event : `${event}/${inside}`;
+  return { label: name ?? labelOf(written, modifiers), ...what, terms: [...what.terms, ...terms], modifiers };
 }
 
 function parseEvent(text: string, more: string): EventText {
   const [, pmu, inside, after = ''] = /^([^/]*)\/([^/]*)\/(\w*)$/.exec(text) ?? [];
   if (pmu !== undefined && inside !== undefined) {
-    if (!/^[\w.-]+$/.test(pmu) || /^\.+$/.test(pmu)) refuse(text, 'no event source has such a name');
+    if (genericEvent(pmu) !== undefined || rawOf(pmu) !== undefined) return parseNamed(pmu, inside, after, text, more);
+    if (!/^[\w.*?[\]!-]+$/.test(pmu) || /^\.+$/.test(pmu)) refuse(text, 'no event source has such a name');
     const { terms, name } = parseTerms(inside, text);
+    if (terms.length === 0) refuse(text, 'it has no terms');
     const own = parseModifiers(after, text);
     const modifiers = joined(own, more);
     return { label: name ?? labelOf(inside, modifiers), pmu, terms, modifiers };
   }
+  if (/^mem:/.test(text)) return refuse(text, 'breakpoints are not counted');
   const [, name, letters = ''] = /^([\w.-]+)(?::(\w+))?$/.exec(text) ?? [];
   if (name === undefined || /^\.+$/.test(name))
     return refuse(text, "an event is written as in 'instructions:u', 'r01c0' or 'power/energy-pkg/'");
-  if (name === 'mem') return refuse(text, 'breakpoints are not counted');
   // A tracepoint looks like a name with modifiers.
   if (letters.length > MODIFIERS.length || /[^A-Za-z]/.test(letters))
     return refuse(text, 'tracepoints are for --collector.perf.tracepoint');
   const modifiers = parseModifiers(letters, text);
-  const [, raw] = /^r([0-9a-fA-F]{1,16})$/.exec(name) ?? [];
-  const what = raw === undefined ? { name, terms: [] } : { terms: [{ name: 'config', value: BigInt(`0x${raw}`) }] };
   const all = joined(modifiers, more);
-  return { label: labelOf(name, all), ...what, modifiers: all };
+  return { label: labelOf(name, all), ...sourceless(name), modifiers: all };
 }
 
 const labelOf = (name: string, modifiers: string): string => (modifiers === '' ? name : `${name}:${modifiers}`);

@@ -33,6 +33,8 @@ export interface Batch {
    * CPU when theirs goes.
    */
   readonly moves: boolean;
+  /** Whether no PMU of cores has a part in it: that a machine shows none is then no reason. */
+  readonly isOther?: boolean;
   /** Whether the events are one group that is opened whole or not at all. */
   readonly isWhole?: boolean;
 }

@@ -21,8 +21,27 @@ export interface Pmu {
   readonly isCore: boolean;
 }
 
-/** `uncore_imc`, or `imc`, stands for all of `uncore_imc_0`, `uncore_imc_1` and so on, as perf(1) takes it. */
+/** A pattern as shells have it: `*`, `?`, `[0-3]`, `[!0]`. One that is none stands for itself. */
+function globbed(pattern: string): RegExp | undefined {
+  if (!/[*?[]/.test(pattern)) return undefined;
+  const parts = pattern.replace(/\[(!?)([^\]]+)\]|[^\w]/g, (part, not: string | undefined, set: string | undefined) => {
+    if (set !== undefined) return `[${not === '!' ? '^' : ''}${set.replaceAll(/[^\w-]/g, '\\$&')}]`;
+    return { '*': '.*', '?': '.' }[part] ?? `\\${part}`;
+  });
+  try {
+    return new RegExp(`^(uncore_)?${parts}$`);
+  } catch {
+    // As of [9-0].
+    return undefined;
+  }
+}
+
+/**
+ * `uncore_imc`, or `imc`, stands for all of `uncore_imc_0`, `uncore_imc_1` and so on, as perf(1) takes it; so do
+ * `uncore_imc*` and `uncore_imc_[01]`.
+ */
 export const isNamed = ({ name }: Pmu, written: string): boolean =>
+  globbed(written)?.test(name) ??
   [written, `uncore_${written}`].some(
     (each) => name === each || (name.startsWith(each) && /^_?[0-9]+$/.test(name.slice(each.length))),
   );
@@ -143,9 +162,10 @@ export const isSameEvent = (a: string, b: string): boolean => a.toLowerCase() ==
 /** The names of a PMU's terms. */
 export const termsOf = (sys: Tree, pmu: string): string[] => optional(() => sys.list(`${DEVICES}/${pmu}/format`)) ?? [];
 
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, LISTED_MAX).join(', ');
-  return names.length > LISTED_MAX ? `${shown} and ${names.length - LISTED_MAX} more` : shown || 'none';
+/** The first of the names, and how many there are besides. */
+export function listed(names: readonly string[], most = LISTED_MAX): string {
+  const shown = names.slice(0, most).join(', ');
+  return names.length > most ? `${shown} and ${names.length - most} more` : shown || 'none';
 }
 
 function unknown(sys: Tree, pmu: string, part: string): UnknownEventError {

@@ -90,6 +90,20 @@ const METHODS: readonly TopdownMethod[] = [
   ARM,
 ];
 
+const names = (machine: MachineView, { name, isCore }: Pmu): boolean =>
+  isCore && machine.eventsOf(name).includes('slots');
+
+/** The event code and the umask: `INTEL_ARCH_EVENT_MASK` in arch/x86/include/asm/perf_event.h. */
+const codeOf = ({ config }: PlannedEvent): bigint => config & 0xffffn;
+
+/** Whether it is what leads the metric events, on a PMU that names it. */
+export const isSlots = (event: PlannedEvent, pmu: Pmu, machine: MachineView): boolean =>
+  event.type === pmu.type && codeOf(event) === 0x400n && names(machine, pmu);
+
+/** Whether it is a metric event, which the kernel takes in a group of `slots` alone. */
+export const wantsSlots = (event: PlannedEvent, pmu: Pmu, machine: MachineView): boolean =>
+  event.type === pmu.type && (codeOf(event) & 0x80ffn) === 0x8000n && names(machine, pmu);
+
 /** How this PMU's events give it; the fullest that it names. */
 export const topdownMethod = (events: readonly string[]): TopdownMethod | undefined =>
   METHODS.find((method) => method.events.every((each) => events.includes(each)));
