@@ -183,9 +183,12 @@ export function openBatch(attempt: Attempt, batch: Batch, cgroup?: string): Open
     }
   }
   const { kind, pmu } = batch;
-  const unopened = [...refused.values()].map(
-    ({ event, errno, cpus }): Unopened => ({ kind, pmu, event: event.name, errno, lacks: LACKS.includes(errno), cpus }),
-  );
+  const unopened = [...refused.values()].map(({ event, errno: told, cpus }): Unopened => {
+    const lacks = LACKS.includes(told);
+    // What is asked of another event source says nothing about the PMU of cores.
+    const errno = lacks && told !== 'NO_ROOM' && batch.isOther === true ? 'NO_EVENT' : told;
+    return { kind, pmu, event: event.name, errno, lacks, cpus };
+  });
   return { groups, unopened };
 }
 

@@ -32,7 +32,8 @@ function planCatalog(asked: Asked, cpus: readonly number[], pmus: readonly Pmu[]
       batches.push({ kind, pmu: home.name, cpus: own, events, moves: false });
     }
   }
-  batches.push({ kind: 'software', pmu: 'software', cpus, events: ofKind('software').map(plain), moves: false });
+  const software = ofKind('software').map(plain);
+  batches.push({ kind: 'software', pmu: 'software', cpus, events: software, moves: false, isOther: true });
   return batches;
 }
 
@@ -45,7 +46,8 @@ function planTracepoints(asked: Asked, cpus: readonly number[], machine: Machine
     if (id === undefined) missing.push({ kind: 'tracepoint', pmu: 'tracepoint', event: name, why });
     else events.push({ name, type: PERF_TYPE_TRACEPOINT, config: BigInt(id), excludeHv: true });
   }
-  return { batches: [{ kind: 'tracepoint', pmu: 'tracepoint', cpus, events, moves: false }], missing };
+  const batch: Batch = { kind: 'tracepoint', pmu: 'tracepoint', cpus, events, moves: false, isOther: true };
+  return { batches: [batch], missing };
 }
 
 /** The CPUs to count on: those asked for, or all, as far as they are online. */

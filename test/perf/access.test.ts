@@ -47,6 +47,7 @@ for (const [errno, given, reason, remedy] of [
   ['ENOENT', {}, 'no_event', /^$/],
   ['ENOENT', { hasCorePmu: false }, 'no_pmu', /virtual machine/],
   ['ENOTSUP', { hasCorePmu: false }, 'no_pmu', /./],
+  ['NO_EVENT', { hasCorePmu: false }, 'no_event', /^$/],
   ['EMFILE', {}, 'files_limit', /LimitNOFILE/],
   ['ENODEV', {}, 'cpu_offline', /./],
   ['ENOSYS', {}, 'not_in_kernel', /CONFIG_PERF_EVENTS/],

@@ -117,6 +117,30 @@ test('the kernel that does not take the number of the PMU is asked without it', 
   assert.equal(openBatches([hybrid], kernel, LIMIT).groups.length, 1);
 });
 
+test('what another event source lacks is told as that, and not by the PMU of cores', () => {
+  for (const [refusal, errno, lacks] of [
+    ['EINVAL', 'NO_EVENT', true],
+    ['ENOENT', 'NO_EVENT', true],
+    ['EACCES', 'EACCES', false],
+  ] as const) {
+    const { kernel } = machine({ room: 4, refuse: { c: refusal } });
+    const { unopened } = openBatches([{ ...batch('c'), isOther: true }, batch('c')], kernel, LIMIT);
+    assert.deepEqual(
+      unopened.map((each) => [each.errno, each.lacks]),
+      [
+        [errno, lacks],
+        [refusal, lacks],
+      ],
+    );
+  }
+});
+
+test('a group of another event source that has no room says so', () => {
+  const { kernel } = machine({ room: 1 });
+  const { unopened } = openBatches([{ ...batch('ci'), isOther: true, isWhole: true }], kernel, LIMIT);
+  assert.deepEqual(told(unopened), ['c NO_ROOM 0', 'i NO_ROOM 0']);
+});
+
 test('descriptors beyond the limit are given back', () => {
   const { kernel, open } = machine({ room: 8 });
   const { groups, unopened } = openBatches([batch('cifg', [0, 1])], kernel, 16);
