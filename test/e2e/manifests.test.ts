@@ -1,7 +1,7 @@
 // The manifests, held against Kubernetes' own schemas and against Keyhole's own flags.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -136,12 +136,44 @@ for (const name of KUSTOMIZATIONS) {
 const named = (name: string, kind: string): Manifest[] =>
   build(join(DEPLOY, 'kubernetes', name)).filter((each) => each.kind === kind);
 
+const ofOperator = ({ apiVersion }: Manifest): boolean => apiVersion.startsWith('monitoring.coreos.com/');
+const releases = (manifests: readonly Manifest[]): Record<string, string | undefined> =>
+  Object.fromEntries(
+    manifests
+      .filter(ofOperator)
+      .map(({ kind, metadata }) => [`${kind}/${metadata.name}`, metadata.labels?.['release']]),
+  );
+
 test('with the stack, what the operator selects has the label of its release', () => {
-  for (const kind of ['ServiceMonitor', 'PrometheusRule'])
-    assert.deepEqual(
-      named('overlays/prometheus-stack', kind).map(({ metadata }) => metadata.labels?.['release']),
-      ['kube-prometheus-stack'],
-    );
+  const release = 'kube-prometheus-stack';
+  assert.deepEqual(releases(build(join(DEPLOY, 'kubernetes/overlays/prometheus-stack'))), {
+    'ServiceMonitor/keyhole': release,
+    'PrometheusRule/keyhole': release,
+  });
+  // The two choices that the pages name.
+  const copy = join(folder, 'deploy');
+  cpSync(DEPLOY, copy, { recursive: true });
+  const edit = (path: string, from: string, to: string): void => {
+    const text = readFileSync(join(copy, path), 'utf8');
+    assert.ok(text.includes(from), path);
+    writeFileSync(join(copy, path), text.replace(from, to));
+  };
+  edit('kubernetes/overlays/prometheus-stack/kustomization.yaml', '  - ../../base', '  - ../podmonitor');
+  edit(
+    'kubernetes/monitoring/kustomization.yaml',
+    '  - prometheusrule.yaml',
+    '  - prometheusrule.yaml\n  - prometheusrule-node.yaml',
+  );
+  const chosen = join(copy, 'kubernetes/overlays/prometheus-stack');
+  const expected = {
+    'PodMonitor/keyhole': release,
+    'PrometheusRule/keyhole': release,
+    'PrometheusRule/keyhole-node': release,
+  };
+  assert.deepEqual(releases(build(chosen)), expected);
+  if (noKubectl !== false) return;
+  const text = execFileSync('kubectl', ['kustomize', chosen], { encoding: 'utf8' });
+  assert.deepEqual(releases(text.split(/^---$/m).map((each) => parse(each) as Manifest)), expected);
 });
 
 test('pods are scraped by one monitor, and both kinds ask for the same', () => {

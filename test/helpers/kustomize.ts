@@ -27,7 +27,8 @@ interface Kustomization {
     readonly options: { readonly labels: Record<string, string>; readonly disableNameSuffixHash: true };
   }[];
   readonly patches?: readonly {
-    readonly target: { readonly kind: string; readonly name: string };
+    /** The kind is a regular expression. Without a name it is about every one of that kind. */
+    readonly target: { readonly kind: string; readonly name?: string };
     readonly patch: string;
   }[];
   readonly [key: string]: unknown;
@@ -92,11 +93,16 @@ export function build(folder: string): Manifest[] {
       data: Object.fromEntries(files.map((file) => [file, readFileSync(join(folder, file), 'utf8')])),
     });
   for (const { target, patch } of patches) {
-    const found = manifests.filter(({ kind, metadata }) => kind === target.kind && metadata.name === target.name);
-    if (found.length !== 1) throw new Error(`${folder}: ${found.length} of ${target.kind}/${target.name}`);
+    const isKind = new RegExp(`^(?:${target.kind})$`);
+    const found = manifests.filter(
+      ({ kind, metadata }) => isKind.test(kind) && (target.name === undefined || metadata.name === target.name),
+    );
+    if (found.length === 0 || (target.name !== undefined && found.length > 1))
+      throw new Error(`${folder}: ${found.length} of ${target.kind}/${target.name}`);
     const steps = parse(patch) as readonly Operation[] | { readonly $patch: 'delete' };
-    if ('$patch' in steps) manifests.splice(manifests.indexOf(found[0] as Manifest), 1);
-    else for (const operation of steps) apply(found[0] as Node, operation);
+    for (const manifest of found)
+      if ('$patch' in steps) manifests.splice(manifests.indexOf(manifest), 1);
+      else for (const operation of steps) apply(manifest, operation);
   }
   for (const manifest of manifests) {
     if (namespace !== undefined && !CLUSTER_WIDE.includes(manifest.kind)) manifest.metadata.namespace = namespace;
