@@ -185,7 +185,6 @@ const PLAIN: Readonly<Record<string, Verdict>> = {
     remedy: 'use the executable that Keyhole ships',
   },
   NO_EVENT: { reason: 'no_event', why: 'the event source has no such event', remedy: '' },
-  NO_EVENT: { reason: 'no_event', why: 'the event source has no such event', remedy: '' },
   NO_ROOM: {
     reason: 'no_room',
     why: 'a group needs more counters at once than the PMU has',
