@@ -7,7 +7,8 @@ import { type Architecture, bundle, makeExecutable, nodeOf, revision } from './b
 import { type DebianTree, debianTree } from './debian.ts';
 import { licences } from './licences.ts';
 import { addLayer, createLayout, type Descriptor, type Layout, readEntry, type TarEntry, tar } from './oci.ts';
-import { bill } from './sbom.ts';
+import { sourceDateSeconds } from './package_files.ts';
+import { bill, distributionOf } from './sbom.ts';
 
 const root = new URL('../', import.meta.url).pathname;
 const dist = join(root, 'dist');
@@ -205,12 +206,16 @@ const index = layout.addJson('application/vnd.oci.image.index.v1+json', {
 });
 const output = join(dist, `keyhole-${version}.oci.tar`);
 writeFileSync(output, await layout.archive(named(index, version)));
+const [first] = built;
+if (first === undefined) throw new Error('no platform');
 writeFileSync(
   join(dist, `keyhole-${version}.cdx.json`),
-  bill(
+  bill({
     version,
-    built.map(({ platform, tree }) => ({ architecture: platform.debian, packages: tree.packages })),
-  ),
+    distribution: distributionOf(readFileSync(join(first.tree.root, 'usr/lib/os-release'), 'utf8')),
+    platforms: built.map(({ platform, tree }) => ({ architecture: platform.debian, packages: tree.packages })),
+    timeSeconds: sourceDateSeconds(),
+  }),
 );
 for (const { platform, sizeBytes } of built) {
   process.stdout.write(`linux/${platform.debian}: ${(sizeBytes / 1e6).toFixed(1)} MB compressed\n`);

@@ -1,9 +1,10 @@
 // The bill of materials in CycloneDX: what the lock file names for the program, the Node it runs in and what is inside of that, and
 // Debian's libraries.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { nodeOf } from './build.ts';
+import { type Architecture, nodeOf } from './build.ts';
 import type { DebianPackage } from './debian.ts';
 
 export interface LockedPackage {
@@ -22,7 +23,15 @@ interface Component {
   readonly purl: string;
   readonly cpe?: string;
   readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
-  readonly components?: readonly Component[];
+  readonly components?: readonly (Component | ExecutableFile)[];
+}
+
+/** The Node executable of one architecture, as it is before the program is put into it. */
+interface ExecutableFile {
+  readonly type: 'file';
+  readonly 'bom-ref': string;
+  readonly name: string;
+  readonly hashes: readonly { readonly alg: string; readonly content: string }[];
 }
 
 const component = (type: string, name: string, version: string, purl: string): Component => ({
@@ -67,8 +76,20 @@ export const INSIDE_NODE: Readonly<Record<string, readonly [name: string, purl: 
 
 const cpeOf = (product: string, version: string): string => `cpe:2.3:a:${product}:${version}:*:*:*:*:*:*:*`;
 
+const NODE_ARCHITECTURES: Readonly<Record<string, Architecture>> = { amd64: 'x64', arm64: 'arm64' };
+
+function executableOf(architecture: string): ExecutableFile {
+  const arch = NODE_ARCHITECTURES[architecture];
+  if (arch === undefined) throw new Error(`no Node for ${architecture}`);
+  const name = `node-linux-${arch}/bin/node`;
+  const content = createHash('sha256')
+    .update(readFileSync(nodeOf(arch)))
+    .digest('hex');
+  return { type: 'file', 'bom-ref': name, name, hashes: [{ alg: 'SHA-256', content }] };
+}
+
 /** The runtime, with all that is linked into it. Both architectures are built from the same sources. */
-function runtime(): Component {
+function runtime(architectures: readonly string[]): Component {
   const asked = execFileSync(nodeOf(process.arch), ['-p', 'JSON.stringify(process.versions)'], { encoding: 'utf8' });
   const { node = '', ...versions } = JSON.parse(asked) as Record<string, string>;
   const components = Object.entries(INSIDE_NODE).flatMap(([key, [name, purl, product]]) => {
@@ -81,7 +102,7 @@ function runtime(): Component {
   return {
     ...component('platform', 'node', node, `pkg:generic/node@${node}`),
     cpe: cpeOf('nodejs:node.js', node),
-    components,
+    components: [...components, ...architectures.map(executableOf)],
   };
 }
 
@@ -100,42 +121,103 @@ export function lockedPackages(): readonly (LockedPackage & { readonly name: str
     .map(([path, entry]) => ({ ...entry, name: path.slice(path.lastIndexOf(prefix) + prefix.length) }));
 }
 
-export const debianPurl = ({ name, version }: DebianPackage, architecture: string): string =>
-  `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${architecture}`;
+/** Which Debian it is, by the words of its os-release. */
+export interface Distribution {
+  /** `debian` */
+  readonly id: string;
+  /** `12` */
+  readonly version: string;
+}
+
+/** https://www.freedesktop.org/software/systemd/man/os-release.html */
+export function distributionOf(osRelease: string): Distribution {
+  const field = (name: string): string => new RegExp(`^${name}="?([^"\\n]*)"?$`, 'm').exec(osRelease)?.[1] ?? '';
+  return { id: field('ID'), version: field('VERSION_ID') };
+}
+
+/** The source package, under which Debian's security tracker lists it, where that has another name. */
+function upstreamOf({ control }: DebianPackage): string | undefined {
+  const [, name, version] = /^Source: (\S+)(?: \((.+)\))?$/m.exec(control) ?? [];
+  return name === undefined || version === undefined ? name : `${name}@${version}`;
+}
+
+/** The qualifiers by which scanners choose the feed of the distribution. https://github.com/package-url/purl-spec */
+export function debianPurl(each: DebianPackage, architecture: string, distribution?: Distribution): string {
+  const upstream = upstreamOf(each);
+  const qualifiers = [
+    `arch=${architecture}`,
+    ...(distribution === undefined ? [] : [`distro=${distribution.id}-${distribution.version}`]),
+    ...(upstream === undefined ? [] : [`upstream=${encodeURIComponent(upstream)}`]),
+  ];
+  return `pkg:deb/debian/${encodeURIComponent(each.name)}@${encodeURIComponent(each.version)}?${qualifiers.join('&')}`;
+}
 
 export interface PlatformPackages {
   readonly architecture: string;
   readonly packages: readonly DebianPackage[];
 }
 
-/** The text of the bill; the same inputs give the same bytes. https://cyclonedx.org/docs/1.6/json/ */
-export function bill(version: string, platforms: readonly PlatformPackages[]): string {
-  const components = [
-    ...lockedPackages()
-      .filter(({ dev }) => dev !== true)
-      .map((entry) => {
-        const { name, version: number = '', optional, license } = entry;
-        return {
-          ...component(optional === true ? 'platform' : 'library', name, number, `pkg:npm/${name}@${number}`),
-          hashes: [{ alg: 'SHA-512', content: sha512Of(entry) }],
-          ...(license === undefined ? {} : { licenses: [{ license: { name: license } }] }),
-        };
-      }),
-    runtime(),
-    ...platforms.flatMap(({ architecture, packages }) =>
-      packages.map((each) => ({
-        ...component('library', each.name, each.version, debianPurl(each, architecture)),
-        hashes: [{ alg: 'SHA-256', content: each.sha256 }],
-      })),
-    ),
+/** A UUID (version 8) that follows from the content. */
+function serialNumberOf(content: string): string {
+  const digits = createHash('sha256').update(content).digest('hex');
+  const variant = '89ab'[Number.parseInt(digits[16] as string, 16) % 4];
+  const parts = [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    `8${digits.slice(13, 16)}`,
+    `${variant}${digits.slice(17, 20)}`,
   ];
-  const program = component('application', 'keyhole', version, `pkg:generic/keyhole@${version}`);
-  const document = {
-    bomFormat: 'CycloneDX',
-    specVersion: '1.6',
-    version: 1,
-    metadata: { component: program },
-    components,
+  return `urn:uuid:${[...parts, digits.slice(20, 32)].join('-')}`;
+}
+
+export interface BillOf {
+  readonly version: string;
+  readonly distribution: Distribution;
+  readonly platforms: readonly PlatformPackages[];
+  /** Seconds since 1970: of the commit. */
+  readonly timeSeconds: number;
+}
+
+/** The text of the bill; the same inputs give the same bytes. https://cyclonedx.org/docs/1.6/json/ */
+export function bill({ version, distribution, platforms, timeSeconds }: BillOf): string {
+  const node = runtime(platforms.map(({ architecture }) => architecture));
+  const npm = lockedPackages()
+    .filter(({ dev }) => dev !== true)
+    .map((entry) => {
+      const { name, version: number = '', optional, license } = entry;
+      return {
+        ...component(optional === true ? 'platform' : 'library', name, number, `pkg:npm/${name}@${number}`),
+        hashes: [{ alg: 'SHA-512', content: sha512Of(entry) }],
+        ...(license === undefined ? {} : { licenses: [{ license: { name: license } }] }),
+      };
+    });
+  const debian = platforms.flatMap(({ architecture, packages }) =>
+    packages.map((each) => ({
+      ...component('library', each.name, each.version, debianPurl(each, architecture, distribution)),
+      hashes: [{ alg: 'SHA-256', content: each.sha256 }],
+    })),
+  );
+  const system = {
+    type: 'operating-system',
+    'bom-ref': `${distribution.id}-${distribution.version}`,
+    name: distribution.id,
+    version: distribution.version,
   };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  const program = component('application', 'keyhole', version, `pkg:generic/keyhole@${version}`);
+  const references = (parts: readonly { readonly 'bom-ref': string }[]): string[] =>
+    parts.map((each) => each['bom-ref']);
+  const content = {
+    metadata: {
+      timestamp: new Date(timeSeconds * 1000).toISOString(),
+      tools: { components: [{ type: 'application', name: 'keyhole-tools-sbom', version }] },
+      component: program,
+    },
+    components: [...npm, node, system, ...debian],
+    dependencies: [
+      { ref: program['bom-ref'], dependsOn: references([...npm, node, ...debian]) },
+      { ref: node['bom-ref'], dependsOn: references(node.components ?? []) },
+    ],
+  };
+  const serialNumber = serialNumberOf(JSON.stringify(content));
+  return `${JSON.stringify({ bomFormat: 'CycloneDX', specVersion: '1.6', serialNumber, version: 1, ...content }, null, 2)}\n`;
 }

@@ -113,7 +113,6 @@ const NOBODY: readonly (readonly [command: RegExp, why: string])[] = [
   [/^kubectl (-n monitoring port-forward|get prometheus|top)/, 'needs a cluster'],
   [/^skopeo copy --all/, 'needs a registry; the copy itself is in test/e2e/container'],
   [/^cosign /, 'needs a registry'],
-  [/^trivy /, 'no such program in Debian'],
   [/^systemd-run -Pq |^systemctl edit /, 'needs the machine’s own systemd and a terminal'],
   [/^strace -f$/, 'half a command'],
   [/^keyhole (opener|compare( OLD NEW)?|check|explain)$/, 'the name of a command, which is looked up'],

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { test } from 'node:test';
-import { bill, INSIDE_NODE } from '../../tools/sbom.ts';
+import { nodeOf } from '../../tools/build.ts';
+import { type BillOf, bill, distributionOf, INSIDE_NODE } from '../../tools/sbom.ts';
 
 interface Part {
+  readonly type: string;
   readonly name: string;
   readonly version: string;
   readonly purl: string;
@@ -13,9 +16,29 @@ interface Part {
   readonly components?: readonly Part[];
 }
 
-const libc = { name: 'libc6', version: '2.36-9+deb12u10', control: '', sha256: 'ab'.repeat(32) };
-const made = bill('1.2.3', [{ architecture: 'amd64', packages: [libc] }]);
-const { components } = JSON.parse(made) as { components: readonly Part[] };
+const libc = {
+  name: 'libc6',
+  version: '2.36-9+deb12u10',
+  control: 'Package: libc6\nSource: glibc\n',
+  sha256: 'ab'.repeat(32),
+};
+const runtimes = { ...libc, name: 'libgcc-s1', version: '12.2.0-14', control: 'Source: gcc-12 (12.2.0-14)\n' };
+const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+const given: BillOf = {
+  version: '1.2.3',
+  distribution: distributionOf('NAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n'),
+  platforms: [{ architecture, packages: [libc, runtimes] }],
+  timeSeconds: 1_700_000_000,
+};
+const made = bill(given);
+interface Document {
+  readonly serialNumber: string;
+  readonly metadata: { readonly timestamp: string; readonly component: { readonly 'bom-ref': string } };
+  readonly components: readonly Part[];
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
+}
+const document = JSON.parse(made) as Document;
+const { components } = document;
 const named = (name: string, among: readonly Part[] = components): Part | undefined =>
   among.find((each) => each.name === name);
 
@@ -48,8 +71,14 @@ test('every part that the runtime names is in the bill, and in the facts for VEX
   for (const [name] of Object.values(INSIDE_NODE)) assert.ok(explained.includes(name), name);
 });
 
-test('it names the libraries of Debian, with the digest of their package', () => {
-  assert.equal(named('libc6')?.purl, 'pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?arch=amd64');
+test('it names the libraries of Debian as scanners look for them, with the digest of their package', () => {
+  const where = `arch=${architecture}&distro=debian-12`;
+  assert.equal(named('libc6')?.purl, `pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?${where}&upstream=glibc`);
+  assert.equal(named('libgcc-s1')?.purl, `pkg:deb/debian/libgcc-s1@12.2.0-14?${where}&upstream=gcc-12%4012.2.0-14`);
+  assert.deepEqual(
+    components.filter(({ type }) => type === 'operating-system').map(({ name, version }) => [name, version]),
+    [['debian', '12']],
+  );
   assert.deepEqual(named('libc6')?.hashes, [{ alg: 'SHA-256', content: libc.sha256 }]);
 });
 
@@ -58,5 +87,29 @@ test('every part has a reference of its own', () => {
   assert.equal(new Set(references).size, references.length);
 });
 
-test('two bills are the same bytes', () =>
-  assert.equal(bill('1.2.3', [{ architecture: 'amd64', packages: [libc] }]), made));
+test('it has the digest of the runtime’s executable', () => {
+  const arch = process.arch === 'arm64' ? 'arm64' : 'x64';
+  const digest = createHash('sha256')
+    .update(readFileSync(nodeOf(arch)))
+    .digest('hex');
+  const file = named(`node-linux-${arch}/bin/node`, named('node')?.components);
+  assert.deepEqual(file?.hashes, [{ alg: 'SHA-256', content: digest }]);
+});
+
+test('what it depends on are its parts', () => {
+  const references = new Set([...made.matchAll(/"bom-ref": "(.*)"/g)].map(([, reference]) => reference));
+  const [program] = document.dependencies;
+  assert.equal(program?.ref, document.metadata.component['bom-ref']);
+  for (const { ref, dependsOn } of document.dependencies)
+    for (const each of [ref, ...dependsOn]) assert.ok(references.has(each), each);
+});
+
+test('two bills are the same bytes, and others have another serial number', () => {
+  assert.equal(bill(given), made);
+  assert.equal(document.metadata.timestamp, '2023-11-14T22:13:20.000Z');
+  const uuid = /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  assert.match(document.serialNumber, uuid);
+  const other = JSON.parse(bill({ ...given, version: '1.2.4' })) as Document;
+  assert.match(other.serialNumber, uuid);
+  assert.notEqual(other.serialNumber, document.serialNumber);
+});
