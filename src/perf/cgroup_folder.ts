@@ -25,13 +25,22 @@ const OF_FOLDER = new Map([
   ['EPERM', ENOTDIR],
 ]);
 
+/** Used again for each: many thousand may be opened. */
+const usualName = Buffer.alloc(4096);
+
+function cString(path: string): Buffer {
+  const name = path.length < usualName.length ? usualName : Buffer.alloc(path.length + 1);
+  name.write(`${path}\0`, 'latin1');
+  return name;
+}
+
 /**
  * Before Linux 5.6, and where a filter hides the call, the path alone has to do: it is made of names, and a tree of cgroups
  * holds no links.
  */
 function openWithin(root: string, rootFd: number, path: string, how: Uint8Array): number {
   try {
-    return syscall('openat2', rootFd, Buffer.from(`${path}\0`, 'latin1'), how, how.length);
+    return syscall('openat2', rootFd, cString(path), how, how.length);
   } catch (error) {
     if (!hasErrno(error, ['ENOSYS'])) throw error;
     return openSync(cgroupFolder(root, path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -49,15 +58,17 @@ export function openCgroupFolders(root: string): CgroupFolders {
   if (!CGROUP_FILESYSTEMS.includes(type)) throw new Error(`${root} is no tree of cgroups`);
   const rootFd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
   const how = openHowLayout.encode({ flags: FOLDER, resolve: RESOLVE_WITHIN });
+  const open = (path: string): number => {
+    try {
+      return openWithin(root, rootFd, path, how);
+    } catch (error) {
+      const errno = OF_FOLDER.get(errnoOf(error) ?? '');
+      throw errno === undefined ? error : new SyscallError('openat2', errno);
+    }
+  };
   return {
     within(path, use) {
-      let fd: number;
-      try {
-        fd = openWithin(root, rootFd, path, how);
-      } catch (error) {
-        const errno = OF_FOLDER.get(errnoOf(error) ?? '');
-        throw errno === undefined ? error : new SyscallError('openat2', errno);
-      }
+      const fd = open(path);
       try {
         return use(fd);
       } finally {

@@ -60,6 +60,8 @@ export interface OpenerParts {
   readonly types: ReadonlySet<number>;
   /** Missing where the machine has no tree of cgroups. */
   readonly folders: CgroupFolders | undefined;
+  /** Gives back what only the start has needed, and the first requests. */
+  readonly giveBack?: () => void;
 }
 
 const errnoNumber = (error: unknown): number => (error instanceof SyscallError ? -error.errno : EIO);
@@ -83,11 +85,14 @@ function serveOne(
   }
 }
 
+/** By then whatever is called is compiled. It takes some hundredths of a second, so that there are not many of them. */
+const SETTLED_REQUESTS: readonly number[] = [100, 5000];
+
 /** Serves until the other end is gone. Blocks: the process has nothing else to do. */
 export function serveOpener(parts: OpenerParts): void {
-  const { socket, hello } = parts;
+  const { socket, hello, giveBack } = parts;
   sendMessage(socket, encodeHello(hello));
-  for (;;) {
+  for (let count = 1; ; count += 1) {
     const message = receiveMessage(socket, REQUEST_BYTES_MAX, FDS_MAX);
     if (message === undefined) return;
     const result = serveOne(parts, message);
@@ -99,5 +104,6 @@ export function serveOpener(parts: OpenerParts): void {
         closeAll([result.fd]);
       }
     } else sendMessage(socket, encodeAnswer(result.errno));
+    if (SETTLED_REQUESTS.includes(count)) giveBack?.();
   }
 }

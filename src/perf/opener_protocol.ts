@@ -68,7 +68,8 @@ export function decodeRequest(bytes: Uint8Array): OpenRequest | undefined {
     config2,
     ...Object.fromEntries(EXCLUDES.map((name, i) => [name, ((flags >> i) & 1) === 1])),
   };
-  const rest = Buffer.from(bytes.subarray(requestLayout.sizeBytes));
+  const size = requestLayout.sizeBytes;
+  const rest = Buffer.from(bytes.buffer, bytes.byteOffset + size, bytes.length - size);
   if ((flags & HAS_CGROUP) === 0) return rest.length === 0 ? { spec, cpu } : undefined;
   const cgroup = rest.toString('latin1');
   if (!isCgroupPath(cgroup)) return undefined;
@@ -76,10 +77,11 @@ export function decodeRequest(bytes: Uint8Array): OpenRequest | undefined {
 }
 
 const answerLayout = struct({ magic: 'u32', errno: 'u32' });
+const answer = new Uint8Array(answerLayout.sizeBytes);
 export const ANSWER_BYTES = answerLayout.sizeBytes;
 
-/** `errno` is 0 where the counter comes with it. */
-export const encodeAnswer = (errno: number): Uint8Array => answerLayout.encode({ magic: MAGIC, errno });
+/** `errno` is 0 where the counter comes with it. The bytes are good until the next answer. */
+export const encodeAnswer = (errno: number): Uint8Array => answerLayout.encode({ magic: MAGIC, errno }, answer);
 
 export function decodeAnswer(bytes: Uint8Array): number | undefined {
   if (bytes.length !== ANSWER_BYTES) return undefined;

@@ -56,6 +56,10 @@ export const NO_GROUP = -1;
 const FLAG_PID_CGROUP = 1 << 2;
 const EVERYTHING = -1;
 
+/** Used again for each: many thousand may be opened, and no call runs beside another. */
+const attr = new Uint8Array(perfEventAttrLayout.sizeBytes);
+const id = new BigUint64Array(1);
+
 /**
  * Opens a counter of everything that runs on one CPU, or of what there is in the cgroup of this folder, and returns its
  * descriptor. It survives an exec. The leader of a group (`groupFd` is `NO_GROUP`) is opened stopped, until `enableGroup`.
@@ -69,7 +73,7 @@ export function openEvent(spec: EventSpec, cpu: number, groupFd: number, cgroupF
     (spec.excludeHv === true ? FLAG_EXCLUDE_HV : 0n) |
     (spec.excludeHost === true ? FLAG_EXCLUDE_HOST : 0n) |
     (spec.excludeGuest === true ? FLAG_EXCLUDE_GUEST : 0n);
-  const attr = perfEventAttrLayout.encode({
+  const fields = {
     type: spec.type,
     size: perfEventAttrLayout.sizeBytes,
     config: spec.config,
@@ -77,7 +81,8 @@ export function openEvent(spec: EventSpec, cpu: number, groupFd: number, cgroupF
     config2: spec.config2 ?? 0n,
     readFormat: FORMAT_TOTAL_TIME_ENABLED | FORMAT_TOTAL_TIME_RUNNING | FORMAT_ID | FORMAT_GROUP,
     flags,
-  });
+  };
+  perfEventAttrLayout.encode(fields, attr);
   return syscall(
     'perf_event_open',
     attr,
@@ -95,7 +100,6 @@ export function enableGroup(fd: number): void {
 
 /** The number that the kernel gave to the event; unique while the machine runs. Throws ENOTTY for what is no event. */
 export function eventId(fd: number): bigint {
-  const id = new BigUint64Array(1);
   syscall('ioctl', fd, IOC_ID, id);
   return id[0] as bigint;
 }

@@ -17,6 +17,7 @@ import {
   setCapabilities,
   threadPrivileges,
 } from '../syscall/capability.ts';
+import { createSpare } from '../syscall/memory.ts';
 import { socketPair } from '../syscall/unix_socket.ts';
 import { openerPolicy, openingPolicy } from './calls.ts';
 import { tryFilter } from './confine.ts';
@@ -155,10 +156,17 @@ export function runOpener(options: OpenerOptions, log: Logger): void {
   const { permitted } = getCapabilities();
   setCapabilities({ effective: permitted, permitted, inheritable: 0n });
   const hello = { pid: process.pid, privileges: ownPrivileges() };
+  const spare = createSpare();
+  // Later it may not read which pages are those of the executable.
+  spare.code();
+  const giveBack = (): void => {
+    spare.heap();
+    spare.code();
+  };
   // From here on it receives and sends messages, opens folders of cgroups and counters, closes descriptors, and ends.
   if (sandbox !== 'off') tryFilter(openingPolicy, log);
   try {
-    serveOpener({ hello, socket: SOCKET_FD, types, folders });
+    serveOpener({ hello, socket: SOCKET_FD, types, folders, giveBack });
   } catch (error) {
     if (!hasErrno(error, ['EPIPE', 'ECONNRESET'])) throw new OpenerError(messageOf(error), { cause: error });
   }

@@ -60,71 +60,82 @@ function unbroken(call: () => number): number {
   }
 }
 
-/** What the kernel is given only the address of. */
-const reachable = new Set<NodeJS.ArrayBufferView>();
+/**
+ * What the structure of a message points to, used again for each: one is sent or received at a time. The process that opens
+ * counters handles thousands at once, and memory that is left behind outside of the heap comes back late.
+ */
+const vector = new Uint8Array(iovecLayout.sizeBytes);
+const message = new Uint8Array(messageLayout.sizeBytes);
+const header = new Uint8Array(controlLayout.sizeBytes);
+let control = new Uint8Array();
+let received = new Uint8Array();
+/** The kernel is given only its address. */
+let reachable: Uint8Array | undefined;
 
-interface Parts {
-  readonly bytes: Uint8Array;
-  readonly control: Uint8Array;
-}
+const withRoom = (bytes: Uint8Array<ArrayBuffer>, sizeBytes: number): Uint8Array<ArrayBuffer> =>
+  bytes.length < sizeBytes ? new Uint8Array(sizeBytes) : bytes;
 
-/** Keeps everything that the structure points to reachable while `call` runs. */
+/** Lets `call` send or receive `bytes`, with so much of `control` beside them; answers how much there was of either. */
 function withMessage(
-  { bytes, control }: Parts,
-  call: (message: Uint8Array<ArrayBuffer>) => number,
+  bytes: Uint8Array,
+  controlLength: number,
+  call: () => number,
 ): { readonly length: number; readonly controlLength: number } {
-  const vector = iovecLayout.encode({ base: addressOf(bytes), length: BigInt(bytes.length) });
-  const message = messageLayout.encode({
+  reachable = bytes;
+  iovecLayout.encode({ base: addressOf(reachable), length: BigInt(bytes.length) }, vector);
+  const fields = {
     vectors: addressOf(vector),
     vectorsLength: 1n,
-    control: control.length === 0 ? 0n : addressOf(control),
-    controlLength: BigInt(control.length),
-  });
-  for (const view of [bytes, control, vector]) reachable.add(view);
+    control: controlLength === 0 ? 0n : addressOf(control),
+    controlLength: BigInt(controlLength),
+  };
+  messageLayout.encode(fields, message);
   try {
-    const length = unbroken(() => call(message));
-    return { length, controlLength: Number(messageLayout.decode(message).controlLength) };
+    return { length: unbroken(call), controlLength: Number(messageLayout.decode(message).controlLength) };
   } finally {
-    reachable.clear();
+    reachable = undefined;
   }
 }
 
 /** Sends a message, with a copy of each descriptor. */
 export function sendMessage(fd: number, bytes: Uint8Array, fds: readonly number[] = []): void {
-  const control = new Uint8Array(fds.length === 0 ? 0 : controlBytes(fds.length));
+  const controlLength = fds.length === 0 ? 0 : controlBytes(fds.length);
+  control = withRoom(control, controlLength);
   if (fds.length > 0) {
     const length = BigInt(controlLayout.sizeBytes + fds.length * FD_BYTES);
-    control.set(controlLayout.encode({ length, level: SOL_SOCKET, type: SCM_RIGHTS }));
+    control.set(controlLayout.encode({ length, level: SOL_SOCKET, type: SCM_RIGHTS }, header));
     const view = new DataView(control.buffer);
     for (const [i, each] of fds.entries()) view.setInt32(controlLayout.sizeBytes + i * FD_BYTES, each, true);
   }
-  withMessage({ bytes, control }, (message) => syscall('sendmsg', fd, message, MSG_NOSIGNAL));
+  withMessage(bytes, controlLength, () => syscall('sendmsg', fd, message, MSG_NOSIGNAL));
 }
 
 export interface ReceivedMessage {
+  /** Until the next one is received. */
   readonly bytes: Uint8Array;
   /** Now this process's own; closed at an exec. */
   readonly fds: readonly number[];
 }
 
-function descriptorsIn(control: Uint8Array): number[] {
-  if (control.length < controlLayout.sizeBytes) return [];
+function descriptorsIn(controlLength: number): number[] {
+  if (controlLength < controlLayout.sizeBytes) return [];
   const { length, level, type } = controlLayout.decode(control);
   if (level !== SOL_SOCKET || type !== SCM_RIGHTS) return [];
-  const view = new DataView(control.buffer, control.byteOffset, control.byteLength);
-  const count = Math.floor((Math.min(Number(length), control.length) - controlLayout.sizeBytes) / FD_BYTES);
+  const view = new DataView(control.buffer);
+  const count = Math.floor((Math.min(Number(length), controlLength) - controlLayout.sizeBytes) / FD_BYTES);
   return Array.from({ length: count }, (_, i) => view.getInt32(controlLayout.sizeBytes + i * FD_BYTES, true));
 }
 
 /** Waits for a message; `undefined` when the other end is gone. What is longer than `bytesMax` arrives cut. */
 export function receiveMessage(fd: number, bytesMax: number, fdsMax: number): ReceivedMessage | undefined {
-  const [bytes, control] = [new Uint8Array(bytesMax), new Uint8Array(controlBytes(fdsMax))];
-  const { length, controlLength } = withMessage({ bytes, control }, (message) =>
+  received = withRoom(received, bytesMax);
+  control = withRoom(control, controlBytes(fdsMax));
+  const { length, controlLength } = withMessage(received.subarray(0, bytesMax), controlBytes(fdsMax), () =>
     syscall('recvmsg', fd, message, MSG_CMSG_CLOEXEC),
   );
-  const fds = descriptorsIn(control.subarray(0, controlLength));
+  const fds = descriptorsIn(controlLength);
   if (length === 0 && fds.length === 0) return undefined;
-  return { bytes: bytes.subarray(0, length), fds };
+  return { bytes: received.subarray(0, length), fds };
 }
 
 /** Whether the other end is gone, and nothing is left of what it sent. Takes nothing, and does not wait. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { optional } from '../../src/core/errors.ts';
@@ -66,6 +66,10 @@ async function stop({ child, socket }: Opener): Promise<void> {
   assert.deepEqual(await Promise.race([ended, delay(10_000, 'late', { ref: false })]), [0, null]);
 }
 
+/** Of its own: without what it shares with others. */
+const memoryMib = ({ child: { pid } }: Opener): number =>
+  Number(/^Anonymous:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1]) / 1024;
+
 const closeEach = (fds: readonly number[]): void => {
   for (const fd of fds) closeSync(fd);
 };
@@ -96,6 +100,17 @@ describe('the opener', { skip, concurrency: false }, () => {
     const { fds: cgroup } = opener.ask(encodeRequest({ spec: SWITCHES, cpu: 0, cgroup: `${OWN}/in` }));
     for (const [fd] of [leader, member, cgroup]) assert.ok(eventId(fd as number) > 0n);
     closeEach([...leader, ...member, ...cgroup]);
+  });
+
+  test('20,000 requests leave no memory behind', async (t) => {
+    const other = await startOpener();
+    const request = encodeRequest({ spec: SWITCHES, cpu: 0, cgroup: `${OWN}/in` });
+    const before = memoryMib(other);
+    for (let i = 0; i < 20_000; i += 1) closeEach(other.ask(request).fds);
+    const now = memoryMib(other);
+    t.diagnostic(`anonymous memory: ${before.toFixed()} MiB, then ${now.toFixed()}`);
+    await stop(other);
+    assert.ok(now < before + 8, `${before} MiB, then ${now}`);
   });
 
   for (const [why, request, errno] of [

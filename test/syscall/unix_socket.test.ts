@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { type TestContext, test } from 'node:test';
 import { hasEnded, receiveMessage, sendMessage, setSocketTimeout, socketPair } from '../../src/syscall/unix_socket.ts';
 import { tree } from '../helpers/scrape.ts';
@@ -50,6 +51,21 @@ test('more descriptors than there is room for are closed by the kernel', (t) => 
   const fds = receiveMessage(b, 10, 2)?.fds ?? [];
   for (const each of fds) closeSync(each);
   assert.equal(fds.length, 2);
+});
+
+test('messages leave no memory behind', (t) => {
+  const [a, b] = pair(t);
+  const fd = openSync('/dev/null', 'r');
+  const once = (): void => {
+    sendMessage(a, Buffer.from('x'), [fd]);
+    for (const each of receiveMessage(b, 4096, 2)?.fds ?? []) closeSync(each);
+  };
+  once();
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 200; i += 1) once();
+  const grown = process.memoryUsage().arrayBuffers - before;
+  closeSync(fd);
+  assert.ok(grown < 100_000, `${grown} bytes`);
 });
 
 test('the end of the other process is seen, after what it sent', (t) => {
