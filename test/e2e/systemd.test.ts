@@ -54,8 +54,13 @@ describe('deploy/systemd', { skip }, () => {
     const [alone, bare] = [rating('keyhole.service'), rating('bare.service')];
     mkdirSync(join(folder, 'keyhole.service.d'));
     cpSync(join(UNITS, 'socket-only.conf'), join(folder, 'keyhole.service.d/socket-only.conf'));
+    const withSocket = rating('keyhole.service');
+    cpSync(join(UNITS, 'packaged-user.conf'), join(folder, 'keyhole.service.d/packaged-user.conf'));
+    const packagedWithSocket = rating('keyhole.service');
+    rmSync(join(folder, 'keyhole.service.d/socket-only.conf'));
+    const packaged = rating('keyhole.service');
     const page = readFileSync(new URL('../../docs/systemd.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
-    const sentence = `rates the unit ${alone} of 10, and ${rating('keyhole.service')} with \`socket-only.conf\`; a service without any confinement has ${bare}.`;
+    const sentence = `rates the unit ${alone} of 10, and ${withSocket} with \`socket-only.conf\`; a service without any confinement has ${bare}. With the packages' user that stays, it is ${packaged} and ${packagedWithSocket}.`;
     assert.ok(page.includes(sentence), sentence);
   });
 

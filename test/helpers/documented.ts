@@ -82,7 +82,7 @@ export const RUNS: readonly Run[] = [
 const ELSEWHERE: readonly (readonly [command: RegExp, file: string, words: string])[] = [
   [/^npm (ci|test|run (check|build|conformance|test:e2e))$/, '.ci/run', 'step npm ci'],
   [/^npm run (package|release)$/, 'test/e2e/packages.test.ts', 'packagesOf('],
-  [/^npm run image$/, 'test/e2e/container/image.test.ts', 'image'],
+  [/^npm run image$/, 'test/e2e/container/image.test.ts', "'tools/image.ts'"],
   [/^npm run generate$/, 'tools/check.ts', "'tools/generate.ts', '--check'"],
   [
     /^apt install \.\/(dist\/)?keyhole_[\d.]+_amd64\.deb$/,
@@ -90,7 +90,8 @@ const ELSEWHERE: readonly (readonly [command: RegExp, file: string, words: strin
     'apt install ./${basename(deb)}',
   ],
   [/^(mkdir|cp|systemctl (daemon-reload|enable|disable|start)) /, 'test/e2e/packages.test.ts', ''],
-  [/^install -m 644 deploy\/systemd\/|^systemd-analyze /, 'test/e2e/systemd.test.ts', 'keyhole.socket'],
+  [/^install -m 644 deploy\/systemd\//, 'test/e2e/systemd.test.ts', "'keyhole.socket'"],
+  [/^systemd-analyze /, 'test/e2e/systemd.test.ts', "analyze('security'"],
   [/^(kubectl|oc) apply -k /, 'test/e2e/manifests.test.ts', 'KUSTOMIZATIONS'],
   [/^helm (install|upgrade) .* -f deploy\/helm-values\.yaml$/, 'test/e2e/manifests.test.ts', 'helm-values.yaml'],
   [/^kubectl -n keyhole exec .*keyhole doctor$/, 'test/e2e/container/cri.test.ts', "'/bin/keyhole', 'doctor'"],
