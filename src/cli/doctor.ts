@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
-import { firstGiven, flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
+import { type FlagValues, firstGiven, flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
+import { perfFlags } from '../perf/grammar.ts';
 import { type Diagnosis, diagnose, type Finding, type Level, type PerfSituation } from '../privilege/diagnose.ts';
 import { examine } from '../privilege/examine.ts';
 import { openTree } from '../source/source.ts';
@@ -78,13 +79,22 @@ export function findingsOfUnit(running: RunningExporter | undefined): Advised[] 
   return properties === '' ? [] : unitFindings(running.unit, properties);
 }
 
+/** What the flags ask of the perf collector. */
+const perfAsked = (parsed: ParsedFlags): Parameters<typeof examine>[0]['perf'] => ({
+  flags: Object.fromEntries(
+    Object.entries(perfFlags).map(([key, each]) => [key, parsed.valueOf<unknown>(each)]),
+  ) as FlagValues<typeof perfFlags>,
+  isGiven: (key) => parsed.isGiven(perfFlags[key]),
+});
+
 /** Looks at everything; perf counters come first. */
 async function judge(
   parsed: ParsedFlags,
   program: Program,
   running: RunningExporter | undefined,
 ): Promise<{ readonly diagnosis: Diagnosis; readonly facts: PerfSituation; readonly isFine: boolean }> {
-  const here = examine({ sysfs: parsed.valueOf(programFlags.sysfs), env: program.env });
+  const sysfs = parsed.valueOf(programFlags.sysfs);
+  const here = examine({ sysfs, env: program.env, perf: perfAsked(parsed) });
   // What is typed into a shell is about the exporter that runs, and that may be in a unit.
   const inUnit = here.setting === 'other' && running?.unit.endsWith('.service') === true;
   const facts: PerfSituation = inUnit ? { ...here, setting: 'systemd' } : here;

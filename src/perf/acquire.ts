@@ -99,13 +99,47 @@ function missingPresets(absent: readonly Preset[]): Missing[] {
       kind: 'event',
       pmu: '',
       event: preset,
-      why: `this machine names none of the preset's events (${some}, …)`,
+      why: `this machine does not name the preset's events (${some}, …)`,
     };
   });
 }
 
+/** What the flags say, and the tree that names the machine's events. */
+export type PerfAsked = Pick<PerfHost, 'flags' | 'isGiven' | 'sys'>;
+
+/** What is to be opened but for cgroups. */
+function planAll(asked: PerfAsked, machine: MachineView): Plan {
+  const { flags } = asked;
+  const ofPresets = presetGroups(flags.presets, machine);
+  const planned = plan(
+    {
+      cpus: flags.cpus,
+      catalog: catalogAsked(asked),
+      tracepoints: flags.tracepoints,
+      events: [...flags.events, ...ofPresets.groups],
+      topdown: hasTopdown(flags.presets),
+    },
+    machine,
+  );
+  return { batches: planned.batches, missing: [...planned.missing, ...missingPresets(ofPresets.absent)] };
+}
+
+export interface FilesPlanned {
+  /** But for cgroups. */
+  readonly counters: number;
+  readonly eachCgroup: number;
+}
+
+/** How many descriptors the counters take that the flags ask for. */
+export function planFiles(asked: PerfAsked, machine: MachineView): FilesPlanned {
+  const filesOf = ({ batches }: Plan): number =>
+    batches.reduce((files, { events, cpus }) => files + events.length * cpus.length, 0);
+  const cpus = cpusToCount(asked.flags.cpus, machine.online);
+  return { counters: filesOf(planAll(asked, machine)), eachCgroup: filesOf(planCgroups(asked, machine, cpus)) };
+}
+
 /** What can be opened for a cgroup, of those events that are asked for. */
-function planCgroups(host: PerfHost, machine: MachineView, cpus: readonly number[]): Plan {
+function planCgroups(host: PerfAsked, machine: MachineView, cpus: readonly number[]): Plan {
   const { cgroupEvents, cgroupPresets } = host.flags;
   const groups = uniqueGroups([...cgroupEvents, ...presetCgroupEvents(cgroupPresets)]);
   return planEvents(groups, { cpus, machine, kind: 'cgroup' });
@@ -174,17 +208,7 @@ function undoable(kernel: PerfKernel): { readonly kernel: PerfKernel; undo(): vo
 function openAll(host: PerfHost, kernel: PerfKernel): Acquired {
   const { flags, sys } = host;
   const machine = viewMachine(sys, readOnline(sys));
-  const ofPresets = presetGroups(flags.presets, machine);
-  const planned = plan(
-    {
-      cpus: flags.cpus,
-      catalog: catalogAsked(host),
-      tracepoints: flags.tracepoints,
-      events: [...flags.events, ...ofPresets.groups],
-      topdown: hasTopdown(flags.presets),
-    },
-    machine,
-  );
+  const planned = planAll(host, machine);
   const access = readAccess({
     proc: openTree('/proc'),
     privileges: kernel.privileges(),
@@ -202,7 +226,7 @@ function openAll(host: PerfHost, kernel: PerfKernel): Acquired {
     cgroups: ofCgroups.cgroups,
     refusedCgroups: ofCgroups.refused,
     unopened,
-    missing: [...planned.missing, ...missingPresets(ofPresets.absent), ...ofCgroups.missing],
+    missing: [...planned.missing, ...ofCgroups.missing],
     verdicts: verdictsOf(unopened, access),
   };
   return { held: [...described.held, ...ofCgroups.held], facts };

@@ -10,6 +10,8 @@ interface PresetEvents {
   readonly catalog?: readonly string[];
   /** Those of event sources: each is taken where this machine names it. */
   readonly events?: readonly string[];
+  /** Those among them without which the others say nothing. */
+  readonly needs?: readonly string[];
   readonly topdown?: boolean;
   /** Those of the catalog as they are written for a cgroup. What counts for a package or a whole CPU has none. */
   readonly cgroup?: readonly string[];
@@ -17,7 +19,8 @@ interface PresetEvents {
 
 export const PRESETS = {
   ipc: { catalog: ['CpuCycles', 'CpuInstr'], cgroup: ['{cycles,instructions}'] },
-  frequency: { events: ['msr/aperf/', 'msr/mperf/', 'msr/tsc/'] },
+  // Virtual machines have the time stamp counter alone.
+  frequency: { events: ['msr/aperf/', 'msr/mperf/', 'msr/tsc/'], needs: ['msr/aperf/', 'msr/mperf/'] },
   cache: {
     catalog: ['CacheRef', 'CacheMisses', 'L1DataReadMiss', 'LLReadHit', 'LLReadMiss'],
     cgroup: ['cache-references', 'cache-misses', 'L1-dcache-load-misses', 'LLC-loads', 'LLC-load-misses'],
@@ -89,7 +92,7 @@ const names = (machine: MachineView, pmu: string, event: string): boolean =>
 
 export interface PresetGroups {
   readonly groups: readonly EventGroup[];
-  /** Presets of which this machine names nothing. */
+  /** Presets of which this machine names nothing, or not what they need. */
   readonly absent: readonly Preset[];
 }
 
@@ -98,9 +101,12 @@ export function presetGroups(presets: readonly Preset[], machine: MachineView): 
   const absent: Preset[] = [];
   const groups = presets.flatMap((preset) => {
     const events = presetEvents(preset);
-    const own = parseEventGroups(events).filter(({ events: [event] }) =>
-      names(machine, event?.pmu ?? '', event?.terms[0]?.name ?? ''),
-    );
+    const named = (each: readonly string[]): EventGroup[] =>
+      parseEventGroups(each).filter(({ events: [event] }) =>
+        names(machine, event?.pmu ?? '', event?.terms[0]?.name ?? ''),
+      );
+    const { needs = [] } = presetOf(preset);
+    const own = named(needs).length === needs.length ? named(events) : [];
     if (events.length > 0 && own.length === 0) absent.push(preset);
     return own;
   });

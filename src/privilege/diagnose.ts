@@ -9,7 +9,6 @@ import {
   type Reason,
   SYSCTL_PATCH,
 } from '../perf/access.ts';
-import { CATALOG } from '../perf/catalog.ts';
 
 /** Where the program runs, as far as the advice depends on it. */
 export type Setting = 'kubernetes' | 'container' | 'systemd' | 'other';
@@ -34,15 +33,21 @@ export interface PerfSituation {
   readonly isVirtual: boolean;
   readonly cpusOnline: number;
   readonly filesHardMax: number;
-  /** Descriptors that all default counters take. */
+  /** Descriptors that are needed: for counters by the flags, for cgroups that are counted, for files and clients. */
   readonly filesNeeded: number;
+  /** Those of counters but for cgroups, and those of one cgroup. */
+  readonly filesCounters: number;
+  readonly filesOfCgroup: number;
   /** Where tracefs is, and whether a tracepoint's number can be read there. */
   readonly tracefs: string;
   readonly isTracefsReadable: boolean;
   /** Where the tree of cgroups is that perf events know; empty where there is none. */
   readonly cgroupTree: string;
-  /** How many cgroups there are, down to the depth that is looked at by default. */
+  /** How many cgroups match, down to the depth that is looked at; all of them where none are asked for. */
   readonly cgroups: number;
+  readonly cgroupDepth: number;
+  /** How many of them are counted; `undefined` where none are asked for. */
+  readonly cgroupsAsked: number | undefined;
   /** Presets that would count something here, by what sysfs names. */
   readonly presets: readonly string[];
   /** What the kernel answered to a counter of a cgroup. */
@@ -193,13 +198,15 @@ const pmus: Judge = ({ pmus: all, corePmus, isVirtual }) => {
   return { topic: 'PMUs', level: level(isThere, 'note'), text: isThere ? all.join(', ') : `${lacking}${why}` };
 };
 
-const files: Judge = ({ access: { filesMax }, filesHardMax, filesNeeded, cpusOnline }) => {
-  const most = Math.max(filesMax, filesHardMax);
+const files: Judge = (situation) => {
+  const { access, filesHardMax, filesNeeded, filesCounters, filesOfCgroup, cgroupsAsked = 0, cpusOnline } = situation;
+  const most = Math.max(access.filesMax, filesHardMax);
+  const ofCgroups = cgroupsAsked === 0 ? '' : `, ${filesOfCgroup * cgroupsAsked} for those of ${cgroupsAsked} cgroups`;
   const shown = Number.isFinite(most) ? String(most) : 'any number';
   return {
     topic: 'open files',
     level: level(most >= filesNeeded, 'problem'),
-    text: `${shown} allowed, ${filesNeeded} needed: ${CATALOG.length} for the counters of each of ${cpusOnline} CPUs, the others for files and clients`,
+    text: `${shown} allowed, ${filesNeeded} needed: ${filesCounters} for counters of ${cpusOnline} CPUs${ofCgroups}, the others for files and clients`,
   };
 };
 
@@ -220,24 +227,23 @@ const presets: Judge = ({ presets: named }) => ({
   text: named.length === 0 ? 'none: this machine names nothing that they count' : named.join(', '),
 });
 
-/** Cycles and instructions, which are counted by default. */
-const EVENTS_OF_CGROUP = 2;
-
 const cgroups: Judge = (situation, denied) => {
-  const { cgroupTree: tree, cgroups: count, triedCgroup, cpusOnline, access, filesHardMax, filesNeeded } = situation;
+  const { cgroupTree: tree, cgroups: count, cgroupDepth, cgroupsAsked, triedCgroup } = situation;
   const topic = 'cgroups';
   if (tree === '') return { topic, level: 'note', text: 'no tree of them below the sys file system' };
-  const found = `${tree}: ${count} down to the fourth level`;
+  const matching = cgroupsAsked === undefined ? '' : ' match';
+  const found = `${tree}: ${count}${matching} down to level ${cgroupDepth}`;
   if (triedCgroup !== undefined)
     return { topic, level: denied ? 'note' : 'problem', text: `${found}, counters refused: ${triedCgroup}` };
-  const each = EVENTS_OF_CGROUP * cpusOnline;
-  const room = Math.floor(Math.max(0, Math.max(access.filesMax, filesHardMax) - filesNeeded) / each);
+  if (count === 0 && cgroupsAsked !== undefined) return { topic, level: 'note', text: `${found}: none are counted` };
+  const { access, filesHardMax, filesNeeded, filesOfCgroup: each } = situation;
+  if (each === 0) return { topic, level: 'problem', text: `${found}, and none of their events can be counted here` };
+  const others = filesNeeded - each * (cgroupsAsked ?? 0);
+  const room = Math.floor(Math.max(0, Math.max(access.filesMax, filesHardMax) - others) / each);
   const limit = Number.isFinite(room) ? `: room for ${room}` : '';
-  return {
-    topic,
-    level: level(room > 0, 'note'),
-    text: `${found}, ${each} open files for each that is counted${limit}`,
-  };
+  const counted =
+    cgroupsAsked === undefined ? 'for each that is counted' : `for each of ${cgroupsAsked} that are counted`;
+  return { topic, level: level(room > 0, 'note'), text: `${found}, ${each} open files ${counted}${limit}` };
 };
 
 const JUDGES: readonly Judge[] = [

@@ -6,11 +6,12 @@ import type { Pattern } from '../core/pattern.ts';
 import { parseCpulist } from '../parse/cpulist.ts';
 import { parseMountinfo, unescapeMount } from '../parse/mountinfo.ts';
 import { parseFilesMax, readAccess } from '../perf/access.ts';
-import { viewMachine } from '../perf/acquire.ts';
-import { CATALOG, PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE } from '../perf/catalog.ts';
+import { type PerfAsked, planFiles, viewMachine } from '../perf/acquire.ts';
+import { PERF_TYPE_HARDWARE, PERF_TYPE_SOFTWARE } from '../perf/catalog.ts';
 import { openCgroupFolders } from '../perf/cgroup_folder.ts';
 import { findCgroups, findCgroupTree } from '../perf/cgroup_tree.ts';
 import { NO_GROUP, openEvent } from '../perf/perf_event.ts';
+import type { MachineView } from '../perf/planned.ts';
 import { presetStates } from '../perf/presets.ts';
 import { parseTracefsMounts } from '../perf/tracefs.ts';
 import { openTree } from '../source/source.ts';
@@ -80,8 +81,6 @@ function tryCgroup(root: string, cpu: number): string | undefined {
 }
 
 const EVERY: Pattern = { source: '', test: () => true };
-/** As --collector.perf.cgroup-depth has it by default. */
-const DEPTH = 4;
 
 const CONTEXT_SWITCHES = 3n;
 const CYCLES = 0n;
@@ -99,10 +98,28 @@ function tracefsOf(proc: Tree): { point: string; isReadable: boolean } {
 export interface ExamineOptions {
   readonly sysfs: string;
   readonly env: NodeJS.ProcessEnv;
+  /** What the flags ask of the perf collector. */
+  readonly perf: Omit<PerfAsked, 'sys'>;
+}
+
+/** The cgroups, and what they and the other counters take. */
+function countFiles(machine: MachineView, cgroupTree: string, asked: PerfAsked) {
+  const { cgroupInclude: include, cgroupDepth, cgroupMax } = asked.flags;
+  const files = planFiles(asked, machine);
+  const cgroups = cgroupTree === '' ? 0 : findCgroups(cgroupTree, include ?? EVERY, cgroupDepth).paths.length;
+  const cgroupsAsked = include === undefined ? undefined : Math.min(cgroups, cgroupMax);
+  return {
+    cgroups,
+    cgroupDepth,
+    cgroupsAsked,
+    filesCounters: files.counters,
+    filesOfCgroup: files.eachCgroup,
+    filesNeeded: FILES_OF_SERVER + files.counters + files.eachCgroup * (cgroupsAsked ?? 0),
+  };
 }
 
 /** Gathers what `diagnose` judges, from the own process and by trying. Opens counters as the first stage would. */
-export function examine({ sysfs, env }: ExamineOptions): PerfSituation {
+export function examine({ sysfs, env, perf }: ExamineOptions): PerfSituation {
   const [proc, sys, root] = [openTree('/proc'), openTree(sysfs), openTree('/')];
   const text = (tree: Tree, path: string): string => optional(() => tree.readOnce(path), REFUSALS)?.trim() ?? '';
   const privileges = ownPrivileges();
@@ -147,11 +164,10 @@ export function examine({ sysfs, env }: ExamineOptions): PerfSituation {
     isVirtual: /^flags\s*:.*\bhypervisor\b/m.test(text(proc, 'cpuinfo')) || sys.exists('hypervisor/type'),
     cpusOnline: online.length,
     filesHardMax: parseFilesMax(limits.replace(/^(Max open files\s+)\S+\s+/m, '$1')),
-    filesNeeded: online.length * CATALOG.length + FILES_OF_SERVER,
     tracefs: trace.point,
     isTracefsReadable: trace.isReadable,
     cgroupTree,
-    cgroups: cgroupTree === '' ? 0 : findCgroups(cgroupTree, EVERY, DEPTH).paths.length,
+    ...countFiles(machine, cgroupTree, { ...perf, sys }),
     presets: presetStates(machine).flatMap(({ preset, counts }) => (counts.length === 0 ? [] : [preset])),
     triedCgroup: tried.cgroup,
     tried: { software: tried.software, hardware: tried.hardware },

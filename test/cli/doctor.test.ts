@@ -10,7 +10,9 @@ import { UsageError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
 import { CAP_PERFMON } from '../../src/perf/access.ts';
 import { diagnose, type PerfSituation } from '../../src/privilege/diagnose.ts';
+import { FAMILIES, familyFiles } from '../helpers/cpu_families.ts';
 import { programThat, runCommand } from '../helpers/program.ts';
+import { tree } from '../helpers/scrape.ts';
 
 test('the text, the JSON and the status agree on this machine, whatever it is', async () => {
   const { status, text } = await runCommand(doctor, '--path.sysfs=/sys');
@@ -90,6 +92,33 @@ test('systemd is asked for the unit of the exporter, where there is one', (t) =>
   assert.deepEqual(findingsOfUnit(undefined), []);
 });
 
+test('open files are planned by the flags of the perf collector', async (t) => {
+  const root = tree(t, {
+    'devices/system/cpu/online': '0-3\n',
+    ...Object.fromEntries(['', 'a/', 'a/b/', 'a/b/c/', 'd/'].map((path) => [`fs/cgroup/${path}cgroup.procs`, ''])),
+    ...familyFiles(FAMILIES.skylake, 'bus/event_source/devices'),
+  });
+  const facts = async (...argv: string[]) =>
+    (await judgeBy([`--path.sysfs=${root}`, ...argv], program, undefined)).facts;
+  const SERVER = 192;
+  for (const [argv, needed, cgroups] of [
+    [[], 4 * 30, 4],
+    [['--collector.perf.cpus=1,2'], 2 * 30, 4],
+    [['--collector.perf.presets=ipc,energy', '--collector.perf.disable-software-profilers'], 4 * 2 + 5, 4],
+    [['--collector.perf.events=msr/tsc/,nosuch'], 4 * 31, 4],
+    [['--collector.perf.cgroup-include=^/a'], 4 * 30 + 3 * 4 * 2, 3],
+    [['--collector.perf.cgroup-include=.', '--collector.perf.cgroup-depth=1'], 4 * 30 + 2 * 4 * 2, 2],
+    [['--collector.perf.cgroup-include=.', '--collector.perf.cgroup-max=1'], 4 * 30 + 4 * 2, 4],
+    [['--collector.perf.cgroup-include=^/d', '--collector.perf.cgroup-presets=cache,tlb'], 4 * 30 + 4 * (2 + 5 + 4), 1],
+    [['--collector.perf.cgroup-include=^/d', '--collector.perf.cgroup-events=cycles'], 4 * 30 + 4, 1],
+  ] as const) {
+    const found = await facts(...argv);
+    assert.equal(found.filesNeeded - SERVER, needed, argv.join(' '));
+    assert.equal(found.cgroups, cgroups, argv.join(' '));
+  }
+  assert.ok((await facts()).presets.includes('frequency'));
+});
+
 /** The machine of the README: a virtual one, where the file capability was forgotten. */
 const forgotten: PerfSituation = {
   access: {
@@ -119,11 +148,15 @@ const forgotten: PerfSituation = {
   cpusOnline: 2,
   filesHardMax: 20000,
   filesNeeded: 252,
+  filesCounters: 60,
+  filesOfCgroup: 4,
   tracefs: '',
   isTracefsReadable: false,
   cgroupTree: '/sys/fs/cgroup',
   cgroups: 61,
-  presets: ['frequency'],
+  cgroupDepth: 4,
+  cgroupsAsked: undefined,
+  presets: [],
   triedCgroup: 'EACCES',
   tried: { software: 'EACCES', hardware: 'EACCES' },
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CAP_PERFMON, CAP_SYS_ADMIN } from '../../src/perf/access.ts';
-import { diagnose, type PerfSituation } from '../../src/privilege/diagnose.ts';
+import { diagnose, type Level, type PerfSituation } from '../../src/privilege/diagnose.ts';
 
 const PERFMON = 1n << BigInt(CAP_PERFMON);
 const ADMIN = 1n << BigInt(CAP_SYS_ADMIN);
@@ -34,8 +34,12 @@ const fine: PerfSituation = {
   cpusOnline: 4,
   filesHardMax: 20000,
   filesNeeded: 312,
+  filesCounters: 120,
+  filesOfCgroup: 8,
   cgroupTree: '/sys/fs/cgroup',
   cgroups: 120,
+  cgroupDepth: 4,
+  cgroupsAsked: undefined,
   presets: ['ipc', 'energy'],
   triedCgroup: undefined,
   tracefs: '/sys/kernel/tracing',
@@ -58,7 +62,34 @@ test('all is well: no problem, no note, nothing to change', () => {
   );
   assert.deepEqual(changes, []);
   const [cgroups] = findings.filter(({ topic }) => topic === 'cgroups');
-  assert.match(cgroups?.text ?? '', /120 down to .*, 8 open files for each that is counted: room for 2461$/);
+  assert.match(cgroups?.text ?? '', /120 down to level 4, 8 open files for each that is counted: room for 2461$/);
+});
+
+test('cgroups that are asked for take their part of the open files', () => {
+  const asked = { cgroups: 300, cgroupsAsked: 200, filesOfCgroup: 88, filesNeeded: 17912 };
+  const cases: readonly (readonly [Partial<PerfSituation>, string, Level, RegExp])[] = [
+    [asked, 'open files', 'ok', /17912 needed: 120 for counters of 4 CPUs, 17600 for those of 200 cgroups, the others/],
+    [{ ...asked, filesHardMax: 17911 }, 'open files', 'ok', /17912 needed/],
+    [
+      { ...asked, filesHardMax: 9000, access: { ...fine.access, filesMax: 9000 } },
+      'open files',
+      'problem',
+      /^9000 allowed, 17912 needed/,
+    ],
+    [
+      asked,
+      'cgroups',
+      'ok',
+      /300 match down to level 4, 88 open files for each of 200 that are counted: room for 223$/,
+    ],
+    [{ cgroups: 0, cgroupsAsked: 0 }, 'cgroups', 'note', /0 match down to level 4: none are counted$/],
+    [{ filesOfCgroup: 0 }, 'cgroups', 'problem', /none of their events can be counted here$/],
+  ];
+  for (const [given, topic, level, text] of cases) {
+    const found = diagnose({ ...fine, ...given }).findings.find((each) => each.topic === topic);
+    assert.equal(found?.level, level, found?.text ?? topic);
+    assert.match(found?.text ?? '', text);
+  }
 });
 
 /** What is given; the reason; topics that are problems; what the changes say, in order. */
