@@ -71,7 +71,7 @@ function metricsPage(collectors: readonly AnyCollector[], own: Readonly<Record<s
     ([title, metrics]) => `\n## ${title}\n\n${table(heads, metrics.map(metricRow))}`,
   );
   const intro =
-    'In a name, `<…>` stands for a text that the kernel gives. Every collector also has a sample in the families about the scrape.\n';
+    'This page lists every metric. In a name, `<…>` stands for a text that the kernel gives. Every collector also has a sample in the families about the scrape.\n';
   return `${NOTE}# Metrics\n\n${intro}${about.join('')}${sections.join('')}`;
 }
 
@@ -92,7 +92,7 @@ function flagsPage(
 ): string {
   const commandRows = commands.map(([name, text]) => [code(`keyhole ${name}`), text]);
   const tables = sections.map(([title, flags]) => `\n### ${title}\n\n${table(FLAG_HEADS, flags.map(flagRow))}`);
-  return `${NOTE}# Flags\n\n## Commands\n\nThe first word on the command line. \`keyhole COMMAND --help\` says more.\n\n${table(COMMAND_HEADS, commandRows)}\n## The program\n\n${table(FLAG_HEADS, program.map(flagRow))}\n## Collectors\n${tables.join('')}`;
+  return `${NOTE}# Flags\n\n## Commands\n\nA command is the first word on the command line. \`keyhole COMMAND --help\` shows its flags.\n\n${table(COMMAND_HEADS, commandRows)}\n## The program\n\n${table(FLAG_HEADS, program.map(flagRow))}\n## Collectors\n${tables.join('')}`;
 }
 
 function kernelFilesPage(collectors: readonly AnyCollector[]): string {
