@@ -17,6 +17,8 @@ export const zstd = (bytes: Buffer): Buffer =>
 
 export const DEB_ARCHITECTURES = { x64: 'amd64', arm64: 'arm64' } as const;
 
+const MAINTAINER = 'The Keyhole project <keyhole@localhost>';
+
 /** What the executable is linked with, as old as it may be; `setcap` comes with libcap2-bin. */
 const DEPENDS = 'libc6 (>= 2.28), libstdc++6 (>= 7), libgcc-s1, libatomic1, passwd, init-system-helpers (>= 1.54)';
 
@@ -28,9 +30,13 @@ function foldersOf(files: readonly PackagedFile[]): string[] {
   return [...folders].sort();
 }
 
+/** dpkg-deb begins each archive with it. */
+const TOP: TarEntry = { name: './', type: 'directory', mode: 0o755 };
+
 function dataEntries(files: readonly PackagedFile[]): TarEntry[] {
   const folders = foldersOf(files).map((path): TarEntry => ({ name: `.${path}/`, type: 'directory', mode: 0o755 }));
   return [
+    TOP,
     ...folders,
     ...files.map(
       ({ path, mode, content }): TarEntry =>
@@ -46,7 +52,7 @@ function controlEntries({ version, arch, files }: Package): TarEntry[] {
   const control = `Package: keyhole
 Version: ${version}
 Architecture: ${DEB_ARCHITECTURES[arch]}
-Maintainer: The Keyhole project <keyhole@localhost>
+Maintainer: ${MAINTAINER}
 Installed-Size: ${Math.ceil(sizeBytes / 1024)}
 Depends: ${DEPENDS}
 Recommends: libcap2-bin
@@ -68,11 +74,18 @@ ${DESCRIPTION.split('\n')
     content: Buffer.from(content),
   });
   return [
+    TOP,
     text('control', control),
     text('md5sums', sums.join('')),
     text('conffiles', conffiles.join('')),
     ...SCRIPTS.map((name) => text(name, readFileSync(new URL(name, scripts)), 0o755)),
   ];
+}
+
+/** The package's own changelog. deb-changelog(5) */
+export function debianChangelog(version: string, timeSeconds: number): string {
+  const date = new Date(timeSeconds * 1000).toUTCString().replace('GMT', '+0000');
+  return `keyhole (${version}) unstable; urgency=medium\n\n  * changelog.gz in this folder lists what is new.\n\n -- ${MAINTAINER}  ${date}\n`;
 }
 
 /** One member of an ar archive. ar(5) */

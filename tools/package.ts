@@ -4,10 +4,11 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { gzipSync } from 'node:zlib';
 import { type Architecture, bundle, makeExecutable, nodeOf } from './build.ts';
-import { DEB_ARCHITECTURES, deb } from './deb.ts';
+import { DEB_ARCHITECTURES, deb, debianChangelog } from './deb.ts';
 import { tar } from './oci.ts';
 import {
   byPath,
+  changelogs,
   filesOf,
   managedFiles,
   manifest,
@@ -19,7 +20,15 @@ import { RPM_ARCHITECTURES, RPM_RELEASE, rpm } from './rpm.ts';
 
 const dist = new URL('../dist/', import.meta.url).pathname;
 
-const DEB = { prefix: '/usr', zshFolder: 'share/zsh/vendor-completions', licence: 'share/doc/keyhole/copyright' };
+const DEB = {
+  prefix: '/usr',
+  zshFolder: 'share/zsh/vendor-completions',
+  licence: 'share/doc/keyhole/copyright',
+  preface: `Keyhole is under the Apache License 2.0, which follows. The executable contains other projects' work:
+/usr/share/doc/keyhole/THIRD_PARTY_LICENSES has their copyrights and licences.
+
+`,
+};
 const RPM = { prefix: '/usr', zshFolder: 'share/zsh/site-functions', licence: 'share/licenses/keyhole/LICENSE' };
 const TARBALL = { prefix: '/usr/local', zshFolder: 'share/zsh/site-functions', licence: 'share/doc/keyhole/LICENSE' };
 
@@ -48,7 +57,11 @@ export async function packagesOf(arch: Architecture, executablePath: string, fol
   const base = { ...manifest, arch, timeSeconds };
   const debian: Package = {
     ...base,
-    files: byPath([...filesOf(executable, node, DEB), ...managedFiles('/usr')]),
+    files: byPath([
+      ...filesOf(executable, node, DEB),
+      ...managedFiles('/usr'),
+      ...changelogs(debianChangelog(version, timeSeconds)),
+    ]),
   };
   const installed = [...filesOf(executable, node, RPM), ...managedFiles('/usr')];
   const redHat: Package = { ...base, files: byPath([...installed, ...ownFolders(installed)]) };

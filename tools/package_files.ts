@@ -55,6 +55,8 @@ export interface Layout {
   readonly zshFolder: string;
   /** The licence's own path: each packaging looks for it under another. */
   readonly licence: string;
+  /** What stands before the licence there. */
+  readonly preface?: string;
 }
 
 const file = (path: string, content: string | Buffer, mode = 0o644): PackagedFile => ({
@@ -64,7 +66,11 @@ const file = (path: string, content: string | Buffer, mode = 0o644): PackagedFil
 });
 
 /** `executable` is the one of the package's architecture. */
-export function filesOf(executable: Buffer, node: string, { prefix, zshFolder, licence }: Layout): PackagedFile[] {
+export function filesOf(
+  executable: Buffer,
+  node: string,
+  { prefix, zshFolder, licence, preface = '' }: Layout,
+): PackagedFile[] {
   const units = `${prefix}/lib/systemd/system`;
   const service = deployed('systemd/keyhole.service').toString().replace('/usr/local/bin/', `${prefix}/bin/`);
   return [
@@ -76,10 +82,16 @@ export function filesOf(executable: Buffer, node: string, { prefix, zshFolder, l
     file(`${prefix}/share/bash-completion/completions/keyhole`, completionScript('keyhole', 'bash')),
     file(`${prefix}/share/fish/vendor_completions.d/keyhole.fish`, completionScript('keyhole', 'fish')),
     file(`${prefix}/${zshFolder}/_keyhole`, completionScript('keyhole', 'zsh')),
-    file(`${prefix}/${licence}`, readFileSync(join(root, 'LICENSE'))),
+    file(`${prefix}/${licence}`, `${preface}${readFileSync(join(root, 'LICENSE'), 'utf8')}`),
     file(`${prefix}/${dirname(licence)}/THIRD_PARTY_LICENSES`, licences(node)),
   ];
 }
+
+/** The changelogs of a .deb, each under the name that Debian has for it; `debian` is its own. */
+export const changelogs = (debian: string): PackagedFile[] => [
+  file('/usr/share/doc/keyhole/changelog.Debian.gz', gzipSync(debian, { level: 9 })),
+  file('/usr/share/doc/keyhole/changelog.gz', gzipSync(readFileSync(join(root, 'CHANGELOG.md')), { level: 9 })),
+];
 
 /** What a package that a package manager installs has besides: its configuration, and the folder of text files that Debian has. */
 export const managedFiles = (prefix: string): PackagedFile[] => [

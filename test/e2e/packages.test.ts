@@ -88,6 +88,26 @@ describe('packages', { skip, timeout: 900_000, concurrency: false }, () => {
     assert.match(output('rpm', '-qp', '--qf', '%{ARCH}', first[4] as string), /aarch64$/);
   });
 
+  test('the .deb is laid out as dpkg-deb does it, with changelogs in Debian’s places', () => {
+    for (const option of ['--fsys-tarfile', '--ctrl-tarfile']) {
+      const archive = join(folder, 'part.tar');
+      writeFileSync(archive, spawnSync('dpkg-deb', [option, deb], { maxBuffer: 1 << 28 }).stdout);
+      assert.equal(output('tar', '-tf', archive).split('\n')[0], './', option);
+    }
+    const at = join(folder, 'deb-root');
+    output('dpkg-deb', '-x', deb, at);
+    const doc = join(at, 'usr/share/doc/keyhole');
+    // deb-changelog(5)
+    assert.match(
+      output('gzip', '-dc', join(doc, 'changelog.Debian.gz')),
+      new RegExp(
+        `^keyhole \\(${manifest.version}\\) unstable; urgency=medium\n\n  \\* .*\n\n -- .* <.*>  \\w{3}, \\d\\d .* \\+0000\n$`,
+      ),
+    );
+    assert.equal(output('gzip', '-dc', join(doc, 'changelog.gz')), readFileSync(join(ROOT, 'CHANGELOG.md'), 'utf8'));
+    assert.match(readFileSync(join(doc, 'copyright'), 'utf8'), /THIRD_PARTY_LICENSES has .*Apache License/s);
+  });
+
   test('rpm takes the .rpm, puts it where Debian’s tools see it, verifies and removes it', () => {
     const checks = output('rpm', '-Kv', rpm);
     assert.equal(checks.match(/: OK$/gm)?.length, 4, checks);
