@@ -300,6 +300,23 @@ test('the groups of rules that docs/monitoring.md names are those of the files',
     );
 });
 
+test('docs/monitoring.md says of each alert which flag it needs, where its collector is off by default', () => {
+  const { groups } = parse(read('deploy/prometheus/node-alerts.yml')) as {
+    groups: { rules: { alert: string; expr: string }[] }[];
+  };
+  const page = oneLine(read('docs/monitoring.md'));
+  const needs = groups
+    .flatMap(({ rules }) => rules)
+    .flatMap(({ alert, expr }) =>
+      collectors
+        .filter(({ enabled, name }) => !enabled && new RegExp(`\\bnode_${name}_`).test(expr))
+        .map(({ name }) => ({ alert, name })),
+    );
+  assert.ok(needs.length > 1);
+  for (const { alert, name } of needs)
+    assert.match(page, new RegExp(`\\\`${alert}\\\` needs \\\`--collector\\.${name}\\b`), alert);
+});
+
 test('upstream’s file systems in docs/from-node-exporter.md are the flag’s own', () => {
   const name = 'collector.filesystem.mount-points-exclude';
   assert.ok(read('docs/from-node-exporter.md').includes(`--${name}=${flagNamed(name).fallback[0]}`));
