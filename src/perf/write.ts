@@ -95,8 +95,11 @@ export function writeState(out: Writer, facts: PerfFacts, isOpen: ReadonlyMap<Pe
     out.sample(stateMetrics.available, open ? 1 : 0, kind);
     if (!open) out.sample(stateMetrics.unavailable, 1, kind, verdictOf(facts, kind).reason);
   }
-  // Without any PMU the reason says it all.
-  const lacking = facts.unopened.filter(({ lacks, errno }) => lacks && facts.verdicts[errno]?.reason !== 'no_pmu');
+  // Where nothing of a kind is counted for want of a PMU, the reason says it all.
+  const isSaid = (kind: PerfKind): boolean => isOpen.get(kind) === false && verdictOf(facts, kind).reason === 'no_pmu';
+  const lacking = facts.unopened.filter(
+    ({ kind, lacks, errno }) => lacks && !(facts.verdicts[errno]?.reason === 'no_pmu' && isSaid(kind)),
+  );
   const missing = new Map(
     [...facts.missing, ...lacking].map(({ kind, pmu, event }) => [
       JSON.stringify([kind, pmu, event]),

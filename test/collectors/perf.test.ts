@@ -87,6 +87,29 @@ const PAIR = [
 ] as const;
 const switches = (text: string): string[] => text.match(/^node_perf_context_switches_total.*$/gm) ?? [];
 
+test('without a PMU an event is told as missing, unless the reason of its kind says so', async (t) => {
+  const root = tree(t, { [ONLINE]: '0\n' });
+  const lacking = (event: string, errno: string, kind = 'event') => ({
+    ...{ kind: kind as 'event', pmu: 'cpu', event, errno, lacks: true, cpus: [0] },
+  });
+  const TSC = [{ kind: 'event', pmu: 'msr', cpu: 0, names: ['tsc'] }] as const;
+  const missing = async (groups: Parameters<typeof acquiring>[2], unopened: readonly ReturnType<typeof lacking>[]) => {
+    const none = { reason: 'no_pmu', why: 'no counters', remedy: '' } as const;
+    const verdicts = { ENOENT: none, NO_EVENT: { reason: 'no_event', why: 'no such', remedy: '' } as const };
+    const { acquired, next } = acquiring(t, root, groups, { cpus: [0], unopened, verdicts });
+    for (const i of groups.keys()) next(i, 1, 1, 1);
+    const argv = ['--collector.perf.events=cycles,msr/tsc/', '--collector.perf.disable-cache-profilers'];
+    const { text } = await prepared(perf, { root, acquired, argv })();
+    return [...text.matchAll(/^node_perf_event_missing\{.*event="([^"]+)".* 1$/gm)].map(([, event]) => event);
+  };
+  const hardware = lacking('CpuCycles', 'ENOENT', 'hardware');
+  const [cycles, wrong] = [lacking('cycles', 'ENOENT'), lacking('event=1', 'NO_EVENT')];
+  assert.deepEqual(await missing(TSC, [hardware, cycles]), ['cycles']);
+  assert.deepEqual(await missing(TSC, [hardware, wrong]), ['event=1']);
+  assert.deepEqual(await missing([], [hardware, wrong, cycles]), ['cycles', 'event=1']);
+  assert.deepEqual(await missing([], [hardware, cycles]), []);
+});
+
 test('a CPU that goes offline stops being told, and so it stays when it is back: nothing can reopen it', async (t) => {
   const root = tree(t, { [ONLINE]: '0-1\n' });
   const { acquired, next } = acquiring(t, root, PAIR);
