@@ -124,6 +124,22 @@ test('a CPU that comes and goes', { skip }, async (t) => {
   assert.equal(rises, true);
   assert.deepEqual(separated, [both, one, both]);
   assert.equal(separatedRises, true);
+  const { cgroup, cpusOfCgroup, cgroupLog } = results as {
+    cgroup: readonly (readonly [seconds: number, counted: number])[];
+    cpusOfCgroup: number;
+    cgroupLog: string;
+  };
+  const sums = cgroup.map(([seconds]) => seconds);
+  assert.deepEqual(
+    cgroup.map(([, counted]) => counted),
+    [1, 1, 1],
+    cgroupLog,
+  );
+  assert.ok(
+    sums.every((sum, i) => sum >= (sums[i - 1] ?? 0)),
+    `the sum of a cgroup goes on: ${sums}`,
+  );
+  assert.ok(cpusOfCgroup > 1.2, `both CPUs count for the cgroup: ${cpusOfCgroup}`);
   const { gone, status, log } = exit as { gone: string; status: number; log: string };
   assert.equal(gone, one);
   assert.equal(status, 75);

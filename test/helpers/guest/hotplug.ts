@@ -1,7 +1,8 @@
 // Runs inside a guest with two CPUs of which the second comes and goes: what each mode tells of it.
 
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { byCpu, type Keyhole, startKeyhole, tell } from './inside.ts';
 
@@ -10,6 +11,8 @@ const COUNTS = 'node_perf_context_switches_total';
 
 /** Files of a folder that was slow, as all are on a busy machine, may be a second old. */
 const FRESH_MS = 1100;
+/** Long enough for a scrape to be little beside it. */
+const SPAN_MS = 5000;
 const setOnline = async (isOnline: boolean): Promise<void> => {
   writeFileSync(ONLINE, isOnline ? '1' : '0');
   await delay(FRESH_MS);
@@ -34,6 +37,47 @@ async function sequence(keyhole: Keyhole, steps: readonly boolean[]): Promise<st
     seen.push(await look(keyhole));
   }
   return seen;
+}
+
+const CGROUPS = '/sys/fs/cgroup';
+const OF_CGROUP = ['--collector.perf.cgroup-include=^/busy$', '--collector.perf.cgroup-events=task-clock'];
+
+/** A cgroup that keeps both CPUs busy; the function ends it. */
+function startBusy(): () => void {
+  execFileSync('mount', ['-t', 'cgroup2', 'none', CGROUPS]);
+  // Until some controller is switched on, the kernel gives perf_event to no cgroup but the root.
+  writeFileSync(`${CGROUPS}/cgroup.subtree_control`, '+pids');
+  mkdirSync(`${CGROUPS}/busy`);
+  const script = `echo $$ > ${CGROUPS}/busy/cgroup.procs; while :; do :; done`;
+  const children = [0, 1].map(() => spawn('sh', ['-c', script], { stdio: 'ignore' }));
+  return () => {
+    for (const child of children) child.kill('SIGKILL');
+  };
+}
+
+/** What the cgroup's tasks have run for, in all CPUs together, and in which state it is. */
+async function lookAtCgroup(keyhole: Keyhole): Promise<readonly [seconds: number, counted: number]> {
+  const scrape = await keyhole.scrape();
+  const [seconds = Number.NaN] = scrape.get('node_perf_cgroup_event_total')?.samples.values() ?? [];
+  return [seconds, scrape.get('keyhole_perf_cgroups')?.samples.get('{state="counted"}') ?? Number.NaN];
+}
+
+async function sequenceOfCgroup(port: number): Promise<void> {
+  const end = startBusy();
+  const keyhole = await start(port, [...OF_CGROUP, '--privilege.mode=separated']);
+  const seen = [await lookAtCgroup(keyhole)];
+  for (const isOnline of [false, true]) {
+    await setOnline(isOnline);
+    seen.push(await lookAtCgroup(keyhole));
+  }
+  // With both CPUs again its sum rises faster than the clock.
+  const before = Date.now();
+  const [first] = await lookAtCgroup(keyhole);
+  await delay(SPAN_MS);
+  const [last] = await lookAtCgroup(keyhole);
+  tell({ cgroup: seen, cpusOfCgroup: ((last - first) * 1000) / (Date.now() - before), cgroupLog: keyhole.log() });
+  await keyhole.stop();
+  end();
 }
 
 async function main(): Promise<void> {
@@ -68,6 +112,8 @@ async function main(): Promise<void> {
   const isRising = Object.keys(lastSum).every((cpu) => (lastSum[cpu] ?? 0) >= (firstSum[cpu] ?? 0));
   tell({ separated: steps, separatedRises: isRising, separatedLog: separated.log() });
   await separated.stop();
+
+  await sequenceOfCgroup(9107);
 
   const exit = await start(9105, ['--collector.perf.on-hotplug=exit']);
   await setOnline(false);
