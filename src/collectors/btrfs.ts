@@ -1,5 +1,6 @@
 import { nothing } from '../core/absent.ts';
 import { defineCollector, type Host } from '../core/collector.ts';
+import { isRefusal } from '../core/errors.ts';
 import { type Faults, unsaid } from '../core/faults.ts';
 import type { Beside, Collect, Device, KernelFile, Lines } from '../core/host.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
@@ -125,6 +126,14 @@ interface Asked extends Beside {
   readonly devices: ReadonlyMap<string, readonly BtrfsDevice[]>;
 }
 
+/** A mount point that cannot be asked costs itself alone; one that hangs holds up the others too. */
+const toFault =
+  (faults: Faults) =>
+  (error: unknown): undefined => {
+    if (!isRefusal(error)) throw error;
+    faults.fault(error);
+  };
+
 /** Asks each file system at the first of its mount points that lets it. What hides them is no fault. */
 function createAsked(host: Pick<Host, 'proc' | 'rootfs' | 'system'>): Asked {
   const mountPoints = openMountPoints(host);
@@ -138,7 +147,7 @@ function createAsked(host: Pick<Host, 'proc' | 'rootfs' | 'system'>): Asked {
       try {
         for (const paths of mountPoints(faults))
           for (const path of paths) {
-            const answer = await host.system.btrfsDevices(path);
+            const answer = await host.system.btrfsDevices(path).catch(toFault(faults));
             if (answer === undefined) continue;
             asked.devices.set(answer.uuid, answer.devices);
             break;

@@ -1,5 +1,7 @@
 import { defineCollector } from '../core/collector.ts';
 import { askEach, type Basic, CallError, type Peer } from '../core/daemons.ts';
+import { ParseError } from '../core/errors.ts';
+import type { Faults } from '../core/faults.ts';
 import { gauge } from '../core/metric.ts';
 
 const MANAGER = 'org.freedesktop.login1.Manager';
@@ -41,28 +43,29 @@ export function countSessions(
   );
 }
 
-/** The session at `path`; `undefined` where it has ended since it was listed. */
-async function readSession(peer: Peer, path: string, seat: string): Promise<Session | undefined> {
+/** The session at `path`; `undefined` where it has ended since it was listed, or answers oddly. */
+async function readSession(peer: Peer, path: string, seat: string, faults: Faults): Promise<Session | undefined> {
   try {
     const [remote, type, sessionClass] = await Promise.all(
       ['Remote', 'Type', 'Class'].map((name) => peer.property(path, SESSION, name)),
     );
     return { seat, remote: remote === true, type: String(type), class: String(sessionClass) };
   } catch (error) {
-    if (error instanceof CallError) return undefined;
-    throw error;
+    if (!(error instanceof CallError || error instanceof ParseError)) throw error;
+    if (error instanceof ParseError) faults.fault(error);
+    return undefined;
   }
 }
 
 /** https://www.freedesktop.org/software/systemd/man/org.freedesktop.login1.html */
-async function readSessions(peer: Peer): Promise<{ seats: string[]; sessions: Session[] }> {
+async function readSessions(peer: Peer, faults: Faults): Promise<{ seats: string[]; sessions: Session[] }> {
   const [seats, listed] = await Promise.all([
     peer.rows(PATH, MANAGER, 'ListSeats', 'so'),
     peer.rows(PATH, MANAGER, 'ListSessions', 'susso'),
   ]);
   const sessions: Session[] = [];
   await askEach(listed, async ([, , , seat, path]) => {
-    const session = await readSession(peer, String(path), String(seat));
+    const session = await readSession(peer, String(path), String(seat), faults);
     if (session !== undefined) sessions.push(session);
   });
   return { seats: seats.map(([name]) => String(name)), sessions };
@@ -81,7 +84,7 @@ export default defineCollector({
   setup({ daemons }, metrics) {
     const ask = daemons.onBus('org.freedesktop.login1');
     return async (out, turn) => {
-      const { seats, sessions } = await ask(turn.signal, readSessions);
+      const { seats, sessions } = await ask(turn.signal, (peer) => readSessions(peer, out));
       for (const [count, ...labels] of countSessions(seats, sessions)) out.sample(metrics.sessions, count, ...labels);
     };
   },

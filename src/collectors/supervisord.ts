@@ -66,7 +66,7 @@ export default defineCollector({
     ),
   },
   needs: ({ flags: { url } }) => needsOf(url),
-  setup({ daemons, flags: { url }, log }, metrics) {
+  setup({ daemons, flags: { url } }, metrics) {
     const call = daemons.xmlRpc(url);
     return async (out, turn) => {
       const infos = await call('supervisor.getAllProcessInfo', turn.signal);
@@ -74,7 +74,7 @@ export default defineCollector({
       for (const info of infos as readonly XmlRpcValue[]) {
         const found = processOf(info);
         if (found === undefined) {
-          log.debug('process passed over', { info: JSON.stringify(info) });
+          out.fault(new ParseError('supervisord', JSON.stringify(info)));
           continue;
         }
         const { name, group, state, exitStatus, startSeconds } = found;

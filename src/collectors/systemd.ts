@@ -1,6 +1,7 @@
 import { defineCollector, type Host, type Turn } from '../core/collector.ts';
 import { askEach, type Basic, CallError, type Peer } from '../core/daemons.ts';
 import { ParseError, UsageError } from '../core/errors.ts';
+import type { Faults } from '../core/faults.ts';
 import { flag } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
 import { counter, type Family, gauge } from '../core/metric.ts';
@@ -147,13 +148,14 @@ function beginUnit(out: Writer, unit: Unit, questions: readonly Question[]): Ask
 }
 
 /** Asks one thing. What is refused costs itself alone: an older systemd has not every property, and units go. */
-async function askOne(peer: Peer, { unit, iface, property, take }: Ask, log: Logger): Promise<void> {
+async function askOne(peer: Peer, { unit, iface, property, take }: Ask, log: Logger, faults: Faults): Promise<void> {
   let value: Basic | undefined;
   try {
     value = await peer.property(unit.path, `${SYSTEMD}.${iface}`, property);
   } catch (error) {
     if (!(error instanceof CallError || error instanceof ParseError)) throw error;
-    log.debug('property passed over', { unit: unit.name, property, err: error.message });
+    if (error instanceof ParseError) faults.fault(new ParseError(`${unit.name} ${property}`, error.message));
+    else log.debug('property passed over', { unit: unit.name, property, err: error.message });
   }
   take(value);
 }
@@ -163,6 +165,7 @@ async function writeManager(out: Writer, peer: Peer): Promise<number> {
   const property = (name: string): Promise<Basic> => peer.property(PATH, `${SYSTEMD}.Manager`, name);
   const unknown = (error: unknown): undefined => {
     if (!(error instanceof CallError || error instanceof ParseError)) throw error;
+    if (error instanceof ParseError) out.fault(error);
   };
   const [versionText, virtualization, state] = await Promise.all([
     property('Version').catch(unknown),
@@ -269,7 +272,7 @@ export default defineCollector({
           await turn.pause();
           asks.push(...beginUnit(out, unit, questions));
         }
-        await askEach(asks, (each) => askOne(peer, each, log));
+        await askEach(asks, (each) => askOne(peer, each, log, out));
       });
   },
 });

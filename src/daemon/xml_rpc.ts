@@ -17,11 +17,36 @@ function childOf(element: XmlElement, name: string): XmlElement {
   return child;
 }
 
-function numberOf({ text }: XmlElement): number {
+/** What is no number is nothing: that of one process must not cost the others. */
+function numberOf({ text }: XmlElement): number | null {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new ParseError('XML-RPC', `${text} as a number`);
-  return value;
+  return text.trim() === '' || !Number.isFinite(value) ? null : value;
 }
+
+/** A member without a name or a value is none. */
+function memberOf(member: XmlElement, depth: number): (readonly [string, XmlRpcValue])[] {
+  const [[name], [value]] = [elementsOf(member, 'name'), elementsOf(member, 'value')];
+  return name === undefined || value === undefined ? [] : [[name.text, readValue(value, depth)]];
+}
+
+/** Programs put their output into messages, and XML has no such characters. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is about.
+const NO_CHARACTER = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
+const REFERENCE = /&#(x[0-9a-f]+|[0-9]+);/gi;
+const LOST = '\ufffd';
+
+/** https://www.w3.org/TR/xml/#charsets */
+function isCharacter(reference: string): boolean {
+  const code = Number(reference.replace(/^x/i, '0x'));
+  if (code < 0x20) return [9, 10, 13].includes(code);
+  return code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) && code !== 0xfffe && code !== 0xffff;
+}
+
+/** The text with U+FFFD for what is no character of XML. */
+const withoutOdd = (text: string): string =>
+  text
+    .replace(NO_CHARACTER, LOST)
+    .replace(REFERENCE, (whole, reference: string) => (isCharacter(reference) ? whole : LOST));
 
 /** `<value>` with one element in it, or with text alone, in `depth` others. */
 function readValue(value: XmlElement, depth = 0): XmlRpcValue {
@@ -41,12 +66,7 @@ function readValue(value: XmlElement, depth = 0): XmlRpcValue {
     case 'array':
       return elementsOf(childOf(typed, 'data'), 'value').map((each) => readValue(each, depth + 1));
     case 'struct':
-      return Object.fromEntries(
-        elementsOf(typed, 'member').map((member) => [
-          childOf(member, 'name').text,
-          readValue(childOf(member, 'value'), depth + 1),
-        ]),
-      );
+      return Object.fromEntries(elementsOf(typed, 'member').flatMap((member) => memberOf(member, depth + 1)));
     default:
       return typed.text;
   }
@@ -57,8 +77,7 @@ export async function parseXmlRpc(text: string): Promise<XmlRpcValue> {
   const { parseXml } = await import('@rgrove/parse-xml');
   let root: XmlElement | null;
   try {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: programs put their output into messages, and XML has no such characters.
-    root = parseXml(text.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, '\ufffd')).root;
+    root = parseXml(withoutOdd(text), { ignoreUndefinedEntities: true }).root;
   } catch (error) {
     throw new ParseError('XML-RPC', messageOf(error).split('\n')[0] ?? '', { cause: error });
   }

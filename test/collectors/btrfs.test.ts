@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import btrfs, { allocationRatio } from '../../src/collectors/btrfs.ts';
-import { ParseError } from '../../src/core/errors.ts';
+import { errnoOf, ParseError } from '../../src/core/errors.ts';
 import type { BtrfsDevices } from '../../src/core/system.ts';
 import { askDevices } from '../../src/syscall/btrfs.ts';
 import { SyscallError } from '../../src/syscall/libc.ts';
@@ -115,6 +115,15 @@ test('btrfs: where asking fails, what sysfs says is there all the same', async (
   const { text, error } = await scrape(btrfs, { ...answers, root: tree(t, MOUNTED) });
   assert.ok(error instanceof Error);
   assert.match(text, OF_SYSFS);
+});
+
+test('btrfs: a mount point that cannot be asked costs itself alone', async (t) => {
+  const answers = answering((path) =>
+    path.includes('/srv') ? Promise.resolve(ANSWER) : Promise.reject(new SyscallError('ioctl', 5)),
+  );
+  const { text, error } = await scrape(btrfs, { ...answers, root: tree(t, MOUNTED) });
+  assert.equal(errnoOf(error), 'EIO');
+  assert.match(text, /btrfs_dev_uuid=/);
 });
 
 test('btrfs: an odd line among the mounts costs itself alone', async (t) => {

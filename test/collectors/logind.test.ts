@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import logind, { countSessions } from '../../src/collectors/logind.ts';
+import { ParseError } from '../../src/core/errors.ts';
 import { type Asked, type Body, rows, serve, startBus, type Value, variant } from '../helpers/bus.ts';
 import { golden, scrape } from '../helpers/scrape.ts';
 
@@ -52,6 +53,17 @@ test('a session that ends meanwhile costs itself alone', async (t) => {
   await startBus(t, (socket) => serve(socket, logindOf(SESSIONS, 2)));
   const { text, error } = await scrape(logind);
   assert.equal(error, undefined);
+  assert.match(text, /\{class="user",remote="true",seat="",type="tty"\} 1\n/);
+});
+
+test('a session with a property of another kind costs itself alone', async (t) => {
+  await startBus(t, (socket) =>
+    serve(socket, (asked) =>
+      asked.path === '/session/2' && asked.args[1] === 'Type' ? variant('d', 1) : logindOf(SESSIONS)(asked),
+    ),
+  );
+  const { text, error } = await scrape(logind);
+  assert.ok(error instanceof ParseError);
   assert.match(text, /\{class="user",remote="true",seat="",type="tty"\} 1\n/);
 });
 
