@@ -24,12 +24,12 @@ const milliseconds = (seconds: number): string => `${(seconds * 1000).toFixed(2)
 
 function textOf(states: readonly CollectorState[], disabled: readonly string[]): string {
   const total = states.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0);
-  const rows = states.map(({ name, state, series, durationSeconds, error = '' }) => [
+  const rows = states.map(({ name, state, series, durationSeconds, error, remark }) => [
     name,
     WORDS[state],
     String(series),
     milliseconds(durationSeconds),
-    error,
+    error ?? (series === 0 ? remark : undefined) ?? '',
   ]);
   const heads = ['COLLECTOR', 'STATE', 'SERIES', 'TIME', 'WHY'];
   return `${columns([heads, ...rows])}

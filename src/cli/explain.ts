@@ -39,8 +39,8 @@ function matches(metric: Metric, name: string): boolean {
   return names.some((each) => each === metric.pattern || new RegExp(`^${source}$`).test(each));
 }
 
-/** The declaration with the most letters of its own: `node_memory_<field>` would take names that others have. */
-async function declarationOf(name: string, program: Program): Promise<Declaration> {
+/** Those that a name may come from, the one with the most letters of its own first: `node_memory_<field>` would take names that others have. */
+async function declarationsOf(name: string, program: Program): Promise<readonly Declaration[]> {
   const all: Declaration[] = [
     ...program.collectors.flatMap((collector) =>
       Object.values(collector.metrics as Record<string, Metric>).map((metric) => ({ metric, collector })),
@@ -48,8 +48,8 @@ async function declarationOf(name: string, program: Program): Promise<Declaratio
     ...(await program.ownMetrics()).map((metric) => ({ metric, collector: undefined })),
   ];
   const exactness = ({ metric }: Declaration): number => nameOf(metric).replace(/<[a-z_]+>/g, '').length;
-  const [found] = all.filter(({ metric }) => matches(metric, name)).sort((a, b) => exactness(b) - exactness(a));
-  if (found !== undefined) return found;
+  const found = all.filter(({ metric }) => matches(metric, name)).sort((a, b) => exactness(b) - exactness(a));
+  if (found.length > 0) return found;
   const meant = nearest(
     name,
     all.map(({ metric }) => nameOf(metric)),
@@ -86,9 +86,32 @@ interface Report {
 const SHOWN_MAX = 3;
 const TRIED_MS = 4000;
 
-async function reportOf(text: string, program: Program, parsed: ParsedFlags): Promise<Report> {
+interface Found extends Declaration {
+  readonly series: readonly Series[];
+}
+
+/** The declaration that gives the series now, of a collector that is on first: a flag may switch one of two on. */
+async function sourceOf(text: string, program: Program, parsed: ParsedFlags): Promise<Found & { name: string }> {
   const { name, labels } = parseMetric(text);
-  const { metric, collector } = await declarationOf(name, program);
+  const isOn = ({ collector }: Declaration): boolean =>
+    collector !== undefined && enabledOf([collector], parsed, parsed.valueOf(programFlags.disableDefaults)).length > 0;
+  const all = await declarationsOf(name, program);
+  const sorted = [...all.filter(isOn), ...all.filter((each) => !isOn(each))];
+  const tried: Found[] = [];
+  for (const { metric, collector } of sorted) {
+    const series = collector === undefined ? [] : await seriesNow({ program, parsed, collector, name, labels });
+    tried.push({ metric, collector, series });
+    if (series.length > 0) break;
+  }
+  const found = tried.find(({ series }) => series.length > 0) ?? (tried[0] as Found);
+  const unknown = [...labels.keys()].find((label) => ![...found.metric.labels, 'le', 'quantile'].includes(label));
+  if (unknown !== undefined)
+    throw new UsageError(`${name} has no label ${unknown}: it has ${found.metric.labels.join(', ') || 'none'}`);
+  return { ...found, name };
+}
+
+async function reportOf(text: string, program: Program, parsed: ParsedFlags): Promise<Report> {
+  const { name, metric, collector, series: found } = await sourceOf(text, program, parsed);
   const about = {
     metric: name,
     type: metric.type,
@@ -98,7 +121,6 @@ async function reportOf(text: string, program: Program, parsed: ParsedFlags): Pr
   };
   if (collector === undefined) return { ...about, reads: [], documents: [], series: [], seriesCount: 0 };
   const reads = collector.reads;
-  const found = await seriesNow({ program, parsed, collector, name, labels });
   const shown = found.slice(0, SHOWN_MAX);
   const series: (Series & { place?: Located })[] = [];
   const untilMs = performance.now() + TRIED_MS;

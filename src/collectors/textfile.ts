@@ -227,6 +227,8 @@ export default defineCollector({
     const write = async (out: Writer, turn: Turn): Promise<void> => {
       let failed = false;
       const tell: Tell = (path, error) => {
+        // The first is what the state shows.
+        out.leftOut(failed ? error : new Error(`${decodeName(path)}: ${messageOf(error)}`, { cause: error }));
         failed = true;
         teller.told(path, error);
       };

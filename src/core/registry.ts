@@ -87,7 +87,10 @@ export function createRegistry(collectors: readonly Ready[], options: RegistryOp
 function stateOf({ name, state, error, seconds, samples, faultsTotal }: Runner): CollectorState {
   const series = samples.blocks.slice(0, samples.blockCount).reduce((sum, { count }) => sum + count, 0);
   const known = { name, state, durationSeconds: seconds, series, faults: faultsTotal };
-  return error === undefined ? known : { ...known, error: messageOf(error), cause: error };
+  const { remarkText: remark, lost } = samples;
+  const cause = error ?? lost;
+  const about = remark === undefined ? known : { ...known, remark };
+  return cause === undefined ? about : { ...about, error: messageOf(cause), cause };
 }
 
 /** A collector that is asked for, and the part of the page that is its own. */

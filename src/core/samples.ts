@@ -22,6 +22,9 @@ export class Samples implements Writer {
   /** What was left out in this run: the first few. */
   readonly faults: unknown[] = [];
   faultCount = 0;
+  /** What was left out first without a failure. */
+  lost: unknown;
+  remarkText: string | undefined;
   readonly #passedOver = new Set<string>();
   readonly #onPassedOver: (what: string) => void;
   readonly #boundTexts = new Map<number, string>();
@@ -45,6 +48,8 @@ export class Samples implements Writer {
     this.blockCount = 1;
     this.faults.length = 0;
     this.faultCount = 0;
+    this.lost = undefined;
+    this.remarkText = undefined;
     this.#at = 0;
     this.#labelAt = 0;
     this.#isCut = false;
@@ -88,6 +93,16 @@ export class Samples implements Writer {
     // That there is nothing of the kind here is no fault, though the collector did not succeed.
     if (!(error instanceof NoDataError)) this.faultCount += 1;
     if (this.faults.length < FAULTS_MAX) this.faults.push(error);
+  }
+
+  leftOut(error: unknown): void {
+    if (!this.#isOpen) return;
+    this.faultCount += 1;
+    this.lost ??= error;
+  }
+
+  remark(text: string): void {
+    if (this.#isOpen) this.remarkText ??= text;
   }
 
   passedOver(what: string): void {

@@ -38,6 +38,10 @@ export type LayoutWriter = SampleWriter<Value>;
 export interface Writer extends SampleWriter<number | undefined> {
   histogram(family: Family, value: HistogramValue, labels: readonly string[]): void;
   summary(family: Family, value: SummaryValue, labels: readonly string[]): void;
+  /** Something was left out, and a metric of the collector's own says so: it is counted, and the collector succeeds all the same. */
+  leftOut(error: unknown): void;
+  /** Why there is less than one might look for, for whoever looks at the state. The first is taken. */
+  remark(text: string): void;
   /** Series that are laid out elsewhere, as they are now. */
   put(block: Block): void;
 }

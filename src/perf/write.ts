@@ -93,7 +93,10 @@ export function writeGroups(out: Writer, groups: readonly LiveGroup[], memory: T
 export function writeState(out: Writer, facts: PerfFacts, isOpen: ReadonlyMap<PerfKind, boolean>): void {
   for (const [kind, open] of isOpen) {
     out.sample(stateMetrics.available, open ? 1 : 0, kind);
-    if (!open) out.sample(stateMetrics.unavailable, 1, kind, verdictOf(facts, kind).reason);
+    if (open) continue;
+    const { reason, why } = verdictOf(facts, kind);
+    out.sample(stateMetrics.unavailable, 1, kind, reason);
+    out.remark(why);
   }
   // Where nothing of a kind is counted for want of a PMU, the reason says it all.
   const isSaid = (kind: PerfKind): boolean => isOpen.get(kind) === false && verdictOf(facts, kind).reason === 'no_pmu';

@@ -6,7 +6,7 @@ import type { Writer } from '../core/writer.ts';
 import { DeviceInputs } from './attributes.ts';
 import type { SourceClock } from './clock.ts';
 import type { TreeFile } from './file.ts';
-import { hasMoved, isRead } from './table.ts';
+import { absenceOf, hasMoved, isRead } from './table.ts';
 
 /** What devices need of their tree. */
 export interface DeviceContext {
@@ -43,9 +43,11 @@ export function createDevices(
 ): Collect {
   const folder = context.tree.folder(folderPath);
   const besides = beside.map(() => -1);
+  const path = context.tree.path(folderPath);
+  const absence = absenceOf(path);
   const devices = new Devices(context, folderPath, pattern, layout);
   return (out, turn) => {
-    if (!isRead(folder.failure(), ifAbsent, out)) return undefined;
+    if (!isRead(folder.failure(), ifAbsent, out, absence)) return undefined;
     devices.adopt(folder.names());
     if (hasMoved(beside, besides, out)) devices.forget();
     return devices.collect(out, turn);
@@ -58,6 +60,7 @@ class Devices {
   readonly #folderPath: string;
   readonly #pattern: RegExp;
   readonly #layout: DeviceLayout;
+  readonly #emptiness: string;
   readonly #block = new Block();
   #listed: readonly string[] = [];
   #names: readonly string[] = [];
@@ -69,6 +72,7 @@ class Devices {
     this.#folderPath = folderPath;
     this.#pattern = pattern;
     this.#layout = layout;
+    this.#emptiness = `nothing of the kind in ${context.tree.path(folderPath)}`;
   }
 
   /** Takes over what is laid out of the devices that are still there. */
@@ -130,6 +134,7 @@ class Devices {
     if (this.#isStale) compose(this.#block, this.#laid);
     this.#isStale = false;
     out.put(this.#block);
+    if (this.#block.count === 0) out.remark(this.#emptiness);
     for (const device of this.#laid) {
       if (device === undefined) continue;
       for (const name of device.samples.names) out.passedOver(name);

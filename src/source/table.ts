@@ -24,12 +24,16 @@ interface Laid {
   readonly isBroken: boolean;
 }
 
+/** What is remarked where nobody is surprised that a path is absent. */
+export const absenceOf = (path: string): string => `there is no ${path}`;
+
 /** Whether something was read, by its `failure`; where it is not there, `ifAbsent` says what that means. */
-export function isRead(failure: unknown, ifAbsent: PartOptions['ifAbsent'], out: Writer): boolean {
+export function isRead(failure: unknown, ifAbsent: PartOptions['ifAbsent'], out: Writer, absence: string): boolean {
   if (failure === undefined) return true;
   if (ifAbsent === undefined || !hasErrno(failure, ABSENT)) throw failure;
   const reason = ifAbsent();
   if (reason !== undefined) out.fault(reason);
+  else out.remark(absence);
   return false;
 }
 
@@ -45,6 +49,7 @@ export function createTable(
   let version = -1;
   let look = -1;
   const besides = beside.map(() => -1);
+  const absence = absenceOf(decodeName(file.path));
 
   const layOut = (): Laid => {
     clock.layouts += 1;
@@ -95,7 +100,7 @@ export function createTable(
   };
 
   return (out: Writer) => {
-    if (!isRead(file.failure(), ifAbsent, out)) return;
+    if (!isRead(file.failure(), ifAbsent, out, absence)) return;
     const isOther = hasMoved(beside, besides, out) || areOther(laid) || laid?.isBroken === true;
     if (laid === undefined || isOther || file.version !== version) laid = update(isOther);
     version = file.version;

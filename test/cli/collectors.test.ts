@@ -20,6 +20,14 @@ test('every collector is run, and those that are off are named', async () => {
   assert.match(text, /^Switched off .*: arp, bcache, /m);
 });
 
+test('a collector that gave nothing has the reason, and one that left something out too', async () => {
+  const argv = ['--path.sysfs=/dev', '--collector.disable-defaults', '--collector.bcache', '--collector.textfile'];
+  const { status, text } = await runCommand(collectorsCommand, ...argv, '--collector.textfile.directory=/nowhere');
+  assert.equal(status, 0);
+  assert.match(text, /^textfile +ok +1 .* \/nowhere: ENOENT.*$/m);
+  assert.match(text, /^bcache +ok +0 .* there is no \/dev\/fs\/bcache$/m);
+});
+
 test('a collector that fails is the status, and JSON has the same', async () => {
   const argv = ['--path.procfs=/sys', '--collector.disable-defaults', '--collector.loadavg', '--json'];
   const { status, text } = await runCommand(collectorsCommand, ...argv);

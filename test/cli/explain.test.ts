@@ -47,6 +47,18 @@ for (const [metric, file, line, column, number] of [
     assert.match(documents[0] ?? '', /^https:\/\/docs\.kernel\.org\/.*\.html/);
   });
 
+test('of two that declare a metric, the one that gives it is reported', async () => {
+  for (const metric of ['node_network_receive_bytes_total', 'node_network_transmit_packets_total'])
+    assert.equal((await reportOf(metric)).collector, 'netdev');
+  assert.equal((await reportOf('node_network_mtu_bytes')).collector, 'netclass');
+});
+
+test('a label that the metric has not is an error', () =>
+  assert.rejects(
+    runCommand(explain, 'node_load1{foo="x"}', ...OVER_FIXTURES),
+    (error) => error instanceof UsageError && /has no label foo: it has none/.test(error.message),
+  ));
+
 test('a value that no number alone makes has no place, and the text says so', async () => {
   const { series } = await reportOf('node_uname_info');
   assert.equal(series.length, 1);

@@ -106,6 +106,21 @@ test('faults are counted, those of a part and those that it reports; having no d
   assert.deepEqual([none.runner.state, none.runner.faultsTotal], ['no_data', 0]);
 });
 
+test('what is left out and said elsewhere is counted, and no failure', async () => {
+  const losing: Collect = (out) => {
+    for (const what of ['first', 'second']) {
+      out.leftOut(new Error(what));
+      out.remark(what);
+    }
+  };
+  const { runner, run } = runnerOf([losing]);
+  await run();
+  assert.deepEqual([runner.state, runner.faultsTotal, runner.error], ['ok', 2, undefined]);
+  assert.deepEqual([String(runner.samples.lost), runner.samples.remarkText], ['Error: first', 'first']);
+  await run();
+  assert.equal(runner.faultsTotal, 4);
+});
+
 test('one part without data does not hide the fault of another', async () => {
   const broken = throwing(new Error('broken'));
   const none = throwing(new NoDataError('none'));

@@ -37,6 +37,7 @@ const metricsLink = (telemetryPath: string): string =>
 
 /** What there is to see first. */
 const STATES = ['failed', 'ok', 'no_data', 'never_run'] as const;
+const OUTCOMES = ['failed', 'ok', 'empty', 'no_data', 'never_run'] as const;
 
 const WORDS: Readonly<Record<CollectorState['state'], string>> = {
   failed: 'failed',
@@ -45,20 +46,26 @@ const WORDS: Readonly<Record<CollectorState['state'], string>> = {
   never_run: 'not run yet',
 };
 
-const IN_SENTENCE: Readonly<Record<CollectorState['state'], string>> = {
+const IN_SENTENCE = {
   failed: 'failed',
   ok: 'gave metrics',
+  empty: 'had nothing to report',
   no_data: 'found nothing of their kind on this machine',
   never_run: 'have not run yet',
-};
+} as const;
+
+/** One that went well and wrote no series is counted apart. */
+const outcomeOf = ({ state, series }: CollectorState): keyof typeof IN_SENTENCE =>
+  state === 'ok' && series === 0 ? 'empty' : state;
 
 const duration = (seconds: number): string =>
   seconds >= 1 ? `${seconds.toFixed(2)} s` : `${(seconds * 1000).toFixed(seconds < 0.01 ? 2 : 0)} ms`;
 
-function reason({ state, error, faults }: CollectorState): string {
-  if (error === undefined) return '';
+function reason({ state, error, faults, remark, series }: CollectorState): string {
+  const text = error ?? (series === 0 ? remark : undefined);
+  if (text === undefined) return '';
   const more = faults > 1 ? `${faults} faults, one of them: ` : '';
-  return ` <span class="reason">${state === 'failed' ? more : ''}${escapeHtml(error)}</span>`;
+  return ` <span class="reason">${state === 'failed' ? more : ''}${escapeHtml(text)}</span>`;
 }
 
 function row(each: CollectorState, telemetryPath: string): string {
@@ -78,7 +85,9 @@ function failures({ states }: PageFacts): string {
 
 function collectorsSection({ states, telemetryPath }: PageFacts): string {
   const sorted = STATES.flatMap((state) => states.filter((each) => each.state === state));
-  const counts = STATES.map((state) => [state, states.filter((each) => each.state === state).length] as const);
+  const counts = OUTCOMES.map(
+    (outcome) => [outcome, states.filter((each) => outcomeOf(each) === outcome).length] as const,
+  );
   const sentence = counts.filter(([, count]) => count > 0).map(([state, count]) => `${count} ${IN_SENTENCE[state]}`);
   const unseen = states.length > 0 && states.every(({ state }) => state === 'never_run');
   const hint = `<p>Nobody has scraped this exporter yet. Open the <a href="${metricsLink(telemetryPath)}">metrics</a>, then load this page again.</p>`;
@@ -118,7 +127,7 @@ function perfVerdict({ states, disabled }: PageFacts): string {
       ? 'switched off; <code>--collector.perf</code> switches them on'
       : 'not part of this exporter';
   if (perf.state === 'never_run') return 'not read yet';
-  if (perf.state === 'ok') return 'open';
+  if (perf.state === 'ok') return perf.remark === undefined ? 'open' : `open, but ${escapeHtml(perf.remark)}`;
   return `denied: ${escapeHtml(perf.error ?? 'no reason is known')}. <code>keyhole doctor</code> shows each cause and what to change.`;
 }
 

@@ -45,7 +45,9 @@ test('every collector has its state, the reason, its series and its time', () =>
   const html = pageOf({
     states: [
       stateOf('cpu', 'ok'),
-      stateOf('bcache', 'ok', { series: 0 }),
+      stateOf('bcache', 'ok', { series: 0, remark: 'there is no /sys/fs/bcache' }),
+      stateOf('netstat', 'ok', { remark: 'there is no /proc/net/snmp6' }),
+      stateOf('textfile', 'ok', { error: '/t/x.prom: odd', faults: 2 }),
       stateOf('zfs', 'no_data', { error: 'no ZFS', series: 0 }),
       stateOf('hwmon', 'failed', { error: 'temp1: EIO', faults: 3, durationSeconds: 2.5 }),
       stateOf('stat', 'failed', { error: 'EIO', faults: 1, durationSeconds: 0.25 }),
@@ -53,7 +55,9 @@ test('every collector has its state, the reason, its series and its time', () =>
     ],
   });
   assert.match(rowOf(html, 'cpu'), /class="ok".*>ok<.*>7<.*>0\.42 ms</);
-  assert.match(rowOf(html, 'bcache'), />ok, nothing to report</);
+  assert.match(rowOf(html, 'bcache'), />ok, nothing to report<.*>there is no \/sys\/fs\/bcache</);
+  assert.doesNotMatch(rowOf(html, 'netstat'), /there is no/);
+  assert.match(rowOf(html, 'textfile'), />ok<.*>\/t\/x\.prom: odd</);
   assert.match(rowOf(html, 'zfs'), />nothing here<.*>no ZFS</);
   assert.match(rowOf(html, 'hwmon'), />failed<.*>3 faults, one of them: temp1: EIO<.*>2\.50 s</);
   assert.match(rowOf(html, 'stat'), />EIO<.*>250 ms</);
@@ -62,8 +66,13 @@ test('every collector has its state, the reason, its series and its time', () =>
   assert.ok(html.indexOf('>hwmon<') < html.indexOf('>cpu<'), 'what failed comes first');
   assert.match(
     html,
-    /Of 6 collectors, 2 failed, 2 gave metrics, 1 found nothing of their kind on this machine, 1 have/,
+    /Of 8 collectors, 2 failed, 3 gave metrics, 1 had nothing to report, 1 found nothing of their kind on this machine, 1 have/,
   );
+});
+
+test('perf counters that are open in part have the reason for the others', () => {
+  const html = pageOf({ states: [stateOf('perf', 'ok', { remark: 'no PMU' })], disabled: [] });
+  assert.match(html, /<dt>Perf counters<\/dt><dd>open, but no PMU<\/dd>/);
 });
 
 test('before the first scrape the page says how to get one', () => {
