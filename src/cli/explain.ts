@@ -63,7 +63,7 @@ async function declarationsOf(name: string, program: Program): Promise<readonly 
 /** `name{a="b"}` as typed. */
 function parseMetric(text: string): { name: string; labels: ReadonlyMap<string, string> } {
   const [, name, braces = ''] = /^([a-zA-Z_:][a-zA-Z0-9_:<>]*)(?:\{(.*)\})?$/.exec(text) ?? [];
-  if (name === undefined) throw new UsageError(`${JSON.stringify(text)} is no metric`);
+  if (name === undefined) throw new UsageError(`${JSON.stringify(text)} is not a metric name`);
   const pairs = [...braces.matchAll(/([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"/g)];
   return { name, labels: new Map(pairs.map(([, label = '', value = '']) => [label, value])) };
 }
@@ -150,7 +150,7 @@ function placeRows({ file, line, column, text, number }: Located): string {
 }
 
 const NOWHERE = [
-  'unknown: no number was found in these files that makes the value alone. It is calculated, it changes by',
+  'unknown: no single number in these files is the value. Keyhole calculates it, it changes by',
   'itself, or it comes from a system call or over netlink.',
 ];
 
@@ -183,7 +183,9 @@ function textOf(report: Report, toggle: string): string {
 }
 
 /** `keyhole explain METRIC` */
-export const explain: Command = async ([metric = '--help', ...argv], program) => {
+export const explain: Command = async ([metric, ...argv], program) => {
+  if (metric === undefined)
+    throw new UsageError('explain wants the name of a metric', { hint: 'try keyhole explain --help' });
   if (metric === '--help' || metric === '-h') {
     program.write(HELP);
     return 0;

@@ -124,7 +124,7 @@ export const runningFinding = (running: RunningExporter | undefined): Advised =>
   level: 'ok',
   text:
     running === undefined
-      ? 'doctor judges by its own flags'
+      ? 'no Keyhole runs here, so doctor uses the flags of its own command line'
       : `process ${running.pid}${running.unit === '' ? '' : ` in ${running.unit}`}, whose flags are taken: ${running.argv.join(' ') || 'none'}`,
 });
 
@@ -147,7 +147,7 @@ export function unitFindings(unit: string, properties: string): Advised[] {
   const hidden = HIDING.filter(([setting, value]) => value.test(values.get(setting) ?? '-')).filter(
     ([setting]) => setting !== 'NoNewPrivileges' || !isAmbient,
   );
-  if (hidden.length === 0) return [{ topic: 'unit', level: 'ok', text: `${unit} hides nothing that is known of` }];
+  if (hidden.length === 0) return [{ topic: 'unit', level: 'ok', text: `${unit} hides nothing that Keyhole reads` }];
   return hidden.map(([setting, , hides]) => ({
     topic: 'unit',
     level: 'note',

@@ -58,7 +58,7 @@ export const programFlags = {
   ),
   privilegeUser: flag.text(
     'privilege.user',
-    'Who serves where root started the program: a name of /etc/passwd, uid or uid:gid; auto is 65534 where nothing that is served needs root, else root without capabilities.',
+    'The user who serves if root started the program: a name of /etc/passwd, uid or uid:gid; auto means 65534, or root without capabilities if a metric needs root.',
     'auto',
   ),
   privilegeSandbox: flag.choice(

@@ -39,7 +39,7 @@ export default defineCollector({
   flags: {
     include: flag.regexp('collector.arp.device-include', 'Network devices to take, as a regular expression.'),
     exclude: flag.regexp('collector.arp.device-exclude', 'Network devices to leave out, as a regular expression.'),
-    netlink: flag.bool('collector.arp.netlink', 'Count what netlink lists, rather than the rows of /proc.', true),
+    netlink: flag.bool('collector.arp.netlink', 'Count neighbours by netlink, not by /proc.', true),
   },
   metrics: {
     entries: gauge('node_arp_entries', 'Neighbours in the ARP table.', 'device'),

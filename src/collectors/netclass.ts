@@ -344,7 +344,7 @@ export default defineCollector({
     ),
     ignoreInvalidSpeed: flag.bool(
       'collector.netclass.ignore-invalid-speed',
-      'Leave out the speed of a device that says -1: not known. Netlink always does.',
+      'Leave out an unknown speed (-1). With netlink this is always so.',
     ),
     netlink: flag.bool('collector.netclass.netlink', 'Ask netlink rather than sysfs.'),
     withStatistics: flag.bool(

@@ -192,7 +192,7 @@ const securityModule: Judge = ({ securityModules, confinedBy, access, tried: { s
 });
 
 const pmus: Judge = ({ pmus: all, corePmus, isVirtual }) => {
-  const lacking = all.length === 0 ? 'none' : `${all.join(', ')}; none of cores`;
+  const lacking = all.length === 0 ? 'none' : `${all.join(', ')}; no PMU of a CPU`;
   const why = isVirtual ? ': a virtual machine without a virtual PMU' : '';
   const isThere = corePmus.length > 0;
   return { topic: 'PMUs', level: level(isThere, 'note'), text: isThere ? all.join(', ') : `${lacking}${why}` };
@@ -230,7 +230,7 @@ const presets: Judge = ({ presets: named }) => ({
 const cgroups: Judge = (situation, denied) => {
   const { cgroupTree: tree, cgroups: count, cgroupDepth, cgroupsAsked, triedCgroup } = situation;
   const topic = 'cgroups';
-  if (tree === '') return { topic, level: 'note', text: 'no tree of them below the sys file system' };
+  if (tree === '') return { topic, level: 'note', text: 'no cgroup file system below the sys file system' };
   const matching = cgroupsAsked === undefined ? '' : ' match';
   const found = `${tree}: ${count}${matching} down to level ${cgroupDepth}`;
   if (triedCgroup !== undefined)

@@ -55,8 +55,14 @@ test('an exporter that runs gives its flags, unless what they name is gone or no
     return diagnosis.findings.find(({ topic }) => topic === 'exporter')?.text;
   };
   assert.equal(await by('--no-collector.arp'), 'process 7, whose flags are taken: --no-collector.arp');
-  assert.equal(await by('--path.procfs=/nowhere'), 'doctor judges by its own flags');
-  assert.equal(await by('--collector.of-tomorrow'), 'doctor judges by its own flags');
+  assert.equal(
+    await by('--path.procfs=/nowhere'),
+    'no Keyhole runs here, so doctor uses the flags of its own command line',
+  );
+  assert.equal(
+    await by('--collector.of-tomorrow'),
+    'no Keyhole runs here, so doctor uses the flags of its own command line',
+  );
 });
 
 test('--help says what it does', async () => {
@@ -71,7 +77,10 @@ const program = programThat(() => {});
 
 test('flags of its own go before those of the exporter that runs', async () => {
   const { diagnosis } = await judgeBy(['--log.level=debug'], program, { pid: 7, argv: [], unit: '' });
-  assert.equal(diagnosis.findings.find(({ topic }) => topic === 'exporter')?.text, 'doctor judges by its own flags');
+  assert.equal(
+    diagnosis.findings.find(({ topic }) => topic === 'exporter')?.text,
+    'no Keyhole runs here, so doctor uses the flags of its own command line',
+  );
 });
 
 test('systemd is asked for the unit of the exporter, where there is one', (t) => {

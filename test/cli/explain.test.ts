@@ -53,6 +53,8 @@ test('of two that declare a metric, the one that gives it is reported', async ()
   assert.equal((await reportOf('node_network_mtu_bytes')).collector, 'netclass');
 });
 
+test('no metric at all is an error', () => assert.rejects(runCommand(explain), UsageError));
+
 test('a label that the metric has not is an error', () =>
   assert.rejects(
     runCommand(explain, 'node_load1{foo="x"}', ...OVER_FIXTURES),
@@ -107,8 +109,8 @@ test('an unknown metric is an error with a hint', async () => {
   await assert.rejects(runCommand(explain, 'x'.repeat(50)), UsageError);
 });
 
-test('without a metric it says what it does, and nothing is left behind', async () => {
-  assert.match((await runCommand(explain)).text, /^usage: keyhole explain METRIC/);
+test('--help says what it does, and nothing is left behind', async () => {
+  assert.match((await runCommand(explain, '--help')).text, /^usage: keyhole explain METRIC/);
   assert.match((await runCommand(explain, '-h')).text, /^usage: keyhole explain METRIC/);
   assert.deepEqual(
     readdirSync(tmpdir()).filter((name) => name.startsWith(`keyhole-explain-${process.pid}-`)),

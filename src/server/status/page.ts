@@ -155,7 +155,10 @@ const heldBy = (privilege: PrivilegeFacts): [string, string][] => [
   ['Threads with a capability', `${privilege.capable_threads} of ${privilege.threads}`],
   ['no_new_privs', { true: 'set', false: 'not set', unknown: 'unknown' }[`${privilege.no_new_privs}`]],
   ['Sandbox', sandboxOf(privilege)],
-  ['Descriptors kept from the start', escapeHtml(privilege.descriptors).replaceAll(':', ' ').replaceAll(',', ', ')],
+  [
+    'Files opened with privileges at the start',
+    escapeHtml(privilege.descriptors).replaceAll(':', ' ').replaceAll(',', ', '),
+  ],
 ];
 
 /** A keyhole. */
