@@ -1,6 +1,7 @@
 import { enabledOf } from '../core/assemble.ts';
 import { type ParsedFlags, parseFlags } from '../core/flag.ts';
 import { createLogger } from '../core/log.ts';
+import type { Finding } from '../privilege/diagnose.ts';
 import { userOf } from '../privilege/user.ts';
 import { warnAbout } from './command_line.ts';
 import type { Command, Program } from './commands.ts';
@@ -23,6 +24,15 @@ async function checkServing({ checkListening }: Program, parsed: ParsedFlags): P
   if (parsed.valueOf(programFlags.privilegeMode) !== 'none') userOf(parsed.valueOf(programFlags.privilegeUser));
 }
 
+/** What only the start can show. */
+const listeningFinding = (parsed: ParsedFlags): Finding => ({
+  topic: 'addresses',
+  level: 'note',
+  text: parsed.valueOf(programFlags.systemdSocket)
+    ? 'systemd has to hand sockets over at the start'
+    : `${parsed.valueOf(programFlags.listenAddress).join(', ')}: not tried, another program may listen there`,
+});
+
 /** `keyhole check`. Throws a `UsageError` for a command line that the server would refuse. */
 export const check: Command = async (argv, program) => {
   const { declared, env, write } = program;
@@ -37,6 +47,7 @@ export const check: Command = async (argv, program) => {
   await checkServing(program, parsed);
   const findings = [
     { topic: 'flags', level: 'ok', text: `can be used; ${enabled.length} collectors are switched on` } as const,
+    listeningFinding(parsed),
     await webConfigFinding(program, parsed),
     ...(await textfileFindings(program, parsed)),
   ];

@@ -91,7 +91,7 @@ interface Found extends Declaration {
 }
 
 /** The declaration that gives the series now, of a collector that is on first: a flag may switch one of two on. */
-async function sourceOf(text: string, program: Program, parsed: ParsedFlags): Promise<Found & { name: string }> {
+export async function sourceOf(text: string, program: Program, parsed: ParsedFlags): Promise<Found & { name: string }> {
   const { name, labels } = parseMetric(text);
   const isOn = ({ collector }: Declaration): boolean =>
     collector !== undefined && enabledOf([collector], parsed, parsed.valueOf(programFlags.disableDefaults)).length > 0;

@@ -49,6 +49,9 @@ for (const command of [collectorsCommand, check])
 for (const [flag, why] of [
   ['--web.listen-address=nonsense', /missing port/],
   ['--web.listen-address=127.1:9100', /no such host/],
+  ['--web.listen-address=:99999', /invalid port/],
+  ['--web.listen-address=foo:bar', /no such port number/],
+  ['--web.listen-address=vsock://1:2', /vsock/],
   ['--web.telemetry-path=metrics', /does not begin with a slash/],
   ['--privilege.user=nobody there', /etc.passwd has no "nobody there"/],
 ] as const)
@@ -59,13 +62,16 @@ for (const [flag, why] of [
 
 test('check passes over what the server does not look at', async () => {
   const argv = ['--web.systemd-socket', '--web.listen-address=x', '--privilege.mode=none', '--privilege.user=x y'];
-  assert.equal((await runCommand(check, ...OVER_FIXTURES, '--collector.disable-defaults', ...argv)).status, 0);
+  const { status, text } = await runCommand(check, ...OVER_FIXTURES, '--collector.disable-defaults', ...argv);
+  assert.equal(status, 0);
+  assert.match(text, /^note {4}addresses +systemd has to hand sockets over at the start$/m);
 });
 
 test('check finds what the server could not use', async () => {
   const good = await runCommand(check, ...OVER_FIXTURES, '--collector.disable-defaults', '--collector.cpu');
   assert.equal(good.status, 0);
   assert.match(good.text, /^ok {6}flags +can be used; 1 collectors are switched on$/m);
+  assert.match(good.text, /^note {4}addresses +:9100: not tried, another program may listen there$/m);
   const bad = await runCommand(check, '--collector.textfile.directory=/nope');
   assert.equal(bad.status, 1);
   assert.match(bad.text, /^PROBLEM text files +\/nope: there is no such folder$/m);

@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import process from 'node:process';
 import { test } from 'node:test';
 import { documentOf } from '../../src/cli/documents.ts';
-import { explain } from '../../src/cli/explain.ts';
+import { explain, sourceOf } from '../../src/cli/explain.ts';
 import { promqlOf } from '../../src/cli/promql.ts';
+import { openTrial } from '../../src/cli/trial.ts';
 import { collectors } from '../../src/collectors/index.ts';
+import { enabledOf } from '../../src/core/assemble.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { OVER_FIXTURES, runCommand } from '../helpers/program.ts';
+import { parseFlags } from '../../src/core/flag.ts';
+import { OVER_FIXTURES, programThat, runCommand } from '../helpers/program.ts';
 
 interface Place {
   readonly file: string;
@@ -51,6 +54,21 @@ test('of two that declare a metric, the one that gives it is reported', async ()
   for (const metric of ['node_network_receive_bytes_total', 'node_network_transmit_packets_total'])
     assert.equal((await reportOf(metric)).collector, 'netdev');
   assert.equal((await reportOf('node_network_mtu_bytes')).collector, 'netclass');
+});
+
+test('every family is explained by the collector that writes it', async () => {
+  const program = programThat(() => {});
+  const parsed = parseFlags(OVER_FIXTURES, program.declared.flags);
+  const writers = new Map<string, string>();
+  for (const collector of enabledOf(program.collectors, parsed, false)) {
+    const { scrape, close } = openTrial(program, parsed, [collector]);
+    for (const [, family = ''] of (await scrape()).matchAll(/^# TYPE (node_(?!scrape_)\S+) /gm))
+      writers.set(family, collector.name);
+    close();
+  }
+  assert.ok(writers.size > 200);
+  for (const [family, writer] of writers)
+    assert.equal((await sourceOf(family, program, parsed)).collector?.name, writer, family);
 });
 
 test('no metric at all is an error', () => assert.rejects(runCommand(explain), UsageError));
