@@ -26,7 +26,7 @@ function textOf(states: readonly CollectorState[], disabled: readonly string[]):
   const total = states.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0);
   const rows = states.map(({ name, state, series, durationSeconds, error, remark }) => [
     name,
-    WORDS[state],
+    state === 'ok' && error !== undefined ? 'ok in part' : WORDS[state],
     String(series),
     milliseconds(durationSeconds),
     error ?? (series === 0 ? remark : undefined) ?? '',

@@ -61,19 +61,28 @@ const outcomeOf = ({ state, series }: CollectorState): keyof typeof IN_SENTENCE 
 const duration = (seconds: number): string =>
   seconds >= 1 ? `${seconds.toFixed(2)} s` : `${(seconds * 1000).toFixed(seconds < 0.01 ? 2 : 0)} ms`;
 
+/** Without the remedy, which is in the section about privileges. */
+const whyOf = (error: string): string => error.replace(/\. Remedy: .*/s, '');
+
 function reason({ state, error, faults, remark, series }: CollectorState): string {
   const text = error ?? (series === 0 ? remark : undefined);
   if (text === undefined) return '';
   const more = faults > 1 ? `${faults} faults, one of them: ` : '';
-  return ` <span class="reason">${state === 'failed' ? more : ''}${escapeHtml(text)}</span>`;
+  const link = text === whyOf(text) ? '' : '. <a href="#privileges">Remedy</a>';
+  return ` <span class="reason">${state === 'failed' ? more : ''}${escapeHtml(whyOf(text))}${link}</span>`;
+}
+
+function wordOf({ state, error, series }: CollectorState): string {
+  if (state !== 'ok') return WORDS[state];
+  if (error !== undefined) return 'ok in part';
+  return series === 0 ? 'ok, nothing to report' : WORDS.ok;
 }
 
 function row(each: CollectorState, telemetryPath: string): string {
   const { name, state, durationSeconds, series } = each;
-  const word = state === 'ok' && series === 0 ? 'ok, nothing to report' : WORDS[state];
   const ran = state !== 'never_run';
   const link = `${metricsLink(telemetryPath)}?collect[]=${encodeURIComponent(name)}`;
-  return `<tr class="${state}"><th scope="row"><a href="${link}">${escapeHtml(name)}</a></th><td><span class="state">${word}</span>${reason(each)}</td><td class="number">${ran ? series : ''}</td><td class="number">${ran ? duration(durationSeconds) : ''}</td></tr>`;
+  return `<tr class="${state}"><th scope="row"><a href="${link}">${escapeHtml(name)}</a></th><td><span class="state">${wordOf(each)}</span>${reason(each)}</td><td class="number">${ran ? series : ''}</td><td class="number">${ran ? duration(durationSeconds) : ''}</td></tr>`;
 }
 
 /** What needs somebody's eyes comes first, whatever else is on the page. */
@@ -119,11 +128,20 @@ const STAGES: Readonly<Record<string, string>> = {
   direct: 'The process was started without any capability, so it has none to give up.',
 };
 
+const perfState = ({ states }: PageFacts): CollectorState | undefined => states.find(({ name }) => name === 'perf');
+
+/** Why charts of counters are not among the others. */
+function missingCharts(facts: PageFacts): string {
+  const perf = perfState(facts);
+  const why = perf?.state === 'ok' ? perf.remark : perf?.error;
+  return `<p id="missing">${why === undefined ? '' : `Charts of perf counters are missing: ${escapeHtml(whyOf(why))}.`}</p>`;
+}
+
 /** How perf counters are, in the words of `keyhole doctor`. */
-function perfVerdict({ states, disabled }: PageFacts): string {
-  const perf = states.find(({ name }) => name === 'perf');
+function perfVerdict(facts: PageFacts): string {
+  const perf = perfState(facts);
   if (perf === undefined)
-    return disabled.includes('perf')
+    return facts.disabled.includes('perf')
       ? 'switched off; <code>--collector.perf</code> switches them on'
       : 'not part of this exporter';
   if (perf.state === 'never_run') return 'not read yet';
@@ -184,7 +202,7 @@ export const statusPage = (facts: PageFacts): string => `<!doctype html>
 ${failures(facts)}
 </header>
 <main>
-<section id="live" aria-labelledby="live-title" hidden><h2 id="live-title">Last minutes</h2><p id="live-state" role="status"></p><div id="charts"></div></section>
+<section id="live" aria-labelledby="live-title" hidden><h2 id="live-title">Last minutes</h2><p id="live-state" role="status"></p><div id="charts"></div>${missingCharts(facts)}</section>
 <noscript><p>Charts of the last minutes need JavaScript. Everything else is on this page.</p></noscript>
 ${collectorsSection(facts)}
 ${privilegeSection(facts)}

@@ -57,7 +57,7 @@ test('every collector has its state, the reason, its series and its time', () =>
   assert.match(rowOf(html, 'cpu'), /class="ok".*>ok<.*>7<.*>0\.42 ms</);
   assert.match(rowOf(html, 'bcache'), />ok, nothing to report<.*>there is no \/sys\/fs\/bcache</);
   assert.doesNotMatch(rowOf(html, 'netstat'), /there is no/);
-  assert.match(rowOf(html, 'textfile'), />ok<.*>\/t\/x\.prom: odd</);
+  assert.match(rowOf(html, 'textfile'), />ok in part<.*>\/t\/x\.prom: odd</);
   assert.match(rowOf(html, 'zfs'), />nothing here<.*>no ZFS</);
   assert.match(rowOf(html, 'hwmon'), />failed<.*>3 faults, one of them: temp1: EIO<.*>2\.50 s</);
   assert.match(rowOf(html, 'stat'), />EIO<.*>250 ms</);
@@ -73,6 +73,15 @@ test('every collector has its state, the reason, its series and its time', () =>
 test('perf counters that are open in part have the reason for the others', () => {
   const html = pageOf({ states: [stateOf('perf', 'ok', { remark: 'no PMU' })], disabled: [] });
   assert.match(html, /<dt>Perf counters<\/dt><dd>open, but no PMU<\/dd>/);
+  assert.match(html, /<p id="missing">Charts of perf counters are missing: no PMU\.<\/p>/);
+  assert.match(pageOf({ states: [stateOf('perf', 'ok')] }), /<p id="missing"><\/p>/);
+});
+
+test('what to change is on the page once', () => {
+  const html = pageOf({ states: [stateOf('perf', 'failed', { error: 'no counters: EACCES. Remedy: change it' })] });
+  assert.equal(html.split('change it').length, 2);
+  assert.match(rowOf(html, 'perf'), /no counters: EACCES\. <a href="#privileges">Remedy<\/a></);
+  assert.match(html, /<p id="missing">Charts of perf counters are missing: no counters: EACCES\.<\/p>/);
 });
 
 test('before the first scrape the page says how to get one', () => {

@@ -56,7 +56,7 @@ async function scrape(): Promise<void> {
 async function refreshStates(): Promise<void> {
   const copy = new DOMParser().parseFromString(await get('./'), 'text/html');
   if (getSelection()?.isCollapsed === false) return;
-  for (const id of ['failures', 'states', 'held']) {
+  for (const id of ['failures', 'missing', 'states', 'held']) {
     const fresh = copy.getElementById(id);
     const old = element(id);
     if (fresh !== null && !old.contains(document.activeElement)) old.replaceWith(fresh);
