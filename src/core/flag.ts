@@ -224,7 +224,7 @@ const SEE_HELP = { hint: 'try --help' } as const;
 
 function unknownFlag(kind: 'long' | 'short', shown: string, flags: readonly Flag[]): UsageError {
   const names = flags
-    .filter(({ hidden, deprecated }) => hidden !== true && deprecated === undefined)
+    .filter(({ deprecated }) => deprecated === undefined)
     .flatMap((each) => (each.kind === 'bool' ? [each.name, `no-${each.name}`] : [each.name]));
   const meant = kind === 'long' ? nearest(shown.slice(2), names) : undefined;
   const options = meant === undefined ? SEE_HELP : { hint: `did you mean '--${meant}'?` };

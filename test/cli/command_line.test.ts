@@ -59,6 +59,8 @@ test('a word that is nearly a command has a hint', () => {
     return undefined;
   };
   assert.equal(hintOf('doctr'), "unexpected doctr, did you mean 'doctor'?");
+  assert.equal(hintOf('comapre'), "unexpected comapre, did you mean 'compare'?");
+  assert.equal(hintOf('--help-lnog'), "unknown long flag '--help-lnog', did you mean '--help-long'?");
   assert.equal(hintOf('serve'), 'unexpected serve, try --help');
 });
 
