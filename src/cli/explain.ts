@@ -7,6 +7,7 @@ import type { Command, Program } from './commands.ts';
 import { documentOf } from './documents.ts';
 import { programFlags } from './flags.ts';
 import { type Located, locate, type Series, seriesNow } from './locate.ts';
+import { callsOf, helpOf, ownFilesOf } from './metric_facts.ts';
 import { promqlOf } from './promql.ts';
 
 const json = flag.bool('json', 'Write JSON.');
@@ -56,7 +57,11 @@ async function declarationsOf(name: string, program: Program): Promise<readonly 
   );
   throw new UsageError(
     `no collector declares ${name}`,
-    meant === undefined ? {} : { hint: `did you mean '${meant}'?` },
+    /^go_/.test(name)
+      ? { hint: "which is about node_exporter's own runtime: nodejs_* is about that of Keyhole" }
+      : meant === undefined
+        ? {}
+        : { hint: `did you mean '${meant}'?` },
   );
 }
 
@@ -79,6 +84,8 @@ interface Report {
   readonly documents: readonly string[];
   readonly series: readonly (Series & { readonly place?: Located })[];
   readonly seriesCount: number;
+  /** Why there are none, where the collector knows. */
+  readonly why?: string;
   readonly promql: string;
 }
 
@@ -88,6 +95,7 @@ const TRIED_MS = 4000;
 
 interface Found extends Declaration {
   readonly series: readonly Series[];
+  readonly why?: string | undefined;
 }
 
 /** The declaration that gives the series now, of a collector that is on first: a flag may switch one of two on. */
@@ -99,9 +107,10 @@ export async function sourceOf(text: string, program: Program, parsed: ParsedFla
   const sorted = [...all.filter(isOn), ...all.filter((each) => !isOn(each))];
   const tried: Found[] = [];
   for (const { metric, collector } of sorted) {
-    const series = collector === undefined ? [] : await seriesNow({ program, parsed, collector, name, labels });
-    tried.push({ metric, collector, series });
-    if (series.length > 0) break;
+    const now =
+      collector === undefined ? { series: [] } : await seriesNow({ program, parsed, collector, name, labels });
+    tried.push({ metric, collector, ...now });
+    if (now.series.length > 0) break;
   }
   const found = tried.find(({ series }) => series.length > 0) ?? (tried[0] as Found);
   const unknown = [...labels.keys()].find((label) => ![...found.metric.labels, 'le', 'quantile'].includes(label));
@@ -111,16 +120,16 @@ export async function sourceOf(text: string, program: Program, parsed: ParsedFla
 }
 
 async function reportOf(text: string, program: Program, parsed: ParsedFlags): Promise<Report> {
-  const { name, metric, collector, series: found } = await sourceOf(text, program, parsed);
+  const { name, metric, collector, series: found, why } = await sourceOf(text, program, parsed);
   const about = {
     metric: name,
     type: metric.type,
-    help: metric.help,
+    help: helpOf(metric, name),
     labels: metric.labels,
     promql: promqlOf(metric, name),
   };
-  if (collector === undefined) return { ...about, reads: [], documents: [], series: [], seriesCount: 0 };
-  const reads = collector.reads;
+  if (collector === undefined) return { ...about, reads: ownFilesOf(name), documents: [], series: [], seriesCount: 0 };
+  const reads = [...callsOf(collector.name, name), ...collector.reads];
   const shown = found.slice(0, SHOWN_MAX);
   const series: (Series & { place?: Located })[] = [];
   const untilMs = performance.now() + TRIED_MS;
@@ -130,7 +139,16 @@ async function reportOf(text: string, program: Program, parsed: ParsedFlags): Pr
   }
   const enabled = enabledOf([collector], parsed, parsed.valueOf(programFlags.disableDefaults)).length > 0;
   const documents = [...new Set(reads.flatMap((file) => documentOf(file) ?? []))];
-  return { ...about, collector: collector.name, enabled, reads, documents, series, seriesCount: found.length };
+  return {
+    ...about,
+    collector: collector.name,
+    enabled,
+    reads,
+    documents,
+    series,
+    seriesCount: found.length,
+    ...(why === undefined ? {} : { why }),
+  };
 }
 
 const WIDTH = 12;
@@ -158,26 +176,31 @@ function seriesRows({ key, value, place }: Report['series'][number]): string {
   return `\n${row('value now', `${key} ${place?.value ?? value}`)}${place === undefined ? rows('stands at', NOWHERE) : placeRows(place)}`;
 }
 
+function noteOf({ series, seriesCount, why }: Report): string {
+  if (seriesCount === 0)
+    return `\n${row('value now', why === undefined ? 'none: this machine gives no such series' : `none here: ${why}`)}`;
+  const more = seriesCount - series.length;
+  return more > 0 ? `\n${row('more', `${more} other series: labels in METRIC choose among them`)}` : '';
+}
+
+const OWN = 'each exporter has one of its own: see its metrics page';
+
 function textOf(report: Report, toggle: string): string {
-  const { metric, type, help, collector, enabled, reads, documents, series, seriesCount, promql } = report;
+  const { metric, type, help, collector, enabled, reads, documents, series, promql } = report;
   const head = `${metric} (${type})\n${help}\n\n`;
   const query = `\n${row('PromQL', promql)}`;
-  if (collector === undefined) return `${head}${row('collector', 'none: the exporter writes it about itself')}${query}`;
+  if (collector === undefined) {
+    const own = row('collector', 'none: the exporter writes it about itself');
+    return [head, own, rows('reads', reads), `\n${row('value now', OWN)}`, query].join('');
+  }
   const state = enabled === true ? `switched on (--no-${toggle} switches it off)` : `off (--${toggle} switches it on)`;
-  const more = seriesCount - series.length;
-  const note =
-    seriesCount === 0
-      ? `\n${row('value now', 'none: this machine gives no such series')}`
-      : more > 0
-        ? `\n${row('more', `${more} other series: labels in METRIC choose among them`)}`
-        : '';
   return [
     head,
     row('collector', `${collector}, ${state}`),
     rows('reads', reads),
     rows('document', documents.length === 0 ? ['none that is known of'] : documents),
     ...series.map(seriesRows),
-    note,
+    noteOf(report),
     query,
   ].join('');
 }

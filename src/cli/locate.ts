@@ -21,6 +21,7 @@ import type { ParsedFlags } from '../core/flag.ts';
 import { glob } from '../core/glob.ts';
 import type { Program } from './commands.ts';
 import { programFlags } from './flags.ts';
+import { perfKindOf } from './metric_facts.ts';
 import { openTrial } from './trial.ts';
 
 export interface Series {
@@ -52,26 +53,40 @@ interface Asked {
 
 const LINE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)((?:\{.*\})?) (\S+)$/;
 
+interface Run {
+  readonly series: readonly Series[];
+  /** Why there is nothing, or less than one might look for, as far as the collector says. */
+  readonly why: string | undefined;
+}
+
 /** What the collector gives now, of this name. */
-async function run({ program, parsed, collector, name }: Asked): Promise<Series[]> {
-  const { scrape, close } = openTrial(program, parsed, [collector]);
+async function run({ program, parsed, collector, name }: Asked): Promise<Run> {
+  const { scrape, registry, close } = openTrial(program, parsed, [collector]);
   try {
     const text = await scrape();
-    return text.split('\n').flatMap((line) => {
+    const series = text.split('\n').flatMap((line) => {
       const [, family, labels, value = ''] = LINE.exec(line) ?? [];
       return family === name ? [{ key: `${family}${labels}`, value }] : [];
     });
+    const [state] = registry.states();
+    const kind = perfKindOf(name);
+    const [unavailable] = text.match(new RegExp(`^keyhole_perf_unavailable\\{kind="${kind}".*\\}`, 'm')) ?? [];
+    const why = [state?.error ?? state?.remark, unavailable].filter((each) => each !== undefined).join('; ');
+    return { series, why: why || undefined };
   } finally {
     close();
   }
 }
 
 /** The series that have these labels. */
-export async function seriesNow(asked: Asked & { readonly labels: ReadonlyMap<string, string> }): Promise<Series[]> {
+export async function seriesNow(asked: Asked & { readonly labels: ReadonlyMap<string, string> }): Promise<Run> {
   const wanted = [...asked.labels].map(([label, value]) => `${label}="${value}"`);
-  return (await run(asked)).filter(({ key }) =>
-    wanted.every((pair) => new RegExp(`[{,]${RegExp.escape(pair)}[,}]`).test(key)),
-  );
+  const { series, why } = await run(asked);
+  return {
+    series: series.filter(({ key }) => wanted.every((pair) => new RegExp(`[{,]${RegExp.escape(pair)}[,}]`).test(key))),
+    // What the collector says is no reason for labels that no series has.
+    why: series.length === 0 ? why : undefined,
+  };
 }
 
 /** The alternatives of `a{b,c}d`. */
@@ -241,7 +256,7 @@ export async function locate(
   try {
     const over = { ...asked, parsed: withTrees(asked.parsed, folder) };
     const valueNow = async (): Promise<string | undefined> => {
-      const series = await run(over);
+      const { series } = await run(over);
       return series.find(({ key }) => key === asked.series.key)?.value;
     };
     const { key } = asked.series;

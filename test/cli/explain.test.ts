@@ -11,6 +11,7 @@ import { collectors } from '../../src/collectors/index.ts';
 import { enabledOf } from '../../src/core/assemble.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { parseFlags } from '../../src/core/flag.ts';
+import { counter } from '../../src/core/metric.ts';
 import { OVER_FIXTURES, programThat, runCommand } from '../helpers/program.ts';
 
 interface Place {
@@ -26,6 +27,9 @@ async function reportOf(metric: string, ...argv: string[]) {
   return JSON.parse(text) as {
     collector?: string;
     enabled?: boolean;
+    help: string;
+    reads: string[];
+    why?: string;
     documents: string[];
     promql: string;
     series: { key: string; value: string; place?: Place }[];
@@ -117,12 +121,54 @@ test('what the exporter writes about itself has no collector', async () => {
   assert.match(text, /^collector +none: the exporter writes it about itself$/m);
 });
 
+test('a file behind what the exporter says of itself is named', async () => {
+  const written: string[] = [];
+  const program = programThat((part) => written.push(part));
+  const ownMetrics = async () => [counter('process_cpu_seconds_total', 'CPU.')];
+  await explain(['process_cpu_seconds_total'], { ...program, ownMetrics });
+  const text = written.join('');
+  assert.match(text, /^reads +\/proc\/self\/stat$/m);
+  assert.match(text, /^value now +each exporter has one of its own/m);
+});
+
+test("the help of a kernel's own name has the name", async () => {
+  const helpNow = async (metric: string): Promise<string> => (await reportOf(metric)).help;
+  assert.equal(await helpNow('node_vmstat_pgfault'), 'The field pgfault of /proc/vmstat.');
+  assert.equal(await helpNow('node_vmstat_<field>'), 'The field <field> of /proc/vmstat.');
+  assert.equal(await helpNow('node_netstat_Tcp_CurrEstab'), 'What the kernel counts for Tcp as CurrEstab.');
+  assert.equal(await helpNow('node_netstat_TcpExt_a_b'), 'What the kernel counts for TcpExt as a_b.');
+});
+
+test('of counters the event is named, and why there are none', async () => {
+  for (const [metric, call] of [
+    ['node_perf_instructions_total', 'perf_event_open: PERF_COUNT_HW_INSTRUCTIONS'],
+    ['node_perf_context_switches_total', 'perf_event_open: PERF_COUNT_SW_CONTEXT_SWITCHES'],
+    [
+      'node_perf_cache_ll_read_misses_total',
+      'perf_event_open: PERF_COUNT_HW_CACHE_LL, PERF_COUNT_HW_CACHE_OP_READ, PERF_COUNT_HW_CACHE_RESULT_MISS',
+    ],
+    ['node_perf_available', 'perf_event_open'],
+  ] as const) {
+    const { reads } = await reportOf(metric);
+    assert.equal(reads[0], call);
+  }
+  // The fixtures' machine may be asked for counters all the same: what opens is a matter of the one that runs this.
+  const { seriesCount, why } = await reportOf('node_perf_instructions_total');
+  assert.ok(
+    seriesCount > 0 || /no counters|keyhole_perf_unavailable\{kind="hardware",reason="[a-z_]+"\}/.test(why ?? ''),
+  );
+});
+
 test('an unknown metric is an error with a hint', async () => {
   await assert.rejects(runCommand(explain, 'node_lod1'), (error) => {
     assert.ok(error instanceof UsageError);
     assert.equal(error.hint, "did you mean 'node_load1'?");
     return true;
   });
+  await assert.rejects(
+    runCommand(explain, 'go_goroutines'),
+    (error) => error instanceof UsageError && /nodejs_\*/.test(error.hint ?? ''),
+  );
   await assert.rejects(runCommand(explain, 'what is this'), UsageError);
   await assert.rejects(runCommand(explain, 'x'.repeat(50)), UsageError);
 });
@@ -141,6 +187,16 @@ for (const [type, labels, name, query] of [
   ['counter', ['cpu'], 'a_total', 'sum by (instance, cpu) (rate(a_total[5m]))'],
   ['counter', ['cpu', 'mode'], 'a_total', 'sum by (instance, mode) (rate(a_total[5m]))'],
   ['gauge', [], 'a', 'a'],
+  ['untyped', [], 'node_vmstat_pgfault', 'rate(node_vmstat_pgfault[5m])'],
+  ['untyped', [], 'node_vmstat_nr_dirty', 'node_vmstat_nr_dirty'],
+  ['untyped', [], 'node_netstat_Ip6_InOctets', 'rate(node_netstat_Ip6_InOctets[5m])'],
+  ['untyped', [], 'node_netstat_Tcp_CurrEstab', 'node_netstat_Tcp_CurrEstab'],
+  [
+    'counter',
+    ['cpu'],
+    'node_perf_instructions_total',
+    'sum by (instance) (rate(node_perf_instructions_total[5m])) / sum by (instance) (rate(node_perf_cpucycles_total[5m]))',
+  ],
   ['gauge', ['b', 'c'], 'a_info', 'count by (b, c) (a_info)'],
   ['gauge', [], 'a_info', 'count by (instance) (a_info)'],
   ['gauge', [], 'a_time_seconds', 'time() - a_time_seconds'],
