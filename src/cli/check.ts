@@ -3,18 +3,13 @@ import { type ParsedFlags, parseFlags } from '../core/flag.ts';
 import { createLogger } from '../core/log.ts';
 import type { Finding } from '../privilege/diagnose.ts';
 import { userOf } from '../privilege/user.ts';
+import { HELPS } from './command_helps.ts';
 import { warnAbout } from './command_line.ts';
 import type { Command, Program } from './commands.ts';
 import { findingRows } from './doctor.ts';
 import { textfileFindings, webConfigFinding } from './findings.ts';
 import { programFlags } from './flags.ts';
 import { openTrial } from './trial.ts';
-
-const HELP = `usage: keyhole check [flags]
-
-Checks what the flags ask for, without serving: the flags themselves, the collectors that they switch on, the web
-configuration with its certificates, and the folders of text files. The status is 0, or 1 where something cannot be used.
-`;
 
 /** What ends the start beside flags that cannot be read. */
 async function checkServing({ checkListening }: Program, parsed: ParsedFlags): Promise<void> {
@@ -38,7 +33,7 @@ export const check: Command = async (argv, program) => {
   const { declared, env, write } = program;
   const parsed = parseFlags(argv, declared.flags, env);
   if (parsed.valueOf(programFlags.help)) {
-    write(HELP);
+    write(HELPS.check);
     return 0;
   }
   warnAbout(parsed, declared, createLogger({ level: 'info', format: 'logfmt', write }));

@@ -1,17 +1,10 @@
 import { enabledOf } from '../core/assemble.ts';
 import type { CollectorState } from '../core/collector_state.ts';
-import { flag, parseFlags } from '../core/flag.ts';
+import { parseFlags } from '../core/flag.ts';
+import { HELPS } from './command_helps.ts';
 import { type Command, columns, type Program } from './commands.ts';
-import { programFlags } from './flags.ts';
+import { commandFlags, programFlags } from './flags.ts';
 import { openTrial } from './trial.ts';
-
-const json = flag.bool('json', 'Write JSON.');
-
-const HELP = `usage: keyhole collectors [--json] [flags]
-
-Runs every collector that the flags switch on, twice, and reports how the second run went: its state, how many series it
-wrote, how long it took, and why it gave nothing. The status is 0, or 1 where a collector failed.
-`;
 
 const WORDS: Readonly<Record<CollectorState['state'], string>> = {
   failed: 'FAILED',
@@ -54,16 +47,18 @@ async function statesOf(program: Program, parsed: ReturnType<typeof parseFlags>)
 /** `keyhole collectors` */
 export const collectorsCommand: Command = async (argv, program) => {
   const { declared, collectors, env, write } = program;
-  const parsed = parseFlags(argv, [...declared.flags, json], env);
+  const parsed = parseFlags(argv, [...declared.flags, commandFlags.json], env);
   if (parsed.valueOf(programFlags.help)) {
-    write(HELP);
+    write(HELPS.collectors);
     return 0;
   }
   const states = await statesOf(program, parsed);
   const on = new Set(states.map(({ name }) => name));
   const disabled = collectors.map(({ name }) => name).filter((name) => !on.has(name));
   write(
-    parsed.valueOf(json) ? `${JSON.stringify({ collectors: states, disabled }, null, 2)}\n` : textOf(states, disabled),
+    parsed.valueOf(commandFlags.json)
+      ? `${JSON.stringify({ collectors: states, disabled }, null, 2)}\n`
+      : textOf(states, disabled),
   );
   return states.some(({ state }) => state === 'failed') ? 1 : 0;
 };

@@ -1,4 +1,5 @@
 import { type AnyCollector, toggleOf } from '../core/assemble.ts';
+import type { Families } from '../core/collector.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { type Flag, firstGiven, type ParsedFlags, parseFlags } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
@@ -13,6 +14,8 @@ import { versionText } from './version.ts';
 /** Every flag that a command line may hold. */
 export interface Declared {
   readonly flags: readonly Flag[];
+  /** The metrics of all collectors, but for those whose names the kernel makes. */
+  readonly metrics: readonly string[];
 }
 
 export interface CommandLine {
@@ -25,11 +28,16 @@ export interface CommandLine {
 export function declare(collectors: readonly AnyCollector[]): Declared {
   const byName = (a: Flag, b: Flag): number => (a.name < b.name ? -1 : 1);
   const own = collectors.flatMap((each) => [toggleOf(each), ...(Object.values(each.flags) as Flag[])]);
-  return { flags: [...Object.values<Flag>(programFlags), ...own.sort(byName)] };
+  const metrics = collectors.flatMap((each) => Object.values(each.metrics as Families));
+  return {
+    flags: [...Object.values<Flag>(programFlags), ...own.sort(byName)],
+    metrics: metrics.flatMap((metric) => ('pattern' in metric ? [] : metric.name)),
+  };
 }
 
 /** The text that the command line asks for (help, version, completions), if it asks for one. */
-export function askedText({ program, argv }: CommandLine, { flags }: Declared): string | undefined {
+export function askedText({ program, argv }: CommandLine, declared: Declared): string | undefined {
+  const { flags } = declared;
   switch (firstGiven(argv, flags, printingFlags)) {
     case programFlags.help:
       return helpText(program, flags, false);
@@ -40,7 +48,7 @@ export function askedText({ program, argv }: CommandLine, { flags }: Declared): 
     case programFlags.version:
       return versionText();
     case programFlags.completionBash:
-      return completions(argv, flags);
+      return completions(argv, declared);
     case programFlags.completionScriptBash:
       return completionScript(program, 'bash');
     case programFlags.completionScriptZsh:

@@ -1,9 +1,10 @@
 import type { AnyCollector, Machine } from '../core/assemble.ts';
 import type { Metric } from '../core/collector.ts';
-import type { ParsedFlags } from '../core/flag.ts';
+import type { Flag, ParsedFlags } from '../core/flag.ts';
 import type { Logger } from '../core/log.ts';
 import type { Source } from '../source/source.ts';
 import type { Declared } from './command_line.ts';
+import { commandFlags, programFlags } from './flags.ts';
 
 /** What a web configuration asks for. */
 export interface WebConfigFacts {
@@ -48,7 +49,11 @@ interface Entry {
   /** What `--help` says. */
   readonly text: string;
   /** What has to follow the word. */
-  readonly operand?: string;
+  readonly operand?: 'METRIC' | 'FIRST SECOND';
+  /** The flags that it has besides. */
+  readonly flags: readonly Flag[];
+  /** Whether it takes the flags of the server too. */
+  readonly ofServer: boolean;
   load(): Promise<Command>;
 }
 
@@ -56,28 +61,40 @@ interface Entry {
 const COMMANDS: Readonly<Record<string, Entry>> = {
   doctor: {
     text: 'Report why perf counters, text files, TLS or energy do not work here, and what to change.',
+    flags: [commandFlags.json],
+    ofServer: true,
     load: async () => (await import('./doctor.ts')).doctor,
   },
   events: {
     text: 'List the events, presets and cgroups that perf counters can be asked for on this machine.',
+    flags: [commandFlags.json, commandFlags.help, programFlags.sysfs],
+    ofServer: false,
     load: async () => (await import('./events.ts')).eventsCommand,
   },
   collectors: {
     text: 'Run every collector now, and report its state, its series and what it costs.',
+    flags: [commandFlags.json],
+    ofServer: true,
     load: async () => (await import('./collectors.ts')).collectorsCommand,
   },
   explain: {
     text: 'Report where a metric comes from, down to the line of the kernel file.',
     operand: 'METRIC',
+    flags: [commandFlags.json],
+    ofServer: true,
     load: async () => (await import('./explain.ts')).explain,
   },
   check: {
     text: 'Check flags, web configuration and text file folders without serving.',
+    flags: [],
+    ofServer: true,
     load: async () => (await import('./check.ts')).check,
   },
   compare: {
     text: 'Show what one endpoint has and another has not.',
     operand: 'FIRST SECOND',
+    flags: Object.values(commandFlags),
+    ofServer: false,
     load: async () => (await import('./compare.ts')).compare,
   },
 };
@@ -90,6 +107,11 @@ export const commandTexts = (): (readonly [name: string, text: string])[] =>
     operand === undefined ? name : `${name} ${operand}`,
     text,
   ]);
+
+const entryOf = (command: string): Entry | undefined => (isCommand(command) ? COMMANDS[command] : undefined);
+export const operandOf = (command: string): Entry['operand'] => entryOf(command)?.operand;
+export const ownFlagsOf = (command: string): readonly Flag[] => entryOf(command)?.flags ?? [];
+export const takesServerFlags = (command: string): boolean => entryOf(command)?.ofServer === true;
 
 export const isCommand = (word: string | undefined): boolean => word !== undefined && Object.hasOwn(COMMANDS, word);
 

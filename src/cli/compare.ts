@@ -4,26 +4,11 @@ import { get as getSecure } from 'node:https';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LimitError, messageOf, UsageError } from '../core/errors.ts';
-import { flag, parseFlags } from '../core/flag.ts';
+import { parseFlags } from '../core/flag.ts';
 import { parseExposition } from '../parse/exposition_text.ts';
+import { HELPS } from './command_helps.ts';
 import { type Comparison, compare as compareScrapes, isLoss, type Scrape, seriesOf } from './comparison.ts';
-
-const compareFlags = {
-  json: flag.bool('json', 'Write JSON.'),
-  insecure: flag.bool('insecure', 'Take any TLS certificate.'),
-  help: flag.bool('help', 'Show what it does.'),
-} as const;
-
-const HELP = `usage: keyhole compare [--json] [--insecure] FIRST SECOND
-
-Shows what FIRST has and SECOND has not: families, types, series, and values that differ by more than FIRST itself
-moves in a second. Each is a URL or a file that holds a scrape. A URL without a path means /metrics; it may hold a
-name and a password (https://name:password@host:9100). NODE_EXTRA_CA_CERTS names a file of further authorities.
-
-The status is 0 where nothing is lost, 1 where a family, a type or a series is, 2 where one of them cannot be read.
-Families about the exporter itself (go_*, process_*, promhttp_* and the like) are shown and are no loss, nor are
-labels that come in addition.
-`;
+import { commandFlags } from './flags.ts';
 
 /** Between the two scrapes of the first: what moves meanwhile may differ. */
 const APART_MS = 1000;
@@ -144,16 +129,16 @@ export async function compare(
   const places = argv.filter((arg) => !arg.startsWith('-'));
   const parsed = parseFlags(
     argv.filter((arg) => arg.startsWith('-')),
-    Object.values(compareFlags),
+    Object.values(commandFlags),
   );
-  if (parsed.valueOf(compareFlags.help)) {
-    write(HELP);
+  if (parsed.valueOf(commandFlags.help)) {
+    write(HELPS.compare);
     return 0;
   }
   const [first, second, ...more] = places;
   if (first === undefined || second === undefined || more.length > 0)
     throw new UsageError('compare takes two URLs or files: keyhole compare --help');
-  const insecure = parsed.valueOf(compareFlags.insecure);
+  const insecure = parsed.valueOf(commandFlags.insecure);
   let comparison: Comparison;
   try {
     const before = await scrape(first, insecure);
@@ -168,6 +153,6 @@ export async function compare(
     complain(`keyhole compare: ${messageOf(error)}\n`);
     return 2;
   }
-  write(parsed.valueOf(compareFlags.json) ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison));
+  write(parsed.valueOf(commandFlags.json) ? `${JSON.stringify(comparison, null, 2)}\n` : comparisonText(comparison));
   return isLoss(comparison) ? 1 : 0;
 }

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
-import { type FlagValues, firstGiven, flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
+import { type FlagValues, firstGiven, type ParsedFlags, parseFlags } from '../core/flag.ts';
 import { perfFlags } from '../perf/grammar.ts';
 import { type Diagnosis, diagnose, type Finding, type Level, type PerfSituation } from '../privilege/diagnose.ts';
 import { examine } from '../privilege/examine.ts';
 import { openTree } from '../source/source.ts';
+import { HELPS } from './command_helps.ts';
 import type { Command, Program } from './commands.ts';
 import {
   type Advised,
@@ -15,18 +16,8 @@ import {
   unitFindings,
   webConfigFinding,
 } from './findings.ts';
-import { programFlags } from './flags.ts';
+import { commandFlags, programFlags } from './flags.ts';
 import { findRunning, type RunningExporter } from './running.ts';
-
-const json = flag.bool('json', 'Write JSON.');
-
-const HELP = `usage: keyhole doctor [--json] [flags]
-
-Reports whether perf counters can be read here, and if not, why and what to change. It tries as the exporter does, and
-believes the kernel's answer above all. It also looks at text files, the web configuration, energy and the systemd unit:
-by the flags given, or by those of the Keyhole that runs here. The status is 0, or 1 where counters do
-not open or something else cannot be used.
-`;
 
 const MARKS: Readonly<Record<Level, string>> = { ok: 'ok', note: 'note', problem: 'PROBLEM' };
 const MARK_WIDTH = 8;
@@ -121,7 +112,7 @@ export async function judgeBy(
   program: Program,
   running: RunningExporter | undefined,
 ): ReturnType<typeof judge> {
-  const flags = [...program.declared.flags, json];
+  const flags = [...program.declared.flags, commandFlags.json];
   const given = parseFlags(argv, flags);
   if (running !== undefined && argv.every((arg) => arg === '--json'))
     try {
@@ -136,7 +127,7 @@ export async function judgeBy(
 export const doctor: Command = async (argv, program) => {
   const { declared, write } = program;
   if (firstGiven(argv, declared.flags, [programFlags.help]) !== undefined) {
-    write(HELP);
+    write(HELPS.doctor);
     return 0;
   }
   const { diagnosis, facts, isFine } = await judgeBy(argv, program, findRunning(openTree('/proc'), process.pid));

@@ -1,4 +1,4 @@
-import { flag, parseFlags } from '../core/flag.ts';
+import { parseFlags } from '../core/flag.ts';
 import { readOnline, viewMachine } from '../perf/acquire.ts';
 import { cgroupLabel, findCgroups, findCgroupTree } from '../perf/cgroup_tree.ts';
 import { genericNames } from '../perf/generic_events.ts';
@@ -6,20 +6,15 @@ import { isShared } from '../perf/plan_events.ts';
 import { isCounting, type Pmu, termsOf } from '../perf/pmu.ts';
 import { type PresetState, presetStates } from '../perf/presets.ts';
 import { openTree } from '../source/source.ts';
+import { HELPS } from './command_helps.ts';
 import type { Command } from './commands.ts';
-import { programFlags } from './flags.ts';
+import { commandFlags, programFlags } from './flags.ts';
 
 const eventsFlags = {
-  json: flag.bool('json', 'Write JSON.'),
-  help: flag.bool('help', 'Show what it does.'),
+  json: commandFlags.json,
+  help: commandFlags.help,
   sysfs: programFlags.sysfs,
 } as const;
-
-const HELP = `usage: keyhole events [--json] [--path.sysfs=/sys]
-
-Lists what --collector.perf.events, --collector.perf.presets and --collector.perf.cgroup-include can name on this machine.
-It opens nothing: whether counters may be opened is what "keyhole doctor" tries.
-`;
 
 /** What an event source counts for: `cpu` for each CPU, `package` for a package or a part of it, `nothing` where it records, or has a flag of its own. */
 type Scope = 'cpu' | 'package' | 'nothing';
@@ -115,7 +110,7 @@ function eventsText({ generic, sources, presets, cgroupTree, cgroups }: EventsRe
 /** `argv` is what follows the word. Answers what is to be written. */
 export function events(argv: readonly string[]): string {
   const parsed = parseFlags(argv, Object.values(eventsFlags));
-  if (parsed.valueOf(eventsFlags.help)) return HELP;
+  if (parsed.valueOf(eventsFlags.help)) return HELPS.events;
   const report = eventsReport(parsed.valueOf(eventsFlags.sysfs));
   return parsed.valueOf(eventsFlags.json) ? `${JSON.stringify(report, null, 2)}\n` : eventsText(report);
 }

@@ -1,24 +1,15 @@
 import { type AnyCollector, enabledOf, toggleOf } from '../core/assemble.ts';
 import type { Metric } from '../core/collector.ts';
 import { UsageError } from '../core/errors.ts';
-import { flag, type ParsedFlags, parseFlags } from '../core/flag.ts';
+import { type ParsedFlags, parseFlags } from '../core/flag.ts';
 import { nearest } from '../core/similar.ts';
+import { HELPS } from './command_helps.ts';
 import type { Command, Program } from './commands.ts';
 import { documentOf } from './documents.ts';
-import { programFlags } from './flags.ts';
+import { commandFlags, programFlags } from './flags.ts';
 import { type Located, locate, type Series, seriesNow } from './locate.ts';
 import { callsOf, helpOf, ownFilesOf } from './metric_facts.ts';
 import { promqlOf } from './promql.ts';
-
-const json = flag.bool('json', 'Write JSON.');
-
-const HELP = `usage: keyhole explain METRIC [--json] [flags]
-
-Reports which collector a metric comes from, from which kernel file, where in it the value stands now, the kernel's own
-document, and a query to use it. METRIC is a name, or a name with labels in quotes: 'node_cpu_seconds_total{mode="user"}'.
-To find the place, the collector runs over a copy of its files in which one number after the other is changed: the number
-that changes the metric is the one. Where none does, the report says so.
-`;
 
 /** A metric and who declares it; the exporter itself where there is no collector. */
 interface Declaration {
@@ -210,13 +201,13 @@ export const explain: Command = async ([metric, ...argv], program) => {
   if (metric === undefined)
     throw new UsageError('explain wants the name of a metric', { hint: 'try keyhole explain --help' });
   if (metric === '--help' || metric === '-h') {
-    program.write(HELP);
+    program.write(HELPS.explain);
     return 0;
   }
-  const parsed = parseFlags(argv, [...program.declared.flags, json], program.env);
+  const parsed = parseFlags(argv, [...program.declared.flags, commandFlags.json], program.env);
   const report = await reportOf(metric, program, parsed);
   const collector = program.collectors.find(({ name }) => name === report.collector);
   const toggle = collector === undefined ? '' : toggleOf(collector).name;
-  program.write(parsed.valueOf(json) ? `${JSON.stringify(report, null, 2)}\n` : textOf(report, toggle));
+  program.write(parsed.valueOf(commandFlags.json) ? `${JSON.stringify(report, null, 2)}\n` : textOf(report, toggle));
   return 0;
 };

@@ -92,6 +92,13 @@ export const programFlags = {
   logFormat: flag.choice('log.format', 'How log messages are written.', LOG_FORMATS, 'logfmt'),
 } as const;
 
+/** The flags that commands have besides. */
+export const commandFlags = {
+  json: flag.bool('json', 'Write JSON.'),
+  insecure: flag.bool('insecure', 'Take any TLS certificate.'),
+  help: flag.bool('help', 'Show what it does.'),
+} as const;
+
 /** Those that print something and end the program, wherever they stand. */
 export const printingFlags: readonly Flag[] = [
   programFlags.help,

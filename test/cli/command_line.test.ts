@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { test } from 'node:test';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { after, test } from 'node:test';
 import { askedText, declare, parseCommandLine, warnAbout } from '../../src/cli/command_line.ts';
 import { programFlags } from '../../src/cli/flags.ts';
 import { collectors } from '../../src/collectors/index.ts';
 import { defineCollector } from '../../src/core/collector.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { type Flag, flag } from '../../src/core/flag.ts';
+import { gauge } from '../../src/core/metric.ts';
 import { loadPatterns } from '../../src/core/pattern.ts';
 import { keepingLog, type Told } from '../helpers/server.ts';
 
@@ -25,7 +30,7 @@ const collector = defineCollector({
       deprecated: 'collector.sample.include',
     }),
   },
-  metrics: {},
+  metrics: { things: gauge('sample_things', 'Things.') },
   setup: () => () => {},
 });
 const declared = declare([collector]);
@@ -93,12 +98,78 @@ test('completions are flags that begin like the word, and the choices of the fla
   assert.equal(text('--completion-bash', 'exp'), 'explain\n');
   assert.match(text('--completion-bash', ''), /^doctor\nevents\ncollectors\nexplain\ncheck\ncompare\n--help\n/);
   assert.equal(text('--completion-bash', 'explain', 'exp'), '');
+  assert.equal(text('--completion-bash', '--help-l'), '--help-long\n');
+  assert.doesNotMatch(text('--completion-bash', '--'), /help-long|completion-/);
+});
+
+test('completions of a command are its own flags and what has to follow it', () => {
+  assert.equal(text('--completion-bash', 'doctor', '--js'), '--json\n');
+  assert.equal(text('--completion-bash', 'check', '--js'), '');
+  assert.equal(text('--completion-bash', 'compare', '--'), '--json\n--insecure\n--help\n');
+  assert.equal(text('--completion-bash', 'events', '--'), '--json\n--help\n--path.sysfs\n');
+  assert.equal(text('--completion-bash', 'collectors', '--web.max'), '--web.max-requests\n');
+  assert.equal(text('--completion-bash', 'explain', 'sample_t'), 'sample_things\n');
+  assert.equal(text('--completion-bash', 'explain', 'sample_things', '--js'), '--json\n');
+});
+
+test('completions of a value behind an equals sign are whole words, or parts where the shell splits there', () => {
+  assert.equal(text('--completion-bash', '--log.level=d'), '--log.level=debug\n');
+  assert.equal(text('--completion-bash', '--log.level', '=', 'd'), 'debug\n');
+  assert.equal(text('--completion-bash', '--log.format', '='), 'logfmt\njson\n');
+  assert.equal(text('--completion-bash', '--log.format', '=', 'json', '--web.max'), '--web.max-requests\n');
+});
+
+test('names of files are left to the shell', () => {
+  for (const words of [['--web.config.file', ''], ['--web.config.file', '=', 'a'], ['@a'], ['compare', 'a', '']])
+    assert.equal(text('--completion-bash', ...words), '', words.join(' '));
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'keyhole-completion-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What a shell offers for a command line, by the script and a program that answers as Keyhole does. */
+function offered(shell: 'bash' | 'fish', words: readonly string[]): string[] {
+  const program = join(folder, 'node_exporter');
+  const seam = new URL('../../src/cli/command_line.ts', import.meta.url).href;
+  const script = `
+    const { askedText, declare } = await import(${JSON.stringify(seam)});
+    process.stdout.write(askedText({ program: 'keyhole', argv: process.argv.slice(2), env: {} }, declare([])));`;
+  writeFileSync(join(folder, 'web.yml'), '');
+  writeFileSync(join(folder, 'answer.mjs'), script);
+  writeFileSync(program, `#!/bin/sh\nexec ${process.execPath} ${folder}/answer.mjs "$@"\n`, { mode: 0o755 });
+  writeFileSync(join(folder, 'script'), text(`--completion-script-${shell}`));
+  const typed = words.join(' ');
+  const source =
+    shell === 'fish'
+      ? `source script; complete -C ${JSON.stringify(`node_exporter ${typed}`)}`
+      : `. ./script; COMP_WORDS=(node_exporter ${typed.replaceAll('=', ' = ')}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+         _node_exporter_complete; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const env = { ...process.env, HOME: folder, PATH: `${folder}:${process.env['PATH']}` };
+  const answer = execFileSync(shell, ['-c', source], { cwd: folder, env, encoding: 'utf8' });
+  return answer.split('\n').filter((line) => line !== '');
+}
+
+const lacking = (shell: string): string | false =>
+  spawnSync(shell, ['-c', 'true']).status === 0 ? false : `needs ${shell}`;
+
+test('bash takes the values behind an equals sign', () => {
+  assert.deepEqual(offered('bash', ['--log.level=d']), ['debug']);
+  assert.deepEqual(offered('bash', ['--log.format=']), ['logfmt', 'json']);
+  assert.deepEqual(offered('bash', ['compare', '--js']), ['--json']);
+  assert.deepEqual(offered('bash', ['--web.config.file=w']), []);
+});
+
+test('fish takes the values behind an equals sign, and names of files', { skip: lacking('fish') }, () => {
+  assert.deepEqual(offered('fish', ['--log.level=d']), ['--log.level=debug']);
+  assert.deepEqual(offered('fish', ['--web.config.file=we']), ['--web.config.file=web.yml']);
+  assert.deepEqual(offered('fish', ['@we']), ['@web.yml']);
+  assert.deepEqual(offered('fish', ['compare', 'we']), ['web.yml']);
 });
 
 test('the scripts bind the completions to the name the program was started by', () => {
-  assert.match(text('--completion-script-bash'), /^complete -F _node_exporter_complete node_exporter$/m);
+  assert.match(text('--completion-script-bash'), /^complete -o default -F _node_exporter_complete node_exporter$/m);
   assert.match(text('--completion-script-zsh'), /^#compdef node_exporter\n/);
-  assert.match(text('--completion-script-fish'), /^complete -c node_exporter /);
+  assert.match(text('--completion-script-fish'), /^complete -c node_exporter /m);
 });
 
 test('without one of these flags nothing is printed', () => {
