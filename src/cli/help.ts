@@ -1,5 +1,6 @@
 import type { Flag } from '../core/flag.ts';
 import { commandTexts } from './commands.ts';
+import { commandSections, lastSections, roff } from './man_sections.ts';
 import { buildInfo } from './version.ts';
 
 const COLUMN = 34;
@@ -82,18 +83,14 @@ Flags:
 ${shown(flags, all).map(flagEntry).join('\n')}
 `;
 
-/** Escapes for roff: backslashes, dashes, and dots and quotes at the start of a line. */
-const roff = (text: string): string =>
-  text
-    .replaceAll('\\', '\\e')
-    .replaceAll('-', '\\-')
-    .replace(/^(?=[.'])/gm, '\\&');
-
 /** What `--help-man` prints. */
 export const manPage = (
   program: string,
   flags: readonly Flag[],
 ): string => `.TH ${roff(program)} 1 "" "${buildInfo.version}"
+.\\" Long patterns cannot be spread over a line.
+.ad l
+.nh
 .SH NAME
 ${roff(program)} \\- metrics of hardware and kernel for Prometheus
 .SH SYNOPSIS
@@ -107,11 +104,7 @@ ${roff(SUMMARY)}
 A flag takes its value as \\fB\\-\\-flag=value\\fR or \\fB\\-\\-flag value\\fR.
 \\fB@file\\fR stands for the arguments in that file, one a line.
 .SH COMMANDS
-${commandTexts()
-  .map(([name, text]) => `.TP\n\\fB${roff(name)}\\fR\n${roff(text)}`)
-  .join('\n')}
+${commandSections()}
 .SH OPTIONS
 ${flags.map((flag) => `.TP\n\\fB${flag.short === undefined ? '' : `\\-${flag.short}, `}${roff(shownSynopsis(flag))}\\fR\n${roff(describe(flag))}`).join('\n')}
-.SH EXIT STATUS
-0 after SIGTERM, SIGINT or what only prints; 1 when the command line, a configuration file or an address cannot be used.
-`;
+${lastSections(program)}`;

@@ -37,6 +37,9 @@ const declared = declare([collector]);
 const line = (...argv: string[]) => ({ program: 'node_exporter', argv, env: {} });
 const text = (...argv: string[]): string => askedText(line(...argv), declared) ?? '';
 
+const lacking = (shell: string): string | false =>
+  spawnSync(shell, ['--version']).status === 0 ? false : `needs ${shell}`;
+
 test('help tells every flag that is not hidden, and its value', () => {
   const help = text('--help');
   assert.match(help, /^usage: node_exporter \[flags\]/);
@@ -80,6 +83,27 @@ test('the man page escapes what roff would take for its own', () => {
   assert.match(page, /^\.TH node_exporter 1 /);
   assert.match(page, /^\\fB\\-\\-\[no\\-\]collector\.sample\\fR$/m);
   assert.match(page, /\.automount|\\e\.\(automount/);
+});
+
+test('the man page has the commands with their flags, and what a reader looks for behind the options', () => {
+  const page = text('--help-man');
+  for (const title of ['EXIT STATUS', 'FILES', 'ENVIRONMENT', 'EXAMPLES', 'SEE ALSO'])
+    assert.match(page, new RegExp(`^\\.SH ${title}$`, 'm'));
+  for (const usage of ['doctor', 'events', 'collectors', 'explain METRIC', 'check', 'compare'])
+    assert.match(page, new RegExp(`^\\.SS ${usage} `, 'm'));
+  assert.match(page, /^\\fB\\-\\-insecure\\fR\nTake any TLS certificate\.$/m);
+  assert.match(page, /^\\fB75\\fR$/m);
+  assert.match(page, /KEYHOLE_DEFAULTS/);
+  assert.match(page, /node_exporter doctor/);
+});
+
+test('roff has nothing to say against the man page', { skip: lacking('groff') }, () => {
+  const { status, stdout, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-P-cbou', '-ww', '-rLL=80n'], {
+    input: text('--help-man'),
+    encoding: 'utf8',
+  });
+  assert.deepEqual([status, stderr], [0, '']);
+  assert.match(stdout, /systemd\.exec/);
 });
 
 test('the version tells build and platform', () => {
@@ -148,9 +172,6 @@ function offered(shell: 'bash' | 'fish', words: readonly string[]): string[] {
   const answer = execFileSync(shell, ['-c', source], { cwd: folder, env, encoding: 'utf8' });
   return answer.split('\n').filter((line) => line !== '');
 }
-
-const lacking = (shell: string): string | false =>
-  spawnSync(shell, ['-c', 'true']).status === 0 ? false : `needs ${shell}`;
 
 test('bash takes the values behind an equals sign', () => {
   assert.deepEqual(offered('bash', ['--log.level=d']), ['debug']);
