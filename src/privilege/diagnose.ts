@@ -182,7 +182,7 @@ const seccomp: Judge = ({ access: { seccomp: mode = 0 }, tried: { software } }) 
 const userNamespace: Judge = ({ access: { userNamespace: inside } }, denied) => ({
   topic: 'user namespace',
   level: level(!inside, denied ? 'problem' : 'note'),
-  text: inside ? 'inside one: its capabilities do not open counters' : 'the first one',
+  text: inside ? 'inside one: its capabilities do not open counters' : 'the initial one',
 });
 
 const securityModule: Judge = ({ securityModules, confinedBy, access, tried: { software } }) => ({
