@@ -21,7 +21,7 @@ export const scrapeMetrics = {
   ),
   faults: counter(
     'keyhole_collector_faults_total',
-    'Lines, attributes and devices that the collector left out, since they could not be read.',
+    'Lines, attributes, devices and text files that the collector left out, since they could not be read.',
     'collector',
   ),
 } as const;

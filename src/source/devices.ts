@@ -60,7 +60,8 @@ class Devices {
   readonly #folderPath: string;
   readonly #pattern: RegExp;
   readonly #layout: DeviceLayout;
-  readonly #emptiness: string;
+  /** What is remarked where nothing is written. */
+  #emptiness: string;
   readonly #block = new Block();
   #listed: readonly string[] = [];
   #names: readonly string[] = [];
@@ -72,7 +73,12 @@ class Devices {
     this.#folderPath = folderPath;
     this.#pattern = pattern;
     this.#layout = layout;
-    this.#emptiness = `nothing of the kind in ${context.tree.path(folderPath)}`;
+    this.#emptiness = this.#emptinessOf(0);
+  }
+
+  #emptinessOf(count: number): string {
+    const path = this.#context.tree.path(this.#folderPath);
+    return count === 0 ? `no device in ${path}` : `no device in ${path} has the files`;
   }
 
   /** Takes over what is laid out of the devices that are still there. */
@@ -82,6 +88,7 @@ class Devices {
     const before = new Map(this.#names.map((name, i) => [name, this.#laid[i]]));
     this.#names = listed.filter((name) => this.#pattern.test(name));
     this.#laid = this.#names.map((name) => before.get(name));
+    this.#emptiness = this.#emptinessOf(this.#names.length);
     for (const name of this.#names) before.delete(name);
     for (const gone of before.values()) gone?.inputs.close();
     this.#isStale = true;

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { check } from '../../src/cli/check.ts';
 import { collectorsCommand } from '../../src/cli/collectors.ts';
@@ -26,6 +29,17 @@ test('a collector that gave nothing has the reason, and one that left something 
   assert.equal(status, 0);
   assert.match(text, /^textfile +ok in part +1 .* \/nowhere: ENOENT.*$/m);
   assert.match(text, /^bcache +ok +0 .* there is no \/dev\/fs\/bcache$/m);
+});
+
+test('a folder of devices without any, and one whose devices lack the files, are told apart', async (t) => {
+  const sysfs = mkdtempSync(join(tmpdir(), 'keyhole-devices-'));
+  t.after(() => rmSync(sysfs, { recursive: true }));
+  for (const folder of ['class/watchdog', 'devices/system/cpu/cpu0', 'devices/system/cpu/cpu1'])
+    mkdirSync(join(sysfs, folder), { recursive: true });
+  const argv = [`--path.sysfs=${sysfs}`, '--collector.disable-defaults', '--collector.watchdog', '--collector.cpufreq'];
+  const { text } = await runCommand(collectorsCommand, ...argv);
+  assert.match(text, /^watchdog +ok +0 .* no device in \S+\/class\/watchdog$/m);
+  assert.match(text, /^cpufreq +ok +0 .* no device in \S+\/devices\/system\/cpu has the files$/m);
 });
 
 test('a collector that fails is the status, and JSON has the same', async () => {
