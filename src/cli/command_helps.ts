@@ -22,7 +22,8 @@ wrote, how long it took, and why it gave nothing. The status is 0, or 1 where a 
 Reports which collector a metric comes from, from which kernel file, where in it the value stands now, the kernel's own
 document, and a query to use it. METRIC is a name, or a name with labels in quotes: 'node_cpu_seconds_total{mode="user"}'.
 To find the place, the collector runs over a copy of its files in which one number after the other is changed: the number
-that changes the metric is the one. Where none does, the report says so.
+that changes the metric is the one. Where none does, the report says so. For what the exporter says of itself, the one
+that serves at --web.listen-address is asked.
 `,
   check: `usage: keyhole check [flags]
 

@@ -28,7 +28,7 @@ async function bodyOf(answer: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-async function fetchText(url: URL, insecure: boolean): Promise<string> {
+export async function fetchText(url: URL, insecure: boolean): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const { username, password } = url;
   const options: RequestOptions & { rejectUnauthorized: boolean } = {

@@ -7,8 +7,9 @@ import { HELPS } from './command_helps.ts';
 import type { Command, Program } from './commands.ts';
 import { documentOf } from './documents.ts';
 import { commandFlags, programFlags } from './flags.ts';
-import { type Located, locate, type Series, seriesNow } from './locate.ts';
+import { type Found, type Located, locate, type Series, seriesNow } from './locate.ts';
 import { callsOf, helpOf, ownFilesOf } from './metric_facts.ts';
+import { ownSeries } from './own_series.ts';
 import { promqlOf } from './promql.ts';
 
 /** A metric and who declares it; the exporter itself where there is no collector. */
@@ -84,26 +85,29 @@ interface Report {
 const SHOWN_MAX = 3;
 const TRIED_MS = 4000;
 
-interface Found extends Declaration {
-  readonly series: readonly Series[];
-  readonly why?: string | undefined;
-}
+type Explained = Declaration & Found;
 
 /** The declaration that gives the series now, of a collector that is on first: a flag may switch one of two on. */
-export async function sourceOf(text: string, program: Program, parsed: ParsedFlags): Promise<Found & { name: string }> {
+export async function sourceOf(
+  text: string,
+  program: Program,
+  parsed: ParsedFlags,
+): Promise<Explained & { name: string }> {
   const { name, labels } = parseMetric(text);
   const isOn = ({ collector }: Declaration): boolean =>
     collector !== undefined && enabledOf([collector], parsed, parsed.valueOf(programFlags.disableDefaults)).length > 0;
   const all = await declarationsOf(name, program);
   const sorted = [...all.filter(isOn), ...all.filter((each) => !isOn(each))];
-  const tried: Found[] = [];
+  const tried: Explained[] = [];
   for (const { metric, collector } of sorted) {
     const now =
-      collector === undefined ? { series: [] } : await seriesNow({ program, parsed, collector, name, labels });
+      collector === undefined
+        ? await ownSeries(parsed, name, labels)
+        : await seriesNow({ program, parsed, collector, name, labels });
     tried.push({ metric, collector, ...now });
     if (now.series.length > 0) break;
   }
-  const found = tried.find(({ series }) => series.length > 0) ?? (tried[0] as Found);
+  const found = tried.find(({ series }) => series.length > 0) ?? (tried[0] as Explained);
   const unknown = [...labels.keys()].find((label) => ![...found.metric.labels, 'le', 'quantile'].includes(label));
   if (unknown !== undefined)
     throw new UsageError(`${name} has no label ${unknown}: it has ${found.metric.labels.join(', ') || 'none'}`);
@@ -118,8 +122,11 @@ async function reportOf(text: string, program: Program, parsed: ParsedFlags): Pr
     help: helpOf(metric, name),
     labels: metric.labels,
     promql: promqlOf(metric, name),
+    seriesCount: found.length,
+    ...(why === undefined ? {} : { why }),
   };
-  if (collector === undefined) return { ...about, reads: ownFilesOf(name), documents: [], series: [], seriesCount: 0 };
+  if (collector === undefined)
+    return { ...about, reads: ownFilesOf(name), documents: [], series: found.slice(0, SHOWN_MAX) };
   const reads = [...callsOf(collector.name, name), ...collector.reads];
   const shown = found.slice(0, SHOWN_MAX);
   const series: (Series & { place?: Located })[] = [];
@@ -137,8 +144,6 @@ async function reportOf(text: string, program: Program, parsed: ParsedFlags): Pr
     reads,
     documents,
     series,
-    seriesCount: found.length,
-    ...(why === undefined ? {} : { why }),
   };
 }
 
@@ -174,15 +179,14 @@ function noteOf({ series, seriesCount, why }: Report): string {
   return more > 0 ? `\n${row('more', `${more} other series: labels in METRIC choose among them`)}` : '';
 }
 
-const OWN = 'each exporter has one of its own: see its metrics page';
-
 function textOf(report: Report, toggle: string): string {
   const { metric, type, help, collector, enabled, reads, documents, series, promql } = report;
   const head = `${metric} (${type})\n${help}\n\n`;
   const query = `\n${row('PromQL', promql)}`;
   if (collector === undefined) {
     const own = row('collector', 'none: the exporter writes it about itself');
-    return [head, own, rows('reads', reads), `\n${row('value now', OWN)}`, query].join('');
+    const values = series.map(({ key, value }) => `\n${row('value now', `${key} ${value}`)}`);
+    return [head, own, rows('reads', reads), ...values, noteOf(report), query].join('');
   }
   const state = enabled === true ? `switched on (--no-${toggle} switches it off)` : `off (--${toggle} switches it on)`;
   return [

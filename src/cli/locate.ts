@@ -53,40 +53,46 @@ interface Asked {
 
 const LINE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)((?:\{.*\})?) (\S+)$/;
 
-interface Run {
+/** Series of a name, and why there are none. */
+export interface Found {
   readonly series: readonly Series[];
-  /** Why there is nothing, or less than one might look for, as far as the collector says. */
+  /** Why there is nothing, or less than one might look for, as far as that is known. */
   readonly why: string | undefined;
 }
 
-/** What the collector gives now, of this name. */
-async function run({ program, parsed, collector, name }: Asked): Promise<Run> {
+/** What a scrape has of a name, with these labels. */
+export function seriesIn(text: string, name: string, labels: ReadonlyMap<string, string> = new Map()): Series[] {
+  const wanted = [...labels].map(([label, value]) => `${label}="${value}"`);
+  return text
+    .split('\n')
+    .flatMap((line) => {
+      const [, family, pairs, value = ''] = LINE.exec(line) ?? [];
+      return family === name ? [{ key: `${family}${pairs}`, value }] : [];
+    })
+    .filter(({ key }) => wanted.every((pair) => new RegExp(`[{,]${RegExp.escape(pair)}[,}]`).test(key)));
+}
+
+/** What the collector writes now, and what it says of itself. */
+async function run({ program, parsed, collector, name }: Asked): Promise<{ text: string; why: string }> {
   const { scrape, registry, close } = openTrial(program, parsed, [collector]);
   try {
     const text = await scrape();
-    const series = text.split('\n').flatMap((line) => {
-      const [, family, labels, value = ''] = LINE.exec(line) ?? [];
-      return family === name ? [{ key: `${family}${labels}`, value }] : [];
-    });
     const [state] = registry.states();
     const kind = perfKindOf(name);
     const [unavailable] = text.match(new RegExp(`^keyhole_perf_unavailable\\{kind="${kind}".*\\}`, 'm')) ?? [];
     const why = [state?.error ?? state?.remark, unavailable].filter((each) => each !== undefined).join('; ');
-    return { series, why: why || undefined };
+    return { text, why };
   } finally {
     close();
   }
 }
 
 /** The series that have these labels. */
-export async function seriesNow(asked: Asked & { readonly labels: ReadonlyMap<string, string> }): Promise<Run> {
-  const wanted = [...asked.labels].map(([label, value]) => `${label}="${value}"`);
-  const { series, why } = await run(asked);
-  return {
-    series: series.filter(({ key }) => wanted.every((pair) => new RegExp(`[{,]${RegExp.escape(pair)}[,}]`).test(key))),
-    // What the collector says is no reason for labels that no series has.
-    why: series.length === 0 ? why : undefined,
-  };
+export async function seriesNow(asked: Asked & { readonly labels: ReadonlyMap<string, string> }): Promise<Found> {
+  const { text, why } = await run(asked);
+  // What the collector says is no reason for labels that no series has.
+  const isNone = seriesIn(text, asked.name).length === 0;
+  return { series: seriesIn(text, asked.name, asked.labels), why: isNone && why !== '' ? why : undefined };
 }
 
 /** The alternatives of `a{b,c}d`. */
@@ -256,8 +262,8 @@ export async function locate(
   try {
     const over = { ...asked, parsed: withTrees(asked.parsed, folder) };
     const valueNow = async (): Promise<string | undefined> => {
-      const { series } = await run(over);
-      return series.find(({ key }) => key === asked.series.key)?.value;
+      const { text } = await run(over);
+      return seriesIn(text, asked.name).find(({ key }) => key === asked.series.key)?.value;
     };
     const { key } = asked.series;
     const candidates = files.flatMap(candidatesIn).map((each) => [each, fitOf(each, key)] as const);

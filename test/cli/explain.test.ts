@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import process from 'node:process';
 import { test } from 'node:test';
@@ -121,14 +124,30 @@ test('what the exporter writes about itself has no collector', async () => {
   assert.match(text, /^collector +none: the exporter writes it about itself$/m);
 });
 
-test('a file behind what the exporter says of itself is named', async () => {
+/** What is written of the exporter's own CPU time where something listens. */
+async function ownText(address: string): Promise<string> {
   const written: string[] = [];
   const program = programThat((part) => written.push(part));
   const ownMetrics = async () => [counter('process_cpu_seconds_total', 'CPU.')];
-  await explain(['process_cpu_seconds_total'], { ...program, ownMetrics });
-  const text = written.join('');
+  await explain(['process_cpu_seconds_total', `--web.listen-address=${address}`], { ...program, ownMetrics });
+  return written.join('');
+}
+
+test('what the exporter says of itself is asked of the one that serves', async (t) => {
+  let body = 'keyhole_layouts_total 1\nprocess_cpu_seconds_total 1.5\n';
+  const server = createServer((_, answer) => answer.end(body)).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const text = await ownText(`127.0.0.1:${port}`);
   assert.match(text, /^reads +\/proc\/self\/stat$/m);
-  assert.match(text, /^value now +each exporter has one of its own/m);
+  assert.match(text, /^value now +process_cpu_seconds_total 1\.5$/m);
+  body = 'process_cpu_seconds_total 2\n';
+  assert.match(await ownText(`127.0.0.1:${port}`), /^value now +none here: what answers at \S+ is another exporter$/m);
+  assert.match(
+    await ownText('127.0.0.1:1'),
+    /^value now +none here: http:\/\/127\.0\.0\.1:1\/metrics: .*ECONNREFUSED/m,
+  );
 });
 
 test("the help of a kernel's own name has the name", async () => {
