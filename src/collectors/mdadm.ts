@@ -23,9 +23,11 @@ const DISKS = /\[(\d+)\/(\d+)\] \[[A-Z_]+\]/;
 /** `recovery = 12.6% (37043392/292945152)` */
 const PROGRESS = /\((\d+)\/\d+\)/;
 /** `[==>....]  recovery = 12.6% …`, `resync=DELAYED`; other lines hold names of files, which may be any words. */
-const SYNC = /^\s*(?:\[[=>.]*\]\s+)?(recovery|reshape|check|resync)\s*=/;
+const SYNC = /^\s*(?:\[[=>.]*\]\s+)?(recovery|recover|reshape|check|resync)\s*=/;
 const STATE_OF_SYNC: Readonly<Record<string, string>> = {
   recovery: 'recovering',
+  // Of another node of a cluster: `recover=REMOTE`.
+  recover: 'recovering',
   reshape: 'reshaping',
   check: 'checking',
   resync: 'resyncing',

@@ -41,7 +41,7 @@ export interface NfsMount {
   readonly bytes: readonly number[];
   /** The numbers of the line `events:` but the waits for congestion, which are no longer counted; empty where there is none. */
   readonly events: readonly number[];
-  /** `tcp`, `udp` or `rdma`, of the first connection. */
+  /** `tcp`, `udp` or `rdma`, of the first connection, or of the options where no connection can be read. */
   readonly protocol: string | undefined;
   /** By their numbers; `undefined` where the line is odd. */
   readonly transports: readonly (NfsTransport | undefined)[];
@@ -60,6 +60,8 @@ const TRANSPORT_FIELDS: Readonly<Record<string, Readonly<Record<string, number>>
   '1.1': { tcp: 13, udp: 10, rdma: 10 },
 };
 const PROTOCOLS = ['tcp', 'udp', 'rdma'] as const;
+/** `opts: rw,vers=4.2,proto=tcp6,…` */
+const PROTOCOL_OPTION = /(?:^|,)proto=(tcp|udp|rdma)6?(?:,|$)/;
 const EXACT_MAX = 2 ** 53;
 
 function numbersOf(texts: readonly string[], atLeast: number, line: string): number[] {
@@ -138,11 +140,13 @@ function parseBlock(
   const transports: (NfsTransport | undefined)[] = [];
   const operations: NfsOperation[] = [];
   let protocol: string | undefined;
+  let protocolAsked: string | undefined;
   let perOperation = false;
   const take = (line: string): void => {
     const [key, ...texts] = fields(line);
     if (key === undefined) return;
     if (perOperation) operations.push(parseOperation(line));
+    else if (key === 'opts:') protocolAsked = PROTOCOL_OPTION.exec(texts[0] ?? '')?.[1];
     else if (key === 'age:') [mount.ageSeconds] = numbersOf(texts, 1, line) as [number];
     else if (key === 'bytes:') bytes = numbersOf(texts, BYTES_FIELDS, line);
     else if (key === 'events:') events = eventsOf(texts, line);
@@ -153,6 +157,8 @@ function parseBlock(
     } else if (key === 'per-op') perOperation = true;
   };
   for (const line of block) unlessOdd(faults, () => take(line));
+  // Without a single line there is no connection to speak of.
+  if (transports.length > 0) protocol ??= protocolAsked;
   return { ...mount, bytes, events, protocol, transports, operations };
 }
 

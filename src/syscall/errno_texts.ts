@@ -87,5 +87,4 @@ export const ERRNO_TEXTS: Readonly<Record<number, string>> = {
   130: 'owner died',
   131: 'state not recoverable',
   132: 'operation not possible due to RF-kill',
-  133: 'memory page has hardware error',
 };

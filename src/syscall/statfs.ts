@@ -8,8 +8,12 @@ import { callOnPool } from './thread_pool.ts';
 
 const EINVAL = 22;
 
+/** libuv has its own texts for the common ones, which are Go's where `ERRNO_TEXTS` has none. */
+const UNKNOWN = /^Unknown system error -/;
+
 /** The text of an errno (positive), as Go's syscall package has it: in lower case, without the errno's name. */
-export const errnoText = (errno: number): string => ERRNO_TEXTS[errno] ?? getSystemErrorMessage(-errno);
+export const errnoText = (errno: number): string =>
+  ERRNO_TEXTS[errno] ?? getSystemErrorMessage(-errno).replace(UNKNOWN, 'errno ');
 
 const sizeOf = ({ type, bsize, blocks, bfree, bavail, files, ffree }: StatsFs, deviceNumber: number): StatfsAnswer => ({
   magic: type,

@@ -183,6 +183,13 @@ test('cpu remembers between scrapes, and sees what changes', async (t) => {
   assert.deepEqual(seriesOf(text, 'node_cpu_isolated'), ['{cpu="0"} 1']);
 });
 
+test('cpu takes a list that the kernel has not made for an empty one', async (t) => {
+  const root = tree(t, { 'proc/stat': STAT, [`${SYS}/cpu0/uevent`]: '', [`${SYS}/isolated`]: '(null)\n' });
+  const { text, success } = await scrape(cpu, { root });
+  assert.equal(success, true);
+  assert.deepEqual(seriesOf(text, 'node_cpu_isolated'), []);
+});
+
 test('cpu keeps what it had told before a fault', async (t) => {
   const noFolder = await scrape(cpu, { root: tree(t, { 'proc/stat': STAT }) });
   assert.equal(noFolder.success, false);

@@ -44,6 +44,11 @@ for (const [why, text, expected] of [
   ],
   ['a resync that waits', `${RAID1}      \tresync=DELAYED\n`, { ...ARRAY, state: 'resyncing', blocksSynced: 0 }],
   ['a resync elsewhere', `${RAID1}      \tresync=REMOTE\n`, { ...ARRAY, state: 'resyncing', blocksSynced: undefined }],
+  [
+    'a recovery elsewhere',
+    `${RAID1}      \trecover=REMOTE\n`,
+    { ...ARRAY, state: 'recovering', blocksSynced: undefined },
+  ],
   ['no redundancy', 'md0 : active raid0 sda1[0] sdb1[1]\n      100 blocks 64k chunks\n', ARRAY],
   [
     'a disk that a vendor marks',

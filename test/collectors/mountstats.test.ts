@@ -64,6 +64,16 @@ for (const [why, text, odd, isWithout] of [
     );
   });
 
+test('mountstats: where no connection can be read, the options say the protocol', async (t) => {
+  const odd = A.replace('\tage', '\topts:\trw,mountproto=udp,proto=tcp6,sec=sys\n\tage').replace('tcp 1', 'quic 1');
+  const root = tree(t, { 'proc/self/mountstats': odd, 'proc/self/mountinfo': INFO });
+  const scraped = await scrape(mountstats, { root });
+  assert.ok(scraped.error instanceof ParseError);
+  assert.deepEqual(ages(scraped), [
+    'node_mountstats_nfs_age_seconds_total{export="s:/a",mountaddr="10.0.0.1",protocol="tcp"} 1',
+  ]);
+});
+
 test('a transport behind one that is odd keeps its number', async (t) => {
   const two = A.replace('\txprt', '\txprt:\ttcp x\n\txprt');
   const { text } = await scrape(mountstats, {
