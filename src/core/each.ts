@@ -1,4 +1,4 @@
-import { ExporterError, isRefusal } from './errors.ts';
+import { isOfInput } from './errors.ts';
 import type { Turn } from './host.ts';
 import type { Writer } from './writer.ts';
 
@@ -9,7 +9,7 @@ export const alone =
     try {
       write(thing);
     } catch (error) {
-      if (!(error instanceof ExporterError || isRefusal(error))) throw error;
+      if (!isOfInput(error)) throw error;
       out.fault(error);
     }
   };

@@ -102,6 +102,9 @@ export const errnoOf = (error: unknown): string | undefined =>
 export const isRefusal = (error: unknown): boolean =>
   /^(E[A-Z0-9]+|Unknown system error -\d+)$/.test(errnoOf(error) ?? '');
 
+/** Whether what was read is to blame for this: bugs of ours are not. */
+export const isOfInput = (error: unknown): boolean => error instanceof ExporterError || isRefusal(error);
+
 /** Whether `error` carries one of these errno names; by default those that mean absence. */
 export const hasErrno = (error: unknown, codes: readonly string[] = ABSENT): boolean =>
   codes.includes(errnoOf(error) ?? '');

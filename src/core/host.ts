@@ -188,8 +188,8 @@ export interface Folder {
 
 /**
  * A kernel file tree (`/proc`, `/sys`) under a root that flags or tests may move. Reads are synchronous: they never reach a
- * disk. Paths are relative to the root, one character per byte (`bytesOf` of a word). What the kernel refuses is thrown as Node's error with its errno name in `code`;
- * `optional` turns absence into `undefined`.
+ * disk. Paths are relative to the root, one character per byte (`bytesOf` of a word). What the kernel refuses is thrown as Node's
+ * error with its errno name in `code`; `optional` turns absence into `undefined`.
  */
 export interface Tree {
   /** As text. */
@@ -266,7 +266,10 @@ export interface Needs {
   readonly sockets?: readonly SocketNeed[];
   /** Whether it looks up the address of a host by its name. */
   readonly resolves?: boolean;
-  /** Paths that it asks about and does not open, such as mount points, one character per byte: they must be reachable for the user who serves. */
+  /**
+   * Paths that it asks about and does not open, such as mount points, one character per byte: they must be reachable for the user
+   * who serves.
+   */
   asksAbout?(): readonly string[];
 }
 

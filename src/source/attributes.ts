@@ -1,4 +1,4 @@
-import { ExporterError, hasErrno, isRefusal, NOTHING, optional, ParseError, REFUSED } from '../core/errors.ts';
+import { hasErrno, isOfInput, isRefusal, NOTHING, optional, ParseError, REFUSED } from '../core/errors.ts';
 import type { Device, Lines, Take } from '../core/host.ts';
 import type { LaidSamples } from '../core/laid_samples.ts';
 import { NotYet } from '../core/not_yet.ts';
@@ -118,7 +118,7 @@ export class DeviceInputs {
     } catch (error) {
       this.#hasMoved = error instanceof NotYet && state === 'moved';
       // The layout runs into the same, and says what that means.
-      if (!isRefusal(error) && !(error instanceof ExporterError)) throw error;
+      if (!isOfInput(error)) throw error;
       return 'other';
     }
     return state;

@@ -1,5 +1,5 @@
 import { Block } from '../core/block.ts';
-import { DeadlineError, ExporterError, isRefusal } from '../core/errors.ts';
+import { DeadlineError, isOfInput, isRefusal } from '../core/errors.ts';
 import type { Collect, DeviceLayout, PartOptions, Tree, Turn } from '../core/host.ts';
 import { LaidSamples, setReadings } from '../core/laid_samples.ts';
 import type { Writer } from '../core/writer.ts';
@@ -43,8 +43,7 @@ export function createDevices(
 ): Collect {
   const folder = context.tree.folder(folderPath);
   const besides = beside.map(() => -1);
-  const path = context.tree.path(folderPath);
-  const absence = absenceOf(path);
+  const absence = absenceOf(context.tree.path(folderPath));
   const devices = new Devices(context, folderPath, pattern, layout);
   return (out, turn) => {
     if (!isRead(folder.failure(), ifAbsent, out, absence)) return undefined;
@@ -150,9 +149,6 @@ class Devices {
   }
 }
 
-/** Bugs of ours are not the device's. */
-const isOfDevice = (error: unknown): boolean => error instanceof ExporterError || isRefusal(error);
-
 function layOut(context: DeviceContext, folderPath: string, name: string, layout: DeviceLayout): Laid {
   context.clock.layouts += 1;
   const samples = new LaidSamples();
@@ -160,7 +156,7 @@ function layOut(context: DeviceContext, folderPath: string, name: string, layout
   try {
     layout(inputs.device(name), samples);
   } catch (error) {
-    if (!isOfDevice(error)) {
+    if (!isOfInput(error)) {
       inputs.close();
       throw error;
     }

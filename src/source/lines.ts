@@ -1,4 +1,4 @@
-import { ExporterError, isRefusal, ParseError } from '../core/errors.ts';
+import { isOfInput, ParseError } from '../core/errors.ts';
 import type { KernelFile, Line, Lines, Take } from '../core/host.ts';
 import { Reading } from '../core/reading.ts';
 import { decodeName } from '../core/utf8.ts';
@@ -72,7 +72,7 @@ export class LaidLines implements Lines {
       layOut();
     } catch (error) {
       // Bugs of ours are not the line's.
-      if (!(error instanceof ExporterError || isRefusal(error))) throw error;
+      if (!isOfInput(error)) throw error;
       this.#out.undo(mark);
       this.#out.fault(error);
       (line as LaidLine).compareWhole();
